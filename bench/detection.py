@@ -1,0 +1,279 @@
+"""What a worker makes of its detector's speed, and what its motion gate saves: ratios against the bare detector in the same run.
+
+A real worker on a real broker is kept supplied with 1280×720 pictures of still scenes, one a camera: one worker that looks at
+the whole of every picture, and one that is left to its motion gate. In turn with it, second by second and while the worker is
+halted, the bare detector is given the same pictures, already decoded and scaled; so what else the machine does at the time
+burdens both alike.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pika
+
+from bench import report
+from bench.chain import running
+from seccam import topology
+from seccam.frame import Frame
+from seccam_security import plan
+from seccam_security.analysis import Analyst, Memory
+from seccam_security.decode import Picture, Pixels, cut
+from seccam_security.detectors import Detector, LibFaceDetection, YuNet
+from tests.brokers import RunningBroker, free_port, start_broker
+from tests.scenes import jpeg, scene
+
+#: Seconds of one turn; rounds (a turn each), of whose ratios the median counts.
+SECONDS, ROUNDS = 1.0, 15
+WHOLE_WIDTH = 640
+#: Frames that wait for the worker at any time, so that it never waits for them.
+_WAITING = 12
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Frames a second of one detector and the worker around it, and their ratios."""
+
+    detector: str
+    #: The bare detector, on decoded pictures.
+    bare: float
+    #: The worker that looks at every picture.
+    worker: float
+    #: The worker that finds nothing has moved.
+    still: float
+    #: Of the bare detector's speed, what the worker reaches.
+    share: float
+    #: How many times the bare detector's frames a second the motion gate lets through unseen.
+    gate: float
+    #: The same two by processor time (the worker's process, all its threads): what they'd be with nothing to wait for.
+    cpu_share: float
+    cpu_gate: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Frames a second, and processor seconds a frame."""
+
+    rate: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One after the other."""
+
+    bare: Pace
+    worker: Pace
+
+
+@dataclass(frozen=True)
+class SmallFace:
+    """Looking for a face of 20 pixels where something moved, against looking at all of the picture at full resolution."""
+
+    detector: str
+    #: Milliseconds a frame.
+    moved: float
+    full: float
+
+    @property
+    def part(self) -> float:
+        """Of the full look's cost, what the look at what moved costs."""
+        return self.moved / self.full
+
+
+def pictures() -> list[bytes]:
+    """Still scenes with up to three people, near enough for the look at the whole."""
+    return [
+        jpeg(scene(("astronaut", 60, 200, 200))),
+        jpeg(scene(("astronaut", 80, 700, 150), ("grace_hopper", 70, 100, 300), background="rocket")),
+        jpeg(scene(("grace_hopper", 90, 400, 200), background="chelsea")),
+        jpeg(scene(("grace_hopper", 90, 900, 100), ("astronaut", 70, 300, 350), ("astronaut", 60, 500, 80))),
+    ]
+
+
+def measure_all(rounds: int = ROUNDS) -> tuple[list[Speed], list[SmallFace]]:
+    """Of each detector that is here; YUNET_MODEL in the environment is the path of that one's model."""
+    detectors: list[tuple[Detector, dict[str, str]]] = [(LibFaceDetection(), {})]
+    if model := os.environ.get("YUNET_MODEL"):
+        detectors.append((YuNet(model), {"DETECTOR": "yunet", "YUNET_MODEL": model}))
+    with tempfile.TemporaryDirectory(prefix="seccam-bench-") as folder:
+        broker = start_broker(Path(folder))
+        try:
+            speeds = [measure(broker, detector, settings, rounds) for detector, settings in detectors]
+        finally:
+            broker.stop()
+    return speeds, [small_face(detector) for detector, _ in detectors]
+
+
+def measure(broker: RunningBroker, detector: Detector, settings: Mapping[str, str], rounds: int) -> Speed:
+    """One detector's speeds, medians over the rounds; `settings` choose the same detector for the worker."""
+    every = _turns(broker, detector, {"WHOLE_SECONDS": "0.0001", **settings}, "analysed", rounds)
+    gated = _turns(broker, detector, {"WHOLE_SECONDS": "3600", **settings}, "still", rounds)
+    return Speed(
+        detector.name,
+        bare=statistics.median(turn.bare.rate for turn in (*every, *gated)),
+        worker=statistics.median(turn.worker.rate for turn in every),
+        still=statistics.median(turn.worker.rate for turn in gated),
+        share=statistics.median(turn.worker.rate / turn.bare.rate for turn in every),
+        gate=statistics.median(turn.worker.rate / turn.bare.rate for turn in gated),
+        cpu_share=statistics.median(turn.bare.cpu / turn.worker.cpu for turn in every),
+        cpu_gate=statistics.median(turn.bare.cpu / turn.worker.cpu for turn in gated),
+    )
+
+
+def small_face(detector: Detector, frames: int = 20) -> SmallFace:
+    """A face of 20 pixels walks through a 1280×720 picture."""
+    analyst = Analyst(detector, whole_seconds=3600, whole_width=WHOLE_WIDTH)
+    memory = Memory()
+    steps = [_frame(jpeg(scene(("astronaut", 20, 200 + 30 * turn, 300))), turn) for turn in range(frames)]
+    took = []
+    for frame in steps:
+        began = time.perf_counter()
+        seen = analyst.analyse(frame, memory, 0)
+        took.append(time.perf_counter() - began)
+        assert frame.seq == 0 or len(seen.faces) == 1, f"{len(seen.faces)} faces in frame {frame.seq}"
+    full = Picture(steps[0]).colour(1.0)
+    return SmallFace(detector.name, statistics.median(took[1:]) * 1000, 1000 / _pace(lambda _: detector.find(full), 2.0).rate)
+
+
+def section(speeds: list[Speed], faces: list[SmallFace]) -> str:
+    """The results as a section of docs/benchmarks.md."""
+    lines = [
+        "## Detection",
+        "",
+        "One worker on a real broker, kept supplied with 1280×720 pictures, and between its turns the bare detector on",
+        f"the same pictures, decoded and scaled down to {WHOLE_WIDTH} wide: medians of {ROUNDS} rounds. On still scenes",
+        "nothing moves and no look at the whole is due.",
+        "",
+        report.HEAD,
+    ]
+    for speed in speeds:
+        share = f"{speed.share:.2f} (by processor time {speed.cpu_share:.2f})"
+        gate = f"{speed.gate:.1f} × (by processor time {speed.cpu_gate:.1f} ×)"
+        worker = f"{speed.detector}: worker, {speed.worker:.1f} of the bare detector's {speed.bare:.1f} frames/s"
+        lines.append(report.row(worker, share, "≥ 0.85", speed.share >= 0.85))
+        lines.append(
+            report.row(f"{speed.detector}: motion gate, {speed.still:.0f} frames/s on still scenes", gate, "≥ 8 ×", speed.gate >= 8)
+        )
+    for face in faces:
+        what = f"{face.detector}: moving face of 20 pixels, {face.moved:.1f} ms a frame of the full look's {face.full:.0f} ms"
+        lines.append(report.row(what, f"{face.part:.2f}", "a fraction", face.part < 0.5))
+    return "\n".join(lines)
+
+
+def _pace(work: Callable[[int], object], seconds: float) -> Pace:
+    """Of doing this again and again in this thread."""
+    work(0)
+    began, cpu = time.perf_counter(), time.thread_time()
+    turn = 0
+    while (passed := time.perf_counter() - began) < seconds:
+        work(turn)
+        turn += 1
+    return Pace(turn / passed, (time.thread_time() - cpu) / turn)
+
+
+def _frame(file: bytes, seq: int = 0) -> Frame:
+    return Frame("bench", "bench", seq, file, 1280, 720, None)
+
+
+def _whole(file: bytes) -> Pixels:
+    picture = Picture(_frame(file))
+    look = plan.whole(picture.box, WHOLE_WIDTH)
+    return cut(picture.colour(look.scale), picture.box, look.box, look.scale)
+
+
+def _turns(broker: RunningBroker, detector: Detector, settings: Mapping[str, str], outcome: str, rounds: int) -> list[Turn]:
+    """The bare detector and a worker (its frames with this outcome), round by round."""
+    files = pictures()
+    ready = [_whole(file) for file in files]
+    port = free_port()
+    environment = {
+        "SECCAM_BROKER_URL": broker.url(topology.SECURITY_USER),
+        "SECCAM_SECURITY_OPS_PORT": str(port),
+        **{f"SECCAM_SECURITY_{name}": value for name, value in settings.items()},
+    }
+    command = Path(sys.executable).with_name("seccam-security")
+    supply = Supply(broker, files)
+    turns = []
+    with running(str(command), environment=environment) as worker, supply.going():
+        while _done(port, outcome)[0] < 3 * len(files):
+            time.sleep(0.1)
+        for _ in range(rounds):
+            supply.pause(True)
+            worker.send_signal(signal.SIGSTOP)
+            bare = _pace(lambda turn: detector.find(ready[turn % len(ready)]), SECONDS)
+            worker.send_signal(signal.SIGCONT)
+            supply.pause(False)
+            time.sleep(0.2)  # what waited meanwhile is gone
+            began, (before, cpu_before) = time.perf_counter(), _done(port, outcome)
+            time.sleep(SECONDS)
+            after, cpu_after = _done(port, outcome)
+            frames = max(1.0, after - before)
+            turns.append(Turn(bare, Pace(frames / (time.perf_counter() - began), (cpu_after - cpu_before) / frames)))
+    return turns
+
+
+class Supply:
+    """Keeps frames waiting for the worker."""
+
+    def __init__(self, broker: RunningBroker, files: list[bytes]) -> None:
+        self._broker, self._files = broker, files
+        self._end, self._paused = threading.Event(), threading.Event()
+
+    def pause(self, paused: bool) -> None:
+        """Leave the machine to others, or go on."""
+        (self._paused.set if paused else self._paused.clear)()
+
+    @contextmanager
+    def going(self) -> Iterator[None]:
+        """Supply as long as the block lasts."""
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._end.set()
+            thread.join()
+
+    def _run(self) -> None:
+        with self._broker.connection(topology.CAMERA_USER) as camera, self._broker.connection() as operator:
+            publish, watch = camera.channel(), operator.channel()
+            turn = 0
+            while not self._end.wait(0.005):
+                if self._paused.is_set():
+                    continue
+                waiting = watch.queue_declare(topology.SECURITY_QUEUE, passive=True).method.message_count
+                for _ in range(_WAITING - waiting):
+                    turn += 1
+                    key = topology.key(topology.SECURITY, f"bench{turn % len(self._files)}")
+                    properties = pika.BasicProperties(content_type="image/jpeg", headers={"seq": turn, "boot_id": "bench"})
+                    publish.basic_publish(topology.EXCHANGE, key, self._files[turn % len(self._files)], properties)
+                camera.process_data_events(0)
+
+
+def _done(port: int, outcome: str) -> tuple[float, float]:
+    """Of a worker: frames done with this outcome, and its processor seconds so far."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            samples = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    except OSError:
+        return 0.0, 0.0
+    done = [
+        float(v) for name, v in samples if name.startswith("seccam_security_frames_done_total") and f'outcome="{outcome}"' in name
+    ]
+    return sum(done), next(float(v) for name, v in samples if name == "process_cpu_seconds_total")
+
+
+if __name__ == "__main__":
+    print(section(*measure_all()))

@@ -1,0 +1,58 @@
+{{/* Fails where the cluster lacks an API; (list $ "group/version/Kind" "the value that asks for it" "what brings it"). */}}
+{{- define "seccam.needs" -}}
+{{- $root := index . 0 -}}
+{{- if not ($root.Capabilities.APIVersions.Has (index . 1)) -}}
+{{- fail (printf "%s: this cluster has no %s. Install %s first, or leave it off; where no cluster is asked, name it: --api-versions %s" (index . 2) (index . 1) (index . 3) (index . 1)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Metadata of an object for Prometheus or Grafana; (list $ "name" .Values.observability.serviceMonitor). */}}
+{{- define "seccam.observability.metadata" -}}
+{{- $root := index . 0 -}}{{- $own := index . 2 -}}
+{{- $namespace := $own.namespace | default $root.Release.Namespace -}}
+{{- /* a namespace for all of them may get two releases of one name */ -}}
+{{- $place := eq $namespace $root.Release.Namespace | ternary "" (printf "-%s" $root.Release.Namespace) }}
+name: {{ include "seccam.component.name" (list $root (index . 1)) }}{{ $place }}
+namespace: {{ $namespace | quote }}
+labels:
+  {{- include "seccam.labels" (list $root "observability") | nindent 2 }}
+  {{- with $own.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $own.annotations }}
+annotations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Whose namespace and pods a monitor looks at; (list $ (list "monitor" "notifier")). */}}
+{{- define "seccam.observability.targets" -}}
+{{- $root := index . 0 -}}
+namespaceSelector: {matchNames: [{{ $root.Release.Namespace | quote }}]}
+selector:
+  matchLabels:
+    app.kubernetes.io/name: {{ include "seccam.name" $root | quote }}
+    app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
+  matchExpressions: [{key: app.kubernetes.io/component, operator: In, values: {{ index . 1 | toJson }}}]
+{{- end -}}
+
+{{/* The labels `release` and `component` that rules and dashboards go by; "pod" or "service", whose labels they come from. */}}
+{{- define "seccam.observability.relabelings" -}}
+- {sourceLabels: [__meta_kubernetes_{{ . }}_label_app_kubernetes_io_instance], targetLabel: release}
+- {sourceLabels: [__meta_kubernetes_{{ . }}_label_app_kubernetes_io_component], targetLabel: component}
+{{- end -}}
+
+{{/* A file of rules for this release. Never by tpl: the braces in it are Prometheus' own. */}}
+{{- define "seccam.rules" -}}
+{{- $root := index . 0 -}}
+{{- $root.Files.Get (printf "files/rules/%s.yaml" (index . 1)) | required (index . 1) | replace "NAMESPACE" $root.Release.Namespace | replace "RELEASE" $root.Release.Name | replace "docs/howto/alerts.md" $root.Values.observability.prometheusRule.runbookUrl -}}
+{{- end -}}
+
+{{/* The expression of a recording rule in scaling.yaml; (list $ "release:seccam_security_work:workers"). */}}
+{{- define "seccam.scaling.query" -}}
+{{- $name := index . 1 -}}
+{{- range (include "seccam.rules" (list (index . 0) "scaling") | fromYaml).groups -}}
+{{- range .rules -}}
+{{- if eq .record $name -}}{{ .expr | trim }}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

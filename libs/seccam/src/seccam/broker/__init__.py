@@ -1,0 +1,23 @@
+"""Connections to RabbitMQ: the only package that imports pika.
+
+A connection belongs to one thread (pika is not thread-safe) and to one direction (an alarm blocks connections that
+publish, and must not stop those that consume). Both kinds reconnect by themselves, for ever.
+"""
+
+from seccam.broker.connection import connect, parameters, translated
+from seccam.broker.consumer import Consumer, Delivery, Sieve, Subscription
+from seccam.broker.publisher import Message, OnDropped, OnSent, Publisher
+
+__all__ = [
+    "Consumer",
+    "Delivery",
+    "Message",
+    "OnDropped",
+    "OnSent",
+    "Publisher",
+    "Sieve",
+    "Subscription",
+    "connect",
+    "parameters",
+    "translated",
+]

@@ -1,0 +1,289 @@
+"""One connection: how it is made, what its errors mean, and the thread that makes it again when it is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pika
+import pika.exceptions
+import pika.spec
+from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+
+from seccam import logs
+from seccam.errors import BrokerError
+from seccam.metrics import BrokerMetrics
+from seccam.probes import Heartbeat
+from seccam.settings import BrokerSettings
+
+log = logs.get(__name__)
+
+#: Seconds: a silent cut is noticed after one to two of these and 5 s more.
+HEARTBEAT = 15
+#: Seconds to open a connection.
+CONNECT_TIMEOUT = 5
+#: Seconds that a broker has to answer an orderly close; one that hangs is left without.
+CLOSE_TIMEOUT = 1.0
+#: Seconds between attempts: doubled from the first to the last, with jitter.
+BACKOFF = (0.25, 5.0)
+#: Seconds between two log lines that say the same of a connection that doesn't come back.
+TELL_AGAIN = 60.0
+#: Seconds an idle connection's thread waits before it looks at the socket (heartbeats, alarms) again.
+TURN = 0.5
+#: Seconds that an attempt may take longer than a turn, a slow name server included, and still count as alive.
+_PATIENCE = 60.0
+#: Seconds between the beats of a thread that waits for the broker.
+_PULSE = 0.25
+
+#: What pika raises. Not all of it is an AMQPError: a broker that takes the connection and then says nothing isn't.
+PIKA_ERRORS = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
+
+
+class Properties(pika.BasicProperties):  # type: ignore[misc]  # pika's has no types
+    """pika's, but where it can't read a message's headers, that comes without any, instead of ending the connection.
+
+    It raises over times beyond its calendar and tables a thousand deep, and the broker passes them on.
+    """
+
+    unreadable = False
+
+    def decode(self, encoded: bytes, offset: int = 0) -> Any:
+        """The base class's; what stands behind the headers is left out with them."""
+        try:
+            return super().decode(encoded, offset)
+        except Exception:  # noqa: BLE001  # whatever a stranger's table makes it raise
+            self.unreadable = True
+            return self
+
+
+# here pika looks up what reads the head of each message that comes in
+pika.spec.props[pika.BasicProperties.INDEX] = Properties
+
+
+def headers_of(properties: pika.BasicProperties) -> Mapping[str, Any]:
+    """Whatever the sender put there: values of any of AMQP's types. Names that aren't UTF-8 are left out."""
+    return {name: value for name, value in (properties.headers or {}).items() if isinstance(name, str)}
+
+
+def text(value: str | bytes) -> str:
+    """A short text of AMQP: the broker takes any bytes for one, and pika leaves those that aren't UTF-8 as they are."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
+def parameters(settings: BrokerSettings, name: str) -> pika.ConnectionParameters:
+    """The parameters of a connection; `name` is what the broker's own tools show for the connection."""
+    parts = urlsplit(settings.url.get_secret_value())
+    tls = None
+    if parts.scheme == "amqps":
+        tls = pika.SSLOptions(ssl.create_default_context(cafile=settings.ca_file or None), parts.hostname)
+    return pika.ConnectionParameters(
+        host=parts.hostname,
+        port=parts.port or (5671 if tls else 5672),
+        virtual_host=settings.vhost,
+        credentials=pika.PlainCredentials(
+            unquote(parts.username or "") or settings.username,
+            unquote(parts.password or "") or settings.password.get_secret_value(),
+        ),
+        ssl_options=tls,
+        heartbeat=HEARTBEAT,
+        # an alarm may last for hours: it is waited out (each new connection would send one message more, and be blocked)
+        blocked_connection_timeout=None,
+        socket_timeout=CONNECT_TIMEOUT,
+        stack_timeout=CONNECT_TIMEOUT,
+        client_properties={"connection_name": name, "product": "seccam"},
+    )
+
+
+def connect(settings: BrokerSettings, name: str) -> BlockingConnection:
+    """One connection; raises BrokerError."""
+    try:
+        return pika.BlockingConnection(parameters(settings, name))
+    except PIKA_ERRORS as e:
+        raise translated(e) from None
+
+
+def translated(error: BaseException) -> BrokerError:
+    """What pika or the socket raised, as our own error."""
+    if isinstance(error, pika.exceptions.ProbableAuthenticationError | pika.exceptions.ProbableAccessDeniedError):
+        cause = "auth"
+    elif isinstance(error, ssl.SSLError):
+        cause = "tls"
+    elif isinstance(error, pika.exceptions.AMQPHeartbeatTimeout):
+        cause = "heartbeat"
+    elif isinstance(error, pika.exceptions.ConnectionClosed | pika.exceptions.ChannelClosed):
+        # 403 access refused; 530 not allowed: no such vhost, or no right to it
+        cause = "auth" if error.reply_code in (403, 530) else "closed"
+    elif isinstance(_innermost(error), ConnectionRefusedError):
+        cause = "refused"
+    else:
+        cause = "network"
+    return BrokerError(cause, _tell(error))
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The exception that pika's hold: as their first argument, or as their attribute."""
+    inner = error.args[0] if error.args and isinstance(error.args[0], BaseException) else error
+    held = getattr(inner, "exception", None)
+    return held if isinstance(held, BaseException) else inner
+
+
+def _tell(error: BaseException) -> str:
+    """The error in one line; pika's exceptions hold other exceptions, never a password."""
+    inner = _innermost(error)
+    return f"{type(inner).__name__}: {inner}"[:300]
+
+
+def why_closed(channel: BlockingChannel) -> BrokerError:
+    """What the broker said when it closed this channel."""
+    # pika raises it only from a call that was waiting then, and keeps it here otherwise
+    reason = channel._closing_reason
+    return translated(reason) if reason is not None else BrokerError("closed", "the channel is closed")
+
+
+class Link(threading.Thread):
+    """A thread that keeps one connection: `_session` runs while it holds, and is run again when it is lost."""
+
+    def __init__(self, settings: BrokerSettings, name: str, direction: str, metrics: BrokerMetrics) -> None:
+        super().__init__(name=f"broker-{direction}", daemon=True)
+        self._settings, self._label, self._direction, self._metrics = settings, f"{name} {direction}", direction, metrics
+        self._halt = threading.Event()
+        self._holds = False
+        self._lost_at = time.monotonic()
+        self._why = "not connected yet"
+        #: What was logged of the losses since it last held, and when.
+        self._told: dict[str, float] = {}
+        #: When to stop waiting for the broker, by the monotonic clock.
+        self._give_up_at: float | None = None
+        self.heartbeat = Heartbeat()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection holds, as far as is known, and is of full use."""
+        return self._holds
+
+    def trouble(self) -> dict[str, str]:
+        """The readiness check `broker`: empty while connected."""
+        return {} if self.connected else {"broker": f"{self._why} for {time.monotonic() - self._lost_at:.0f} s"}
+
+    def run(self) -> None:
+        """Connect, run the session, back off, again; until told to stop."""
+        wait = BACKOFF[0]
+        while not self._halt.is_set():
+            self.heartbeat.beat(_PATIENCE)
+            held_before = self._lost_at
+            try:
+                self._run_once()
+            except BrokerError as e:
+                self._lost(e.cause)
+                if self._halt.is_set():
+                    break
+                if self._lost_at != held_before:  # it was of use: begin anew
+                    wait = BACKOFF[0]
+                self._count_loss(e, wait)
+            self._halt.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311  # jitter, not a secret
+            wait = min(wait * 2, BACKOFF[1])
+        self._lost("stopped")
+
+    def stop(self, timeout: float) -> None:
+        """End the thread; waits up to `timeout` seconds for what it has in hand."""
+        self._halt.set()
+        self._wake()
+        if self.ident is not None:
+            self.join(timeout)
+
+    def _run_once(self) -> None:
+        connection = connect(self._settings, self._label)
+        self._give_up_at = None
+        try:
+            self._attend(connection)
+            self._session(connection)
+        except PIKA_ERRORS as e:
+            error = translated(e)
+            self._lost(error.cause)
+            raise error from None
+        except BrokerError as e:
+            self._lost(e.cause)
+            raise
+        finally:
+            if self._holds:
+                self._lost("stopped")
+            self._close(connection)
+
+    def _attend(self, connection: BlockingConnection) -> None:
+        """Keep an eye on the connection even while a call of pika's waits for the broker's answer.
+
+        BlockingConnection holds its own callbacks and timers back until such a call is over, which under an alarm is
+        when the alarm is; the connection below it doesn't.
+        """
+        below = connection._impl
+        below.add_on_connection_blocked_callback(lambda *_: self._blocked(True))
+        below.add_on_connection_unblocked_callback(lambda *_: self._blocked(False))
+
+        def pulse() -> None:
+            self.heartbeat.beat()
+            below.ioloop.call_later(_PULSE, pulse)
+            now = time.monotonic()
+            if self._halt.is_set() and self._give_up_at is None:
+                self._give_up_at = now + CLOSE_TIMEOUT
+            if self._give_up_at is not None and now > self._give_up_at:
+                raise TimeoutError("the broker does not answer")
+
+        pulse()
+
+    def _close(self, connection: BlockingConnection) -> None:
+        self._give_up_at = time.monotonic() + CLOSE_TIMEOUT
+        try:
+            if connection.is_open:
+                connection.close()
+        except PIKA_ERRORS as e:
+            log.debug("broker_close_failed", direction=self._direction, error=_tell(e))
+            self._give_up_at = None
+            _abort(connection)
+
+    def _established(self) -> None:
+        """The session calls this when it has all it needs."""
+        self._holds = True
+        self._told.clear()
+        self._metrics.connected.labels(self._direction).set(1)
+        log.info("broker_connected", direction=self._direction)
+
+    def _lost(self, why: str) -> None:
+        if self._holds:
+            self._lost_at = time.monotonic()
+        self._holds, self._why = False, why
+        self._metrics.connected.labels(self._direction).set(0)
+
+    def _count_loss(self, error: BrokerError, wait: float) -> None:
+        """Count it, and log it unless the same was said a moment ago."""
+        self._metrics.reconnects.labels(self._direction, error.cause).inc()
+        now = time.monotonic()
+        if now - self._told.get(str(error), -TELL_AGAIN) >= TELL_AGAIN:
+            log.warning("broker_lost", direction=self._direction, cause=error.cause, error=str(error), retry_s=round(wait, 1))
+            self._told[str(error)] = now
+
+    def _blocked(self, blocked: bool) -> None:
+        """Only a connection that publishes is ever blocked."""
+
+    def _session(self, connection: BlockingConnection) -> None:
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        raise NotImplementedError
+
+
+def _abort(connection: BlockingConnection) -> None:
+    """Let go of a connection whose broker doesn't answer: its sockets are closed at once."""
+    if connection.is_closed:
+        return
+    # pika has no public way to leave without the broker's consent
+    connection._impl._terminate_stream(pika.exceptions.StreamLostError("given up"))
+    with contextlib.suppress(*PIKA_ERRORS):  # it tells of what was wanted here
+        for _ in range(10):  # in the next turn or two of its loop
+            connection.process_data_events(0.01)

@@ -1,0 +1,234 @@
+"""Consuming: any number of subscriptions on one connection, each made again when it is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pika.exceptions
+from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
+
+from seccam import logs, topology
+from seccam.broker.connection import BACKOFF, TURN, Link, headers_of, text, translated, why_closed
+from seccam.errors import BrokerError
+from seccam.metrics import BrokerMetrics
+from seccam.settings import BrokerSettings
+
+log = logs.get(__name__)
+
+
+class Delivery:
+    """A message that has come in; with manual acknowledgement the next ones wait for `ack`."""
+
+    def __init__(self, link: Consumer, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+        self._link, self._channel, self._tag = link, channel, method.delivery_tag
+        self.exchange: str = method.exchange
+        self.key = text(method.routing_key)
+        self.redelivered: bool = method.redelivered
+        self.headers = headers_of(properties)
+        self.content_type = text(properties.content_type or "")
+        self.message_id = None if properties.message_id is None else text(properties.message_id)
+        #: When it was published, seconds since 1970 UTC by the publisher's clock; None where it says nothing.
+        self.timestamp: int | None = properties.timestamp
+        self.body = body
+        #: Arrival by the receiver's clocks, seconds.
+        self.wall, self.monotonic = time.time(), time.monotonic()
+
+    def ack(self) -> None:
+        """Done with it; from any thread. Without effect if the connection was lost: the broker has it again."""
+        self._link.soon(self._ack)
+
+    def _ack(self) -> None:
+        if self._channel.is_open:
+            self._channel.basic_ack(self._tag)
+
+
+@dataclass(frozen=True)
+class Sieve:
+    """Tells the messages that some subscription asks for by their key from the rest, within the broker.
+
+    Two exchanges of the consumer's own, which go when its queues go: the first takes what comes by `key` and gives each
+    subscription what it names; what none names goes to its alternate exchange (RabbitMQ's docs: ae), and so to the
+    subscription that names nothing.
+    """
+
+    #: What to take from the shared exchange: a binding key, say `seccam.view.*`.
+    key: str
+    #: The first exchange's name; another consumer's is another.
+    exchange: str
+
+    @property
+    def rest(self) -> str:
+        """The second exchange's name."""
+        return f"{self.exchange}.rest"
+
+    def declare(self, channel: BlockingChannel) -> None:
+        """Both exchanges and what leads to them; without effect where they are there."""
+        channel.exchange_declare(self.rest, "fanout", auto_delete=True)
+        channel.exchange_declare(self.exchange, "direct", auto_delete=True, arguments={"alternate-exchange": self.rest})
+        # bound to each other too, by a key that nothing has: the first one lives while the second does, named queues or none
+        channel.exchange_bind(self.rest, self.exchange, "")
+        channel.exchange_bind(self.exchange, topology.EXCHANGE, self.key)
+
+
+@dataclass(frozen=True, eq=False)
+class Subscription:
+    """What to consume: a queue by name, or an exclusive one of our own, bound by `keys`.
+
+    `handle` is called in the connection's thread and must be quick; whoever gets a Delivery acknowledges it.
+    """
+
+    handle: Callable[[Delivery], None]
+    queue: str = ""
+    keys: tuple[str, ...] = ()
+    #: Where the own queue is bound instead of the shared exchange; without `keys` it gets what no other subscription does.
+    sieve: Sieve | None = None
+    #: Arguments of the own queue.
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    #: Arguments of the consumer, asked for at each (re)connection.
+    consume: Callable[[], Mapping[str, Any]] = dict
+    prefetch: int = 1
+
+
+class Consumer(Link):
+    """Consumes any number of subscriptions on one connection, a channel each; they can be added at any time.
+
+    One that the broker refuses or ends (its queue is missing or was deleted, its channel was closed) is tried again
+    until it holds; meanwhile the others go on, and the consumer counts as not connected.
+    """
+
+    def __init__(self, settings: BrokerSettings, name: str, metrics: BrokerMetrics, subscriptions: list[Subscription]) -> None:
+        super().__init__(settings, name, "consume", metrics)
+        self._subscriptions = list(subscriptions)
+        self._changing = threading.Lock()
+        self._current: BlockingConnection | None = None
+        # all below belongs to the connection's thread
+        self._channels: dict[Subscription, BlockingChannel] = {}
+        self._cancelled: set[Subscription] = set()
+        self._failing: dict[Subscription, float] = {}
+        self._arrived: deque[tuple[Subscription, Delivery]] = deque()
+        #: Whether all subscriptions held at least once.
+        self.subscribed_once = False
+
+    def add(self, subscription: Subscription) -> None:
+        """Subscribe to this too, now and after every reconnection."""
+        with self._changing:
+            self._subscriptions.append(subscription)
+        self._wake()
+
+    def remove(self, subscription: Subscription) -> None:
+        """Stop consuming this; what is being handled in the connection's thread just now still is."""
+        with self._changing:
+            self._subscriptions.remove(subscription)
+        self._wake()
+
+    def soon(self, call: Callable[[], None], after: float = 0.0) -> None:
+        """Run this in the connection's thread, `after` seconds from now; not at all if the connection is lost before."""
+        connection = self._current
+        if connection is None:
+            return
+        try:
+            if threading.current_thread() is self and not after:
+                call()
+            elif threading.current_thread() is self:
+                connection.call_later(after, call)
+            elif after:
+                connection.add_callback_threadsafe(lambda: connection.call_later(after, call))
+            else:
+                connection.add_callback_threadsafe(call)
+        except pika.exceptions.ConnectionWrongStateError:
+            pass  # lost meanwhile: the session is about to end and says so
+
+    def _session(self, connection: BlockingConnection) -> None:
+        for kept in (self._channels, self._cancelled, self._failing, self._arrived):
+            kept.clear()
+        self._current = connection
+        try:
+            while not self._halt.is_set():
+                self.heartbeat.beat()
+                self._tend(connection)
+                connection.process_data_events(TURN)
+                self._hand_over()
+        finally:
+            self._current = None
+
+    def _tend(self, connection: BlockingConnection) -> None:
+        """Let every wanted subscription, and no other, have an open channel."""
+        with self._changing:
+            wanted = dict.fromkeys(self._subscriptions)
+        for subscription in [s for s in self._channels if s not in wanted or s in self._cancelled or not self._channels[s].is_open]:
+            self._leave(subscription, wanted=subscription in wanted)
+        for subscription in [s for s in self._failing if s not in wanted]:
+            del self._failing[subscription]
+        now = time.monotonic()
+        for subscription in wanted:
+            if subscription not in self._channels and self._failing.get(subscription, 0.0) <= now:
+                self._try(connection, subscription)
+        if not self._failing and not self.connected:
+            self.subscribed_once = True
+            self._established()
+
+    def _leave(self, subscription: Subscription, *, wanted: bool) -> None:
+        channel = self._channels.pop(subscription)
+        self._cancelled.discard(subscription)
+        if channel.is_open:
+            channel.close()
+            if wanted:
+                self._fail(subscription, BrokerError("closed", "the broker ended the consumer: its queue was deleted"))
+        elif wanted:
+            self._fail(subscription, why_closed(channel))
+
+    def _try(self, connection: BlockingConnection, subscription: Subscription) -> None:
+        try:
+            self._channels[subscription] = self._subscribe(connection, subscription)
+        except pika.exceptions.ChannelClosedByBroker as e:
+            self._fail(subscription, translated(e))
+        else:
+            self._failing.pop(subscription, None)
+
+    def _fail(self, subscription: Subscription, error: BrokerError) -> None:
+        """The subscription doesn't hold: try again, soon the first time."""
+        wait = BACKOFF[1] if subscription in self._failing else BACKOFF[0]
+        self._failing[subscription] = time.monotonic() + wait
+        self._lost(error.cause)
+        self._count_loss(error, wait)
+
+    def _subscribe(self, connection: BlockingConnection, subscription: Subscription) -> BlockingChannel:
+        channel = connection.channel()
+        channel.basic_qos(prefetch_count=subscription.prefetch)
+        queue = subscription.queue
+        if not queue:
+            queue = channel.queue_declare("", exclusive=True, auto_delete=True, arguments=dict(subscription.arguments)).method.queue
+            _bind(channel, queue, subscription)
+        channel.add_on_cancel_callback(lambda _: self._cancelled.add(subscription))
+
+        def arrived(ch: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+            if properties.unreadable:
+                self._metrics.unreadable.inc()
+            self._arrived.append((subscription, Delivery(self, ch, method, properties, body)))
+
+        channel.basic_consume(queue, arrived, arguments=dict(subscription.consume()))
+        return channel
+
+    def _hand_over(self) -> None:
+        """Outside pika's own loop, so that an error of a handler is seen as what it is."""
+        while self._arrived:
+            subscription, delivery = self._arrived.popleft()
+            if subscription in self._channels:  # else it was removed meanwhile, and the broker has the message again
+                subscription.handle(delivery)
+
+    def _wake(self) -> None:
+        self.soon(lambda: None)
+
+
+def _bind(channel: BlockingChannel, queue: str, subscription: Subscription) -> None:
+    sieve, keys = subscription.sieve, subscription.keys
+    if sieve:
+        sieve.declare(channel)
+    exchange = topology.EXCHANGE if sieve is None else sieve.exchange if keys else sieve.rest
+    for key in keys or ("",):
+        channel.queue_bind(queue, exchange, key)

@@ -1,0 +1,100 @@
+"""An operator's connection: declares, looks and moves messages, once, for a command. A service has no right to any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+import pika
+import pika.exceptions
+
+from seccam import topology
+from seccam.broker.connection import PIKA_ERRORS, connect, headers_of, text, translated
+from seccam.errors import BrokerError
+from seccam.settings import BrokerSettings
+
+
+class Held:
+    """A message taken from a queue; unless it is `done` it returns there when the desk is closed."""
+
+    def __init__(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        self._channel, self._tag, self.properties = channel, method.delivery_tag, properties
+        self.message_id = text(properties.message_id or "")
+        self.headers = headers_of(properties)
+        self.body = body
+
+    def done(self) -> None:
+        """The queue may forget it."""
+        with _ours():
+            self._channel.basic_ack(self._tag)
+
+
+class Desk:
+    """One connection, for a `with` block; its methods wait for the broker and raise BrokerError."""
+
+    def __init__(self, settings: BrokerSettings, name: str) -> None:
+        self._connection = connect(settings, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection.is_open:
+            with _ours():
+                self._connection.close()
+
+    def declare(self, queue: str, arguments: Mapping[str, Any]) -> None:
+        """A durable queue; an error if it is there with other arguments."""
+        with _ours():
+            self._connection.channel().queue_declare(queue, durable=True, arguments=dict(arguments))
+
+    def bind(self, queue: str, key: str) -> None:
+        """Bind the queue to the exchange."""
+        with _ours():
+            self._connection.channel().queue_bind(queue, topology.EXCHANGE, key)
+
+    def depth(self, queue: str) -> int | None:
+        """Messages that wait in the queue; None if there is no such queue."""
+        try:
+            return int(self._connection.channel().queue_declare(queue, passive=True).method.message_count)
+        except pika.exceptions.ChannelClosedByBroker as e:
+            if e.reply_code == 404:
+                return None
+            raise translated(e) from None
+        except PIKA_ERRORS as e:
+            raise translated(e) from None
+
+    def take(self, queue: str, limit: int) -> Iterator[Held]:
+        """Up to `limit` messages, oldest first."""
+        with _ours():
+            channel = self._connection.channel()
+            for _ in range(limit):
+                method, properties, body = channel.basic_get(queue)
+                if method is None:
+                    return
+                yield Held(channel, method, properties, body)
+
+    def send(self, queue: str, held: Held, headers: Mapping[str, Any]) -> None:
+        """The same message to a queue by name, with these headers; returns when the broker has confirmed it."""
+        properties = pika.BasicProperties(
+            content_type=held.properties.content_type, message_id=held.properties.message_id, delivery_mode=2, headers=dict(headers)
+        )
+        with _ours():
+            channel = self._connection.channel()
+            channel.confirm_delivery()
+            try:
+                channel.basic_publish("", queue, held.body, properties, mandatory=True)
+            except pika.exceptions.UnroutableError:
+                raise BrokerError("closed", f"there is no queue {queue}") from None
+            except pika.exceptions.NackError:
+                raise BrokerError("closed", f"queue {queue} takes no more") from None
+            channel.close()
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    try:
+        yield
+    except PIKA_ERRORS as e:
+        raise translated(e) from None

@@ -1,0 +1,119 @@
+"""A JPEG file's outside: its markers, without decoding a pixel.
+
+Marker codes: ITU-T T.81 (JPEG), table B.1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from seccam.errors import BadFrame
+
+#: Largest JPEG that is passed on, bytes (messaging design: a 1280x720 frame has 50 to 200 kB).
+MAX_BYTES = 2 * 1024 * 1024
+#: Largest width and height, pixels.
+MAX_SIDE = 4096
+
+#: Segments of a header, more than any camera or editor writes: a file of nothing else costs its reader time and memory.
+MAX_SEGMENTS = 512
+#: Scans times pixels: a decoder, a browser's too, passes over the whole picture for each scan, however short that is. A
+#: camera's baseline JPEG has one to three scans, a progressive one about ten.
+MAX_SCAN_PIXELS = 100_000_000
+
+_START = b"\xff\xd8"
+_END = b"\xff\xd9"
+_START_OF_SCAN = 0xDA
+_SCAN = b"\xff\xda"
+_APP1 = 0xE1
+#: SOF0..SOF15 without DHT (C4), JPG (C8) and DAC (CC), which share the range.
+_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+#: Markers that stand alone: TEM and RST0..RST7.
+_NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
+#: No marker of a header: stuffing, reserved codes, and a start or end of image in its midst. Decoders differ in what they
+#: make of them, so that a size read past one might not be the size decoded.
+_OUT_OF_PLACE = frozenset({*range(0xC0), 0xD8, 0xD9, 0xFF}) - _NO_LENGTH
+#: A marker with the fill bytes that may come before it.
+_MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One marker segment of the header: `data[start:end]`, marker bytes included."""
+
+    marker: int
+    start: int
+    end: int
+
+
+def trim(data: bytes) -> bytes:
+    """The JPEG without what a camera pads behind its end marker."""
+    if data.endswith(_END):
+        return data
+    end = data.rfind(_END)
+    return data if end < 0 else data[: end + 2]
+
+
+def segments(data: bytes) -> list[Segment]:
+    """The header's segments up to and including the start of scan; BadFrame if they don't add up."""
+    found: list[Segment] = []
+    at = 2
+    for _ in range(MAX_SEGMENTS):
+        code = _MARKER.match(data, at)
+        if code is None:
+            raise BadFrame("corrupt", f"no marker at byte {at}")
+        marker, at = code[1][0], code.end() - 2
+        if marker in _OUT_OF_PLACE:
+            raise BadFrame("corrupt", f"marker {marker:#x} at byte {at} has no place in a header")
+        if marker in _NO_LENGTH:
+            at += 2
+            continue
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        end = at + 2 + length
+        if length < 2 or end > len(data):
+            raise BadFrame("corrupt", f"segment {marker:#x} at byte {at} runs past the end")
+        found.append(Segment(marker, at, end))
+        if marker == _START_OF_SCAN:
+            return found
+        at = end
+    raise BadFrame("corrupt", f"no scan within {MAX_SEGMENTS} segments")
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels of a JPEG that is whole, small enough and starts and ends as one.
+
+    Raises BadFrame (corrupt, oversize). What lies between the markers is the decoder's to judge.
+    """
+    if len(data) > MAX_BYTES:
+        raise BadFrame("oversize", f"{len(data)} bytes, more than {MAX_BYTES}")
+    if not data.startswith(_START):
+        raise BadFrame("corrupt", "not a JPEG")
+    if not data.endswith(_END):
+        raise BadFrame("corrupt", "truncated: no end marker")
+    frame = next((s for s in segments(data) if s.marker in _START_OF_FRAME), None)
+    if frame is None or frame.end - frame.start < 10:
+        raise BadFrame("corrupt", "no frame header")
+    height = int.from_bytes(data[frame.start + 5 : frame.start + 7], "big")
+    width = int.from_bytes(data[frame.start + 7 : frame.start + 9], "big")
+    if not (width and height):
+        raise BadFrame("corrupt", f"{width}x{height} pixels")
+    if max(width, height) > MAX_SIDE:
+        raise BadFrame("oversize", f"{width}x{height} pixels, more than {MAX_SIDE} on a side")
+    # inside a scan the two bytes are this marker and nothing else (T.81, B.1.1.5); a thumbnail's are counted in
+    scans = data.count(_SCAN)
+    if scans * width * height > MAX_SCAN_PIXELS:
+        raise BadFrame("oversize", f"{scans} scans of {width}x{height} pixels")
+    return width, height
+
+
+def without_exif(data: bytes) -> bytes:
+    """The JPEG without APP1 segments: a browser would turn the picture by its EXIF, and it may hold a position."""
+    cut = [s for s in segments(data) if s.marker == _APP1]
+    if not cut:
+        return data
+    kept, at = [], 0
+    for segment in cut:
+        kept.append(data[at : segment.start])
+        at = segment.end
+    kept.append(data[at:])
+    return b"".join(kept)

@@ -1,0 +1,78 @@
+"""Logs: JSON lines on standard error, or readable ones on a terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+#: What a person at a terminal has no use for, and what makes lines too long for one.
+_FOR_MACHINES = ("trace_id", "steps")
+#: What every line carries.
+_always: dict[str, Any] = {}
+
+
+def configure(level: str, style: str, service: str, registry: CollectorRegistry) -> None:
+    """Set structlog and the standard library's logging up; `style` is auto, json or console."""
+    console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    counters = count_lines(registry)
+
+    def count(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        counter = counters.get("error" if event["level"] == "critical" else event["level"])
+        if counter:
+            counter.inc()
+        return event
+
+    def name(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {"event": event.pop("event"), "service": service, **_always, **event}
+
+    def shorten(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {key: value for key, value in event.items() if key not in _FOR_MACHINES}
+
+    if console:
+        ending: list[Any] = [shorten, structlog.processors.TimeStamper("%H:%M:%S", utc=False)]
+    else:
+        ending = [structlog.processors.TimeStamper("iso", utc=True), structlog.processors.format_exc_info]
+
+    shared: list[Any] = [name, structlog.stdlib.add_log_level, count, *ending]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    renderer: Any = structlog.processors.JSONRenderer()
+    if console:
+        # not structlog's choice, which shows the variables of every frame, a camera's password among them
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.captureWarnings(True)
+    # pika tells of every connection and every failed attempt at error level; broker.py says it once, better
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+def always(**fields: Any) -> None:
+    """From now on every line of this process carries these, whichever thread writes it."""
+    _always.update(fields)
+
+
+def count_lines(registry: CollectorRegistry) -> dict[str, Counter]:
+    """Level -> the counter of its lines."""
+    lines = Counter("seccam_log_lines", "Log lines written", ["level"], registry=registry)
+    return {level: lines.labels(level) for level in ("warning", "error")}
+
+
+def get(name: str) -> Any:
+    """A logger; events are snake_case names, everything else is key=value."""
+    return structlog.get_logger(name)

@@ -1,0 +1,165 @@
+"""The JSON messages: face and camera events, sightings, camera status. Their JSON Schemas in docs/ref are made from here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from seccam import topology
+from seccam.errors import BadMessage
+from seccam.frame import TIMES, Frame, event_id, trace_id
+
+CONTENT_TYPE = "application/json"
+#: Largest JSON message that is read, bytes: a 32 kB snapshot in base64, and room for the rest.
+MAX_BYTES = 128 * 1024
+#: Largest annotated picture in an event, bytes.
+MAX_SNAPSHOT = 32 * 1024
+
+FACE, CAMERA_OFFLINE, CAMERA_ONLINE = "seccam.face", "seccam.camera.offline", "seccam.camera.online"
+
+CameraName = Annotated[str, Field(pattern=topology.CAMERA_PATTERN)]
+#: x, y, width, height in pixels of the picture as stored, before any EXIF turn.
+Box = tuple[int, int, int, int]
+Score = Annotated[float, Field(ge=0, le=1)]
+#: Bounded, for a number that no clock shows is more than a float, or a browser's date, can hold.
+Milliseconds = Annotated[int, Field(ge=0, lt=TIMES.stop)]
+
+
+class Message(BaseModel):
+    """A frozen model that is one JSON message."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    def encode(self) -> bytes:
+        """The message's body."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """The message in a body; raises BadMessage."""
+        if len(body) > MAX_BYTES:
+            raise BadMessage(f"{cls.__name__}: {len(body)} bytes, more than {MAX_BYTES}")
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as e:
+            faults = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'body'}: {f['msg']}" for f in e.errors(include_input=False))
+            raise BadMessage(f"{cls.__name__}: {faults[:500]}") from None
+
+
+class FrameIdentity(Message):
+    """Which frame something was seen in."""
+
+    boot_id: Annotated[str, Field(min_length=1, max_length=32)]
+    seq: Annotated[int, Field(ge=0)]
+    ts_ms: Milliseconds | None = None
+
+
+class Sighting(Message):
+    """What a worker saw in one analysed frame: for the page's boxes, not for telling anybody."""
+
+    camera: CameraName
+    frame: FrameIdentity
+    #: Width and height of the picture, pixels.
+    size: tuple[int, int]
+    faces: Annotated[int, Field(ge=0)]
+    boxes: list[Box]
+    scores: list[Score]
+    worker: str
+
+
+class FaceData(Sighting):
+    """What a face event says beyond the CloudEvents attributes."""
+
+    #: The camera's IANA time zone, where known.
+    zone: str | None = None
+    #: Milliseconds after capture: published, received by the worker, analysed.
+    ms: dict[Literal["published", "received", "done"], int] = {}
+    #: The annotated picture: base64 of a JPEG of at most MAX_SNAPSHOT bytes.
+    snapshot: str | None = None
+
+
+class CameraData(Message):
+    """What a camera event says: a camera went away or came back."""
+
+    camera: CameraName
+    zone: str | None = None
+    why: str = ""
+
+
+class Event(Message):
+    """News worth telling: a CloudEvent 1.0 (cloudevents.io, JSON format), lasting and confirmed."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Annotated[str, Field(min_length=1, max_length=128)]
+    source: str
+    type: Literal["seccam.face", "seccam.camera.offline", "seccam.camera.online"]
+    #: When the picture was taken, UTC.
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    #: W3C Trace Context.
+    traceparent: str | None = None
+
+
+class FaceEvent(Event):
+    """Faces were seen."""
+
+    type: Literal["seccam.face"] = "seccam.face"
+    data: FaceData
+
+
+class CameraEvent(Event):
+    """A camera went away or came back."""
+
+    type: Literal["seccam.camera.offline", "seccam.camera.online"]
+    data: CameraData
+
+
+def face_event(frame: Frame, taken_ms: int, data: FaceData) -> FaceEvent:
+    """The event of a frame; `taken_ms` is its capture time by the receiver's clock (UTC milliseconds)."""
+    trace = trace_id(frame.camera, frame.boot_id, frame.seq)
+    return FaceEvent(
+        id=event_id(frame.camera, frame.boot_id, frame.seq),
+        source=f"/seccam/camera/{frame.camera}",
+        time=datetime.fromtimestamp(taken_ms / 1000, UTC),
+        traceparent=f"00-{trace}-{trace[:16]}-01",
+        data=data,
+    )
+
+
+class TopicStatus(Message):
+    """One topic of a camera: whether its slot is open, until when, and how many frames a second it is to carry."""
+
+    open: bool
+    #: UTC milliseconds; None = for ever.
+    until: Milliseconds | None = None
+    #: Bounded, for the interval between two frames is computed from it, and must be a number too.
+    fps: Annotated[float, Field(ge=0.001, le=1000)]
+
+
+class Status(Message):
+    """A camera's word on itself, on each change and every few seconds."""
+
+    camera: CameraName
+    state: Literal["starting", "live", "off", "away"]
+    #: Since when it is in this state, UTC milliseconds.
+    since: Milliseconds
+    why: str = ""
+    zone: str
+    topics: dict[Literal["view", "security"], TopicStatus]
+    ts_ms: Milliseconds
+
+
+#: name of the schema file -> the message it is of.
+SCHEMAS: dict[str, type[Message]] = {
+    "event-face": FaceEvent,
+    "event-camera": CameraEvent,
+    "sighting": Sighting,
+    "status": Status,
+}
+
+
+def schema(model: type[Message]) -> dict[str, Any]:
+    """The message's JSON Schema, 2020-12."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}

@@ -1,0 +1,167 @@
+"""A service's own port: /healthz (is it alive), /readyz (is it of use), /metrics. GET only, open to whoever reaches it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.exposition import choose_encoder
+
+from seccam import logs
+
+log = logs.get(__name__)
+
+#: Checks that fail, by name: {"broker": "refused for 12 s"}. Empty = all is well.
+Checks = Callable[[], Mapping[str, str]]
+
+
+class Heartbeat:
+    """Tells whether a loop still turns: it calls `beat()`, a probe reads `age()`."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def beat(self, patience: float = 0.0) -> None:
+        """Called by the loop on each turn; `patience`: seconds that the next one may take longer, for a good reason."""
+        self._at = time.monotonic() + patience
+
+    def age(self) -> float:
+        """Seconds since the next beat was to be expected, at the earliest since the last one."""
+        return max(0.0, time.monotonic() - self._at)
+
+    def silent(self, name: str, limit: float) -> dict[str, str]:
+        """The check that fails when the loop has been silent for more than `limit` seconds."""
+        age = self.age()
+        return {name: f"silent for {age:.0f} s"} if age > limit else {}
+
+
+#: Requests answered at a time: this port is open to whoever reaches it.
+MAX_REQUESTS = 64
+#: Seconds that a caller who was cut off has to make room.
+CUT_OFF_SECONDS = 1.0
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+        self._room = threading.BoundedSemaphore(MAX_REQUESTS)
+        #: Who is being answered, in the order in which they came; none of them is closed while `_changing` is held.
+        self._callers: dict[socket.socket, None] = {}
+        self._changing = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own. Where all are taken, who came first is cut off for it: so slow callers keep nobody out."""
+        if not self._room.acquire(blocking=False):
+            self._cut_off_first()
+            if not self._room.acquire(timeout=CUT_OFF_SECONDS):
+                self.shutdown_request(request)
+                return
+        with self._changing:
+            self._callers[request] = None
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread can be started
+            self._room.release()
+            raise
+
+    def _cut_off_first(self) -> None:
+        with self._changing:
+            first = next(iter(self._callers), None)
+            if first is not None:
+                del self._callers[first]
+                with contextlib.suppress(OSError):  # it has gone away by itself
+                    first.shutdown(socket.SHUT_RDWR)  # its thread wakes up, reads an end, and closes it
+
+    def shutdown_request(self, request: Any) -> None:
+        """The base class's, of a caller or of one that was never taken."""
+        with self._changing:
+            self._callers.pop(request, None)
+        super().shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The base class's, and makes room."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that went away is no news; anything else is a fault of a check."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            log.exception("probe_failed")
+
+
+class Probes:
+    """The ops port of one service. Not ready until `ready` is given, not ready any more from `stopping()` on."""
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
+        self._live: Checks = dict
+        self._ready: Checks = lambda: {"start": "not finished"}
+        self._registry = registry
+        gauge = Gauge("seccam_ready", "What /readyz says: 1 ready, 0 not", registry=registry)
+        gauge.set_function(lambda: 0 if self._ready() else 1)
+        probes = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """Answers the three paths."""
+
+            server_version = "seccam"
+            timeout = 5
+
+            def do_GET(self) -> None:  # the base class's name for it
+                path = self.path.partition("?")[0]
+                answer = {"/healthz": probes._health, "/readyz": probes._readiness, "/metrics": probes._metrics}.get(path)
+                status, kind, body = answer(self.headers.get("Accept", "")) if answer else (404, "text/plain", b"not found\n")
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Probes come every few seconds: not worth a line."""
+
+        self._server = _Server((host, port), Handler)
+        #: The port it listens on; another than asked for only if 0 was.
+        self.port = int(self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, name="probes", daemon=True).start()
+
+    def watch(self, *, live: Checks, ready: Checks) -> None:
+        """From now on these say what /healthz and /readyz answer."""
+        self._live, self._ready = live, ready
+
+    def stopping(self) -> None:
+        """Not ready any more; still alive."""
+        self._ready = lambda: {"stop": "on its way"}
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _health(self, _: str) -> tuple[int, str, bytes]:
+        return _verdict(self._live(), "ok", "failing")
+
+    def _readiness(self, _: str) -> tuple[int, str, bytes]:
+        return _verdict(self._ready(), "ready", "not ready")
+
+    def _metrics(self, accept: str) -> tuple[int, str, bytes]:
+        encode, kind = choose_encoder(accept)
+        return 200, kind, encode(self._registry)
+
+
+def _verdict(failing: Mapping[str, str], good: str, bad: str) -> tuple[int, str, bytes]:
+    body = json.dumps({"status": bad if failing else good, "checks": dict(failing)}).encode() + b"\n"
+    return (503 if failing else 200), "application/json", body

@@ -1,0 +1,127 @@
+"""The life of a service: settings, logs, ops port, the work, an orderly end. Each `__main__` only wires with this."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from seccam import logs, metrics, settings, signals
+from seccam.errors import SettingsError
+from seccam.probes import Probes
+from seccam.version import __version__
+
+#: Seconds within which a service has finished its work in hand after SIGTERM.
+STOP_SECONDS = 5.0
+
+
+class Stop:
+    """Told once that the service is to end; every wait of the service watches it."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """End."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether the end was asked for."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Sleep, but not past the end; True if that has come."""
+        return self._event.wait(seconds)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a service finds when it starts."""
+
+    registry: CollectorRegistry
+    probes: Probes
+    stop: Stop
+
+
+def main(
+    program: str,
+    about: str,
+    groups: Sequence[type[settings.Group]],
+    run: Callable[..., int],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Run a service: `run(surroundings, *loaded groups)` returns its exit status.
+
+    The last of `groups` is the service's own and holds the ops port. Exit status 2: the settings are wrong.
+    """
+    parser = argparse.ArgumentParser(
+        program,
+        description=about,
+        epilog="environment variables:\n" + settings.describe(settings.LogSettings, *groups),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--check", action="store_true", help="check the settings and end")
+    options = parser.parse_args(argv)
+    try:
+        log_settings, *loaded = settings.load(settings.LogSettings, *groups)
+    except SettingsError as e:
+        print(f"{program}: {len(e.faults)} wrong setting(s); see {program} --help", file=sys.stderr)
+        print(*(f"  {fault}" for fault in e.faults), sep="\n", file=sys.stderr)
+        return 2
+    if options.check:
+        return 0
+    registry = metrics.new_registry(os.environ.get("SECCAM_REVISION", ""))
+    logs.configure(log_settings.level, log_settings.format, program, registry)
+    return _serve(program, registry, loaded, run)
+
+
+def _serve(program: str, registry: CollectorRegistry, loaded: Sequence[Any], run: Callable[..., int]) -> int:
+    log = logs.get(program)
+    own = loaded[-1]
+    stop = Stop()
+    try:
+        probes = Probes(own.ops_host, own.ops_port, registry)
+    except OSError as e:
+        where = {"address": f"{own.ops_host}:{own.ops_port}", "setting": f"{own.PREFIX}OPS_PORT"}
+        log.error("ops_port_taken", error=str(e), **where)  # noqa: TRY400  # the traceback would say nothing more
+        return 1
+
+    def end(number: signal.Signals) -> None:
+        probes.stopping()
+        stop.set()
+        log.info("stopping", signal=number.name)
+
+    signals.on_end(end)
+    log.info("started", version=__version__, ops=f"{own.ops_host}:{probes.port}")
+    with _ending_with_any_thread(log, stop) as crashed:
+        status = run(Surroundings(registry, probes, stop), *loaded)
+    probes.close()
+    status = status or int(crashed.is_set())
+    log.info("stopped", status=status)
+    return status
+
+
+@contextlib.contextmanager
+def _ending_with_any_thread(log: Any, stop: Stop) -> Iterator[threading.Event]:
+    """A thread that dies of an error takes the service with it, to be started anew, rather than leave it deaf."""
+    crashed = threading.Event()
+
+    def died(args: threading.ExceptHookArgs) -> None:
+        log.critical("thread_died", thread=args.thread.name if args.thread else "", exc_info=args.exc_value)
+        crashed.set()
+        stop.set()
+
+    before, threading.excepthook = threading.excepthook, died
+    try:
+        yield crashed
+    finally:
+        threading.excepthook = before

@@ -1,0 +1,222 @@
+"""Settings from `SECCAM_…` environment variables, checked at start, every fault told at once.
+
+A group of settings is a pydantic model with a prefix of its own. A service reads the shared groups and its own;
+it refuses a name under one of these prefixes, or under none that seccam has, that no setting goes by.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from seccam.errors import SettingsError
+
+#: Every prefix that some part of seccam reads; a service leaves the other parts' names to them.
+PREFIXES = (
+    "SECCAM_BROKER_",
+    "SECCAM_LOG_",
+    "SECCAM_CAMERA_",
+    "SECCAM_MONITOR_",
+    "SECCAM_SECURITY_",
+    "SECCAM_NOTIFIER_",
+    "SECCAM_LOCAL_",
+)
+#: Names under no prefix: the cameras of `make run`, the commit that an image was built from.
+OTHER_NAMES = frozenset({"SECCAM_CAMERAS", "SECCAM_REVISION"})
+#: Stands between an unknown name's fault and the known one that may have been meant.
+PROPOSAL = "; did you mean "
+
+#: How alike, from 0 to 1, two names have to be for that: the SECCAM_ of all names aside, and within one group the prefix, too.
+_ALIKE, _ALIKE_WITHIN = 0.8, 0.51
+#: pydantic's kinds of faults in our words; any other is told in its own.
+_WORDS = {
+    "missing": "must be set",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_parsing": "must be true or false",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be {expected}",
+    "too_short": "must have at least {min_length} characters",  # of a SecretStr
+    "string_too_short": "must have at least {min_length} characters",
+    "too_long": "must have at most {max_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]*)(:\d*)?")
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Group(BaseModel):
+    """A group of settings; each subclass sets `PREFIX`. Values are the variables' texts, which pydantic converts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: What the names of the group's variables start with.
+    PREFIX: ClassVar[str]
+
+
+class LogSettings(Group):
+    """How the logs look."""
+
+    PREFIX = "SECCAM_LOG_"
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
+    format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: readable on a terminal, JSON elsewhere.")
+
+
+class BrokerSettings(Group):
+    """Where the broker is."""
+
+    PREFIX = "SECCAM_BROKER_"
+
+    url: SecretStr = Field(
+        SecretStr("amqp://127.0.0.1:5672/"),
+        description="`amqp://` or `amqps://`, user and password included or not, the vhost as the path (`/`: the default vhost).",
+    )
+    username: str = Field("", description="User, where the URL has none.")
+    password: SecretStr = Field(SecretStr(""), description="Password, where the URL has none.")
+    ca_file: str = Field("", description="PEM file of the authority that signed the broker's certificate; empty: the system's.")
+
+    @field_validator("url")
+    @classmethod
+    def _whole_url(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        try:
+            parts = urlsplit(url)
+            whole = not {"?", "#"} & set(url)  # one of them would end the vhost's name without a word
+            good = whole and parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # its text would hold a part of the URL, of the password perhaps
+            good = False
+        if not good:
+            raise ValueError(
+                "must be amqp://[user:password@]host[:port][/vhost] or amqps://…; "
+                "write / # ? @ : and % in a user, password or vhost as %2F %23 %3F %40 %3A %25"
+            )
+        return value
+
+    @field_validator("ca_file")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        if value:
+            try:
+                Path(value).read_bytes()
+            except OSError as e:
+                raise ValueError(f"can't be read: {e.strerror}") from None
+        return value
+
+    @property
+    def vhost(self) -> str:
+        """The vhost's name."""
+        return unquote(urlsplit(self.url.get_secret_value()).path[1:]) or "/"
+
+
+class OpsSettings(Group):
+    """The ops port; each service subclasses it with its prefix."""
+
+    ops_host: str = Field("127.0.0.1", description="Address of /healthz, /readyz and /metrics.")
+    ops_port: Port = Field(9090, description="Port of /healthz, /readyz and /metrics.")
+
+
+def names(group: type[Group]) -> dict[str, str]:
+    """The group's environment variables: name -> field."""
+    return {f"{group.PREFIX}{field}".upper(): field for field in group.model_fields}
+
+
+def load(*groups: type[Group], environ: Mapping[str, str] = os.environ) -> tuple[Any, ...]:
+    """Each group, read from the environment; SettingsError with all faults if there is one.
+
+    White space around a value is none of it: a file that a Secret was made of ends in a newline.
+    """
+    faults = list(_unknown(groups, environ))
+    loaded = []
+    for group in groups:
+        given = {field: value for name, field in names(group).items() if (value := environ.get(name, "").strip())}
+        try:
+            loaded.append(group(**given))
+        except ValidationError as e:
+            faults += [_fault(group, error, given) for error in e.errors(include_input=False, include_url=False)]
+    if faults:
+        raise SettingsError(faults)
+    return tuple(loaded)
+
+
+def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Iterator[str]:
+    known = {name for group in groups for name in names(group)} | OTHER_NAMES
+    own = tuple(group.PREFIX for group in groups)
+    for name in sorted(environ):
+        if name.startswith("SECCAM_") and name not in known and (name.startswith(own) or not name.startswith(PREFIXES)):
+            near = _nearest(name, known)
+            yield f"{name}: no setting goes by this name" + (f"{PROPOSAL}{near}?" if near else "")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that may have been meant; empty if none is like it. One with a group's prefix means that group."""
+    prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), "SECCAM_")
+    named = {one.removeprefix("SECCAM_"): one for one in sorted(known) if one.startswith(prefix)}
+    for near in difflib.get_close_matches(name.removeprefix("SECCAM_"), named, 5, _ALIKE):
+        rests = name.removeprefix(prefix), named[near].removeprefix(prefix)
+        if difflib.SequenceMatcher(None, *rests).ratio() >= _ALIKE_WITHIN:
+            return named[near]
+    return ""
+
+
+def _fault(group: type[Group], error: Mapping[str, Any], given: Mapping[str, str]) -> str:
+    """One line: the variable, its value where that is no secret and isn't told anyway, and what is wrong with it."""
+    field = str(error["loc"][0]) if error["loc"] else ""
+    name = f"{group.PREFIX}{field}".upper().rstrip("_")
+    words = _WORDS.get(error["type"])
+    why = words.format(**error.get("ctx", {})) if words else str(error["msg"]).removeprefix("Value error, ")
+    value = given.get(field, "")
+    secret = field in group.model_fields and group.model_fields[field].annotation is SecretStr
+    # an address without its scheme may be anything, such as a path with a key in it
+    silent = not value or secret or repr(value) in why or (field.endswith("url") and "://" not in value)
+    return " ".join((f"{name}: {why}" if silent else f"{name}: {showable(value)}: {why}").splitlines())
+
+
+def showable(value: str) -> str:
+    """A value as a fault may show it: in one line, and of a URL only scheme, host and port; the rest may hold a login."""
+    scheme, separator, rest = value.partition("://")
+    if separator:
+        authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+        path = rest[len(authority) :]
+        host = authority.rpartition("@")[2]
+        # an @ further on: perhaps it ends a password that has a / in it, and what stands before is a part of that
+        sure = _SCHEME.fullmatch(scheme) and _HOST.fullmatch(host) and "@" not in path
+        shown = f"{scheme}://{host}{path if path in ('', '/') else f'{path[0]}…'}"
+        return shown if sure else f"{scheme}://…" if _SCHEME.fullmatch(scheme) else "…"
+    head, at, tail = value.rpartition("@")
+    shown = f"…@{tail}" if at and head else value
+    shown = shown if len(shown) <= 100 else f"{shown[:99]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def describe(*groups: type[Group]) -> str:
+    """A table of the groups' settings, for --help: name, default, meaning."""
+    lines = []
+    for group in groups:
+        for name, field in names(group).items():
+            info = group.model_fields[field]
+            lines.append(f"  {name}  ({'required' if info.is_required() else shown(info.default)})\n      {info.description}")
+    return "\n".join(lines)
+
+
+def shown(default: Any) -> str:
+    """A default as it is written in an environment variable."""
+    value = default.get_secret_value() if isinstance(default, SecretStr) else default
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "empty" if value in ("", None) else str(value)

@@ -1,0 +1,247 @@
+"""Every name on the broker: topics, queues, policies, users and their rights. The one source of topology.
+
+`definitions()` is what the broker loads at its start (RabbitMQ's definitions file); the services declare nothing but
+their own exclusive queues. Why each argument is what it is: docs/ref/topics.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+#: The topic exchange that RabbitMQ's MQTT plugin uses: routing key `seccam.view.front` is topic `seccam/view/front`.
+EXCHANGE = "amq.topic"
+
+VIEW = "seccam.view"
+SECURITY = "seccam.security"
+STATUS = "seccam.status"
+FACES = "seccam.faces"
+EVENTS = "seccam.events"
+
+SECURITY_QUEUE = "seccam.security"
+EVENTS_QUEUE = "seccam.events"
+EVENTS_LOG = "seccam.events.log"
+PARKED_QUEUE = "seccam.events.parked"
+JOURNAL = "seccam.notified"
+#: What the names of monitors' own exchanges begin with.
+SIEVES = "seccam.monitor"
+#: Delay queues, by the milliseconds a message waits in each.
+RETRY_QUEUES = {"seccam.events.retry.10s": 10_000, "seccam.events.retry.1m": 60_000, "seccam.events.retry.10m": 600_000}
+
+#: A frame older than this many milliseconds is worth nothing, in a queue or out of it.
+FRAME_TTL_MS = 2000
+#: Frames that may wait for the workers, per camera, and at least.
+WORK_QUEUE_PER_CAMERA, WORK_QUEUE_LEAST = 4, 32
+
+_CAMERA = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+CAMERA_PATTERN = f"^{_CAMERA.pattern}$"
+
+
+def is_camera(name: str) -> bool:
+    """Whether a camera may be called so: the name is part of topics, pod names and URLs."""
+    return _CAMERA.fullmatch(name) is not None
+
+
+def key(flow: str, camera: str) -> str:
+    """The routing key of a camera in a flow: `seccam.view.front`."""
+    return f"{flow}.{camera}"
+
+
+def every(flow: str) -> str:
+    """The binding key for all cameras of a flow: `seccam.view.*`."""
+    return f"{flow}.*"
+
+
+def camera_of(flow: str, routing_key: str) -> str | None:
+    """The camera that a routing key of this flow names; None if it is no valid one."""
+    name = routing_key.removeprefix(f"{flow}.")
+    return name if name != routing_key and is_camera(name) else None
+
+
+def topic(routing_key: str) -> str:
+    """The same key as an MQTT topic."""
+    return routing_key.replace(".", "/")
+
+
+#: Arguments of a monitor's own queue for one flow of frames: holds the newest picture and nothing else.
+NEWEST_ONLY: Mapping[str, Any] = {
+    "x-queue-type": "classic",
+    "x-max-length": 1,
+    "x-overflow": "drop-head",
+    "x-message-ttl": FRAME_TTL_MS,
+}
+#: Arguments of a service's own queue for small JSON messages that are news for seconds.
+SHORT_NEWS: Mapping[str, Any] = {"x-queue-type": "classic", "x-max-length": 1000, "x-message-ttl": 10_000}
+
+_AT_LEAST_ONCE = {"overflow": "reject-publish", "dead-letter-strategy": "at-least-once"}
+_WEEK = "7D"
+
+
+def queues() -> dict[str, dict[str, Any]]:
+    """Durable queues and the arguments that an upgrade can't change (type, consumers, dead-letter target)."""
+    quorum = {"x-queue-type": "quorum"}
+    to_events = {**quorum, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": EVENTS_QUEUE}
+    return {
+        SECURITY_QUEUE: {"x-queue-type": "classic"},
+        EVENTS_QUEUE: {
+            **quorum,
+            "x-single-active-consumer": True,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": PARKED_QUEUE,
+        },
+        **dict.fromkeys(RETRY_QUEUES, to_events),
+        PARKED_QUEUE: quorum,
+        EVENTS_LOG: {"x-queue-type": "stream"},
+        JOURNAL: {"x-queue-type": "stream"},
+    }
+
+
+def bindings() -> list[tuple[str, str]]:
+    """(queue, binding key) on the exchange."""
+    return [
+        (SECURITY_QUEUE, every(SECURITY)),
+        (EVENTS_QUEUE, every(EVENTS)),
+        (EVENTS_LOG, every(EVENTS)),
+    ]
+
+
+def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Lengths, sizes and times, which an upgrade can change: policy name -> (queue pattern, definition)."""
+    exactly = {name: f"^{re.escape(name)}$" for name in queues()}
+    event_queue = {"max-length": 10_000, "max-length-bytes": 512 * 1024 * 1024, **_AT_LEAST_ONCE}
+    table: dict[str, tuple[str, dict[str, Any]]] = {
+        SECURITY_QUEUE: (
+            exactly[SECURITY_QUEUE],
+            {
+                "max-length": max(WORK_QUEUE_LEAST, WORK_QUEUE_PER_CAMERA * cameras),
+                "max-length-bytes": 16 * 1024 * 1024 * max(1, cameras // 8),
+                "overflow": "drop-head",
+                "message-ttl": FRAME_TTL_MS,
+            },
+        ),
+        EVENTS_QUEUE: (exactly[EVENTS_QUEUE], {**event_queue, "delivery-limit": 100}),
+        # each look at a parked event and its return counts as a delivery, and RabbitMQ 4 drops what was delivered 20 times
+        PARKED_QUEUE: (exactly[PARKED_QUEUE], {"max-length": 10_000, "overflow": "reject-publish", "delivery-limit": 1_000_000}),
+        EVENTS_LOG: (
+            exactly[EVENTS_LOG],
+            {"max-age": _WEEK, "max-length-bytes": 256 * 1024 * 1024, "stream-max-segment-size-bytes": 16 * 1024 * 1024},
+        ),
+        JOURNAL: (exactly[JOURNAL], {"max-age": "1D", "stream-max-segment-size-bytes": 1_000_000}),
+        # RabbitMQ before 3.12 has no mailbox limit for MQTT subscribers: this bounds what a slow one may hold.
+        "seccam.mqtt": (r"^mqtt-subscription-.*qos[01]$", {"max-length": 20, "message-ttl": 10_000, "overflow": "drop-head"}),
+    }
+    for name, delay in RETRY_QUEUES.items():
+        table[name] = (exactly[name], {**event_queue, "message-ttl": delay})
+    return table
+
+
+#: Each service's user, and one for MQTT clients and one for the `seccam` command.
+CAMERA_USER, MONITOR_USER, SECURITY_USER, NOTIFIER_USER = "camera", "monitor", "security", "notifier"
+MQTT_USER, OPERATOR_USER = "mqtt", "operator"
+
+_NOTHING = "^$"
+#: Queues that the broker named for a monitor, and the exchanges that it names itself.
+_OWN = rf"(amq\.gen-|{re.escape(SIEVES)}\.).*"
+_EXCHANGE = re.escape(EXCHANGE)
+_DEFAULT_EXCHANGE = r"amq\.default"
+
+
+def _flows(*flows: str) -> str:
+    return "^(" + "|".join(re.escape(f) for f in flows) + r")\.[a-z0-9-]+$"
+
+
+def _reading(*flows: str) -> str:
+    return "^(" + "|".join(re.escape(f) for f in flows) + r")\.([a-z0-9-]+|\*|#)$"
+
+
+#: user -> (configure, write, read, topics it may write, topics it may read), as regular expressions.
+PERMISSIONS: Mapping[str, tuple[str, str, str, str, str]] = {
+    CAMERA_USER: (_NOTHING, f"^{_EXCHANGE}$", _NOTHING, _flows(VIEW, SECURITY, STATUS), _NOTHING),
+    MONITOR_USER: (
+        f"^{_OWN}$",
+        f"^{_OWN}$",
+        f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
+        _NOTHING,
+        _reading(VIEW, STATUS, FACES),
+    ),
+    SECURITY_USER: (
+        _NOTHING,
+        f"^{_EXCHANGE}$",
+        f"^{re.escape(SECURITY_QUEUE)}$",
+        _flows(FACES, EVENTS),
+        _NOTHING,
+    ),
+    NOTIFIER_USER: (
+        _NOTHING,
+        f"^{_DEFAULT_EXCHANGE}$",
+        f"^({re.escape(EVENTS_QUEUE)}|{re.escape(JOURNAL)})$",
+        _NOTHING,
+        _NOTHING,
+    ),
+    MQTT_USER: (
+        r"^mqtt-subscription-.*qos[01]$",
+        rf"^({_EXCHANGE}|mqtt-subscription-.*qos[01])$",
+        rf"^({_EXCHANGE}|mqtt-subscription-.*qos[01])$",
+        _flows(VIEW, SECURITY),
+        r"^seccam\.([a-z]+\.([a-z0-9-]+|\*|#)|#)$",
+    ),
+    OPERATOR_USER: (r"^seccam\.", rf"^({_EXCHANGE}|{_DEFAULT_EXCHANGE}|seccam\..*)$", rf"^({_EXCHANGE}|seccam\..*)$", ".*", ".*"),
+}
+
+
+def password_hash(password: str, salt: bytes) -> str:
+    """RabbitMQ's salted SHA-256 hash: base64(salt + sha256(salt + password)), salt of 4 bytes (docs: passwords)."""
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+def _salt(user: str, password: str) -> bytes:
+    """Another for each user and password, and always the same for these: a broker loads no definitions that are unchanged."""
+    return hashlib.sha256(f"{user}:{password}".encode()).digest()[:4]
+
+
+def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: int = 1) -> dict[str, Any]:
+    """A RabbitMQ definitions file: vhost, users of `passwords` (name -> password), rights, queues, policies."""
+    return {
+        "vhosts": [{"name": vhost}],
+        "users": [
+            {
+                "name": user,
+                "password_hash": password_hash(password, _salt(user, password)),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": [],
+            }
+            for user, password in passwords.items()
+        ],
+        "permissions": [
+            {"user": user, "vhost": vhost, "configure": configure, "write": write, "read": read}
+            for user, (configure, write, read, _, _) in PERMISSIONS.items()
+            if user in passwords
+        ],
+        "topic_permissions": [
+            {"user": user, "vhost": vhost, "exchange": EXCHANGE, "write": write, "read": read}
+            for user, (_, _, _, write, read) in PERMISSIONS.items()
+            if user in passwords
+        ],
+        "policies": [
+            {"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues", "priority": 0, "definition": definition}
+            for name, (pattern, definition) in policies(cameras).items()
+        ],
+        "queues": [
+            {"name": name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": arguments}
+            for name, arguments in queues().items()
+        ],
+        "bindings": [
+            {
+                "source": EXCHANGE,
+                "vhost": vhost,
+                "destination": queue,
+                "destination_type": "queue",
+                "routing_key": binding,
+                "arguments": {},
+            }
+            for queue, binding in bindings()
+        ],
+    }

@@ -1,0 +1,1 @@
+"""seccam on one machine."""

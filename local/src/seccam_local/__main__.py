@@ -1,0 +1,110 @@
+"""`make run`: a private broker, the cameras, the monitor, the workers and the notifier, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from seccam import settings, signals
+from seccam.version import __version__
+from seccam_local import cameras, check, plan, report, run
+from seccam_local.node import Node, Ports, installed
+from seccam_local.plan import Plan
+from seccam_local.processes import say
+from seccam_local.settings import LocalSettings
+
+PROGRAM = "seccam-local"
+
+_EPILOG = f"""\
+environment variables:
+  SECCAM_CAMERAS  ({cameras.WEBCAM} where there is one, else the demo)
+      name=source for each camera, separated by spaces: front=http://127.0.0.1:9901/ yard={cameras.WEBCAM}
+{settings.describe(LocalSettings)}
+  SECCAM_BROKER_URL  (a private broker)
+      A broker with seccam's topology that is there already; no private one is started then.
+
+Every other SECCAM_ and IFTTT_ variable goes to the services: see seccam-camera --help, seccam-monitor --help and so on."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0 after an orderly stop; 1: something is in the way; 2: the settings are wrong."""
+    parser = argparse.ArgumentParser(
+        PROGRAM, description="Runs seccam on this machine.", epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--check", action="store_true", help="check the settings of all services and end")
+    options = parser.parse_args(argv)
+    environ = dict(os.environ)
+    made = plan.make(environ, webcam=Path(cameras.WEBCAM).exists())
+    faults = check.merged([*made.faults, *check.faults(made.services, environ)])
+    if faults:
+        print(f"{PROGRAM}: {len(faults)} wrong setting(s); see {PROGRAM} --help", file=sys.stderr)
+        print(*(f"  {fault}" for fault in faults), sep="\n", file=sys.stderr)
+        return 2
+    return 0 if options.check else _start(made, environ)
+
+
+def _start(made: Plan, environ: Mapping[str, str]) -> int:
+    if made.private and not installed():
+        say("RabbitMQ is not installed: `make setup` installs it, or says how")
+        return 1
+    folder = Path(made.own.folder).expanduser().absolute() if made.own.folder else plan.CHECKOUT / ".seccam"
+    with _claim(folder) as ours:
+        hindrances = check.taken(made.addresses) if ours else [f"SECCAM_LOCAL_FOLDER: another run has {folder}"]
+        for hindrance in hindrances:
+            say(hindrance)
+        if hindrances:
+            return 1
+        _run(made, _node(made, folder) if made.private else None, environ, folder)
+    return 0
+
+
+def _run(made: Plan, node: Node | None, environ: Mapping[str, str], folder: Path) -> None:
+    stop = threading.Event()
+    signals.on_end(lambda _: stop.set())
+
+    def tell(missing: Mapping[str, str]) -> None:
+        print(*report.ready(made, environ, missing), sep="\n")
+        if node:
+            print(*report.private_broker(node, report.picture(made, missing), folder), sep="\n")
+        print("  Ctrl-C   stops all of it", flush=True)
+
+    run.run(
+        run.stages(node, made.services, environ),
+        made.services,
+        stop,
+        on_ready=tell,
+        on_missing=lambda services: say(report.missing(made, services)),
+    )
+
+
+def _node(made: Plan, folder: Path) -> Node:
+    own = made.own
+    ports = Ports(own.broker_port, own.mqtt_port, own.prometheus_port, own.distribution_port, own.epmd_port)
+    node = Node(folder / "broker", ports, cameras=len(made.cameras))
+    node.write()
+    return node
+
+
+@contextmanager
+def _claim(folder: Path) -> Iterator[bool]:
+    """Whether the folder is ours until the end; two runs in one would fight over the broker's data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""A private RabbitMQ node: own folder, own ports, own epmd, loopback only. A broker already on the machine is not touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seccam import topology
+
+#: Where Debian and Ubuntu put the scripts themselves; those in /usr/sbin switch users and insist on root.
+_SCRIPTS = Path("/usr/lib/rabbitmq/bin")
+_PLUGINS = ("rabbitmq_mqtt", "rabbitmq_prometheus")
+USERS = tuple(topology.PERMISSIONS)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the node listens, all on 127.0.0.1."""
+
+    amqp: int
+    mqtt: int
+    prometheus: int
+    distribution: int
+    epmd: int
+
+
+def installed() -> bool:
+    """Whether the system has RabbitMQ."""
+    return (_SCRIPTS / "rabbitmq-server").exists() and shutil.which("epmd") is not None
+
+
+def version() -> tuple[int, int]:
+    """RabbitMQ's version, (3, 10) say, read from its package's folder."""
+    found = [re.search(r"rabbitmq_server-(\d+)\.(\d+)", p.name) for p in Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")]
+    return max((int(m[1]), int(m[2])) for m in found if m)
+
+
+class Node:
+    """The files of one node in `folder`, and the commands that run it."""
+
+    def __init__(self, folder: Path, ports: Ports, *, cameras: int = 1) -> None:
+        self.folder, self.ports, self._cameras = folder, ports, cameras
+        #: For the output of its processes.
+        self.log = folder / "log" / "broker.log"
+        self.name = "seccam@localhost"  # its data goes by this name: the ports may change, the events stay
+
+    def write(self) -> None:
+        """Make the node's files; passwords, data and the log of the run before are kept."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        for name in ("data", "log"):
+            (self.folder / name).mkdir(exist_ok=True)
+        if self.log.exists():
+            self.log.replace(self.log.with_suffix(".log.1"))
+        self._private("passwords.json", json.dumps(self.passwords()))
+        definitions = topology.definitions(self.passwords(), cameras=self._cameras)
+        self._private("definitions.json", json.dumps(definitions, indent=1))
+        self._private("rabbitmq.conf", "\n".join(self._configuration()) + "\n")
+        self._private("enabled_plugins", f"[{','.join(_PLUGINS)}].\n")
+
+    def passwords(self) -> Mapping[str, str]:
+        """A generated password for each user, made once."""
+        kept = self.folder / "passwords.json"
+        known: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
+        made = {user: known.get(user) or secrets.token_urlsafe(18) for user in USERS}
+        if made != known:
+            self._private("passwords.json", json.dumps(made))
+        return made
+
+    def url(self, user: str) -> str:
+        """The broker's URL for one user, password included."""
+        return f"amqp://{user}:{self.passwords()[user]}@127.0.0.1:{self.ports.amqp}/"
+
+    def epmd_command(self) -> list[str]:
+        """Erlang's port mapper, our own, in the foreground."""
+        return ["epmd", "-port", str(self.ports.epmd), "-address", "127.0.0.1"]
+
+    def server_command(self) -> list[str]:
+        """The broker, in the foreground."""
+        return [str(_SCRIPTS / "rabbitmq-server")]
+
+    def environment(self) -> dict[str, str]:
+        """What both commands need to be set."""
+        return {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(self.folder),  # the Erlang cookie lives there
+            "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(self.ports.epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_FLAGS": "-start_epmd false",  # or Erlang starts one as a daemon, which would stay behind
+            "RUNNING_UNDER_SYSTEMD": "true",  # makes the script become the broker, where it would stay in front of it
+            "RABBITMQ_NODENAME": self.name,
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "none.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
+            # loopback only; no busy waiting: Erlang's default burns a core's share for latency we don't need
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+            ),
+            "RABBITMQ_CTL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+
+    def ctl(self, *arguments: str, timeout: float = 60) -> str:
+        """What `rabbitmqctl` prints for these arguments."""
+        done = subprocess.run(
+            [str(_SCRIPTS / "rabbitmqctl"), "--node", self.name, *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=True,
+        )
+        return done.stdout
+
+    def _configuration(self) -> Iterable[str]:
+        ports = self.ports
+        yield f"listeners.tcp.1 = 127.0.0.1:{ports.amqp}"
+        yield f"mqtt.listeners.tcp.1 = 127.0.0.1:{ports.mqtt}"
+        yield "mqtt.allow_anonymous = false"
+        yield "prometheus.tcp.ip = 127.0.0.1"
+        yield f"prometheus.tcp.port = {ports.prometheus}"
+        # only what has changed: RabbitMQ 4.0 may fail to start over them while it recovers a stream (rabbitmq-server#14772)
+        yield "definitions.import_backend = local_filesystem"
+        yield f"definitions.local.path = {self.folder / 'definitions.json'}"
+        yield "definitions.skip_if_unchanged = true"
+        yield "disk_free_limit.absolute = 200MB"
+        yield "vm_memory_high_watermark.absolute = 512MB"
+        yield "log.console.level = warning"
+        if version() >= (3, 12):
+            yield "mqtt.mailbox_soft_limit = 20"
+        if version() >= (4, 0):
+            yield "anonymous_login_user = none"
+        else:
+            yield "mqtt.subscription_ttl = 60000"
+
+    def _private(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(text)

@@ -1,0 +1,140 @@
+"""What one run consists of: the processes, what each is called with, and where each listens. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from seccam import settings, topology
+from seccam.errors import SettingsError
+from seccam.settings import LogSettings
+from seccam_local import cameras
+from seccam_local.cameras import Camera
+from seccam_local.settings import LocalSettings
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+LOOPBACK = "127.0.0.1"
+MONITOR_PORT = 8080
+#: First ops port of each service; several processes of one service count up from it.
+OPS_PORTS = {"monitor": 9101, "notifier": 9102, "security": 9111, "camera": 9151}
+
+_SCRIPTS = Path(sys.executable).parent
+_COMMANDS: Mapping[str, Sequence[str]] = {
+    "camera": (str(_SCRIPTS / "seccam-camera"),),
+    "monitor": (str(_SCRIPTS / "seccam-monitor"),),
+    "security": (str(_SCRIPTS / "seccam-security"),),
+    "notifier": (str(_SCRIPTS / "seccam-notifier"),),
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a process listens, and the setting that says so."""
+
+    setting: str
+    host: str
+    port: int
+
+    @property
+    def reachable(self) -> str:
+        """`host:port` for a client on this machine."""
+        host = LOOPBACK if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  # compared, not listened on
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process of a service. `environment` is added to that of `make run`, and to the broker's URL for `user`."""
+
+    name: str
+    command: Sequence[str]
+    user: str
+    ops: Address
+    environment: Mapping[str, str] = field(default_factory=dict)
+    #: What it is the process of, if it is a camera's.
+    camera: Camera | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run. Where `faults` has lines, the rest is what would be without the settings at fault."""
+
+    own: LocalSettings
+    cameras: Sequence[Camera]
+    services: Sequence[Service]
+    #: The monitor's page.
+    page: Address
+    #: Whether a private broker belongs to it; not if SECCAM_BROKER_URL names another one.
+    private: bool
+    faults: Sequence[str] = ()
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Every port that must be free."""
+        return [self.page, *(service.ops for service in self.services), *(_broker_addresses(self.own) if self.private else [])]
+
+
+def make(environ: Mapping[str, str], *, webcam: bool) -> Plan:
+    """What this environment asks for; `webcam`: /dev/video0 is there."""
+    faults: list[str] = []
+    own = LocalSettings()
+    try:
+        own, _ = settings.load(LocalSettings, LogSettings, environ=environ)
+    except SettingsError as e:
+        faults += e.faults
+    chosen, wrong = cameras.chosen(environ, webcam=webcam)
+    faults += wrong
+    chosen = chosen or [Camera("demo", "demo")]  # stands in, so that all other settings of a camera are checked
+    page = _address(environ, "SECCAM_MONITOR_", MONITOR_PORT, faults)
+    services = list(_services(environ, chosen, own.workers, page, faults))
+    plan = Plan(own, chosen, services, page, private=not environ.get("SECCAM_BROKER_URL"))
+    faults += clashes(plan.addresses)
+    return Plan(own, chosen, services, page, plan.private, tuple(dict.fromkeys(faults)))
+
+
+def clashes(addresses: Iterable[Address]) -> list[str]:
+    """A fault for each port that two settings claim."""
+    owner: dict[int, str] = {}
+    faults = []
+    for one in addresses:
+        if one.port in owner:
+            faults.append(f"{one.setting}: port {one.port} is {owner[one.port]}'s already")
+        owner.setdefault(one.port, one.setting)
+    return faults
+
+
+def _services(
+    environ: Mapping[str, str], chosen: Sequence[Camera], workers: int, page: Address, faults: list[str]
+) -> Iterator[Service]:
+    def one(name: str, service: str, user: str, own: Mapping[str, str], nth: int = 0) -> Service:
+        ops = _address(environ, f"SECCAM_{service.upper()}_OPS_", OPS_PORTS[service], faults, nth)
+        return Service(name, _COMMANDS[service], user, ops, {ops.setting: str(ops.port), **own})
+
+    for nth, camera in enumerate(chosen):
+        own = {"SECCAM_CAMERA_NAME": camera.name, "SECCAM_CAMERA_SOURCE": camera.source}
+        yield replace(one(f"camera-{camera.name}", "camera", topology.CAMERA_USER, own, nth), camera=camera)
+    # the page shows them in this order; a name that can't be is the camera's own fault, not the monitor's
+    names = ",".join(camera.name for camera in chosen if topology.is_camera(camera.name))
+    shown = {"SECCAM_MONITOR_CAMERAS": environ.get("SECCAM_MONITOR_CAMERAS") or names}
+    yield one("monitor", "monitor", topology.MONITOR_USER, {page.setting: str(page.port), **shown})
+    for nth in range(workers):
+        yield one(f"security-{nth + 1}", "security", topology.SECURITY_USER, {}, nth)
+    yield one("notifier", "notifier", topology.NOTIFIER_USER, {})
+
+
+def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[str], nth: int = 0) -> Address:
+    """The nth address from the one that `<prefix>HOST` and `<prefix>PORT` give; a wrong port is told in `faults`."""
+    setting = f"{prefix}PORT"
+    text = environ.get(setting) or str(default)
+    port = int(text) + nth if text.isascii() and text.isdigit() else 0
+    if not 1 <= port <= 65535:
+        faults.append(f"{setting}: {text!r} is no port from 1 to 65535")
+        port = default + nth
+    return Address(setting, environ.get(f"{prefix}HOST") or LOOPBACK, port)
+
+
+def _broker_addresses(own: LocalSettings) -> list[Address]:
+    ports = ("broker_port", "mqtt_port", "prometheus_port", "distribution_port", "epmd_port")
+    return [Address(f"{own.PREFIX}{port}".upper(), LOOPBACK, getattr(own, port)) for port in ports]

@@ -1,0 +1,139 @@
+"""Keeps processes running: each ended one is started again, alone, with backoff; all end in order, in bounded time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+#: Seconds before an ended process is started again: doubled from the first to the last.
+BACKOFF = (0.5, 15.0)
+#: A process that has run for so many seconds starts with the first backoff again.
+SETTLED = 10.0
+#: util-linux, on every Debian: SIGTERM comes to the process when its parent is gone, however that went.
+_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
+
+
+def backoff(quick_ends: int) -> float:
+    """Seconds to wait after so many ends in a row of a process that had not settled."""
+    return float(min(BACKOFF[0] * 2 ** min(quick_ends, 10), BACKOFF[1]))
+
+
+def say(line: str) -> None:
+    """What a person at the terminal should know; not on standard output, which is for the answer."""
+    print(f"seccam-local: {line}", file=sys.stderr, flush=True)
+
+
+class Process:
+    """A process that is to run until told to stop."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        log: Path | None = None,
+        may_start: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`log`: file for its output, else the terminal; `may_start`: asked before each start."""
+        self.name = name
+        self._command, self._environment, self._log = command, environment, log
+        self._may_start, self._clock = may_start, clock
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._started_at = self._due_at = 0.0
+        self._quick_ends = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, as far as the last `turn` saw."""
+        return self._popen is not None
+
+    def turn(self) -> None:
+        """Notice its end; start it if it is due."""
+        if self._popen is not None and self._popen.poll() is not None:
+            self._ended(self._popen)
+        if self._popen is None and self._clock() >= self._due_at and self._may_start():
+            self._start()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send this to it and its children, if it runs."""
+        if self._popen is not None and self._popen.poll() is None:
+            os.killpg(self._popen.pid, number)
+
+    def gone(self, within: float) -> bool:
+        """Wait up to so many seconds for its end; what is left of its children is killed then."""
+        if self._popen is None:
+            return True
+        try:
+            self._popen.wait(max(0.0, within))
+        except subprocess.TimeoutExpired:
+            return False
+        _kill_group(self._popen.pid)
+        self._popen = None
+        return True
+
+    def _start(self) -> None:
+        say(f"starting {self.name}")
+        self._popen = _spawn(self._command, self._environment, self._log)
+        self._started_at = self._clock()
+
+    def _ended(self, popen: subprocess.Popen[bytes]) -> None:
+        settled = self._clock() - self._started_at >= SETTLED
+        self._quick_ends = 0 if settled else self._quick_ends + 1
+        wait = backoff(self._quick_ends)
+        where = f"; its output is in {self._log}" if self._log else ""
+        say(f"{self.name} ended by itself ({ending(popen.returncode)}), and is started again in {wait:g} s{where}")
+        _kill_group(popen.pid)
+        self._popen, self._due_at = None, self._clock() + wait
+
+
+def stop(stages: Iterable[tuple[Sequence[Process], float]]) -> None:
+    """End the stages one after another: SIGTERM, and SIGKILL to what is left when the stage's time is over.
+
+    That time is counted from the begin of it all, so what one stage doesn't need is there for the next.
+    """
+    began = time.monotonic()
+    for processes, latest in stages:
+        for process in processes:
+            process.signal(signal.SIGTERM)
+        for process in processes:
+            if not process.gone(began + latest - time.monotonic()):
+                process.signal(signal.SIGKILL)
+                process.gone(5.0)
+
+
+def ending(status: int) -> str:
+    """A return code of subprocess in words."""
+    return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+
+
+def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path | None) -> subprocess.Popen[bytes]:
+    """In a session of its own: a Ctrl-C at the terminal is ours alone, and a group's signal reaches all of its children."""
+
+    def start(output: BinaryIO | None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*_WITH_PARENT, *command],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+    if log is None:
+        return start(None)
+    with log.open("ab") as file:
+        return start(file)
+
+
+def _kill_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # nobody of it is left, as it should be
+        os.killpg(group, signal.SIGKILL)

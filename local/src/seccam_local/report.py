@@ -1,0 +1,58 @@
+"""What `make run` prints when everything is ready. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from seccam import topology
+from seccam_local.node import Node
+from seccam_local.plan import Plan
+
+
+def ready(plan: Plan, environ: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
+    """The one line, and who is watched, told and measured; `missing`: the cameras' services that aren't ready, and why."""
+    yield f"seccam is ready: http://{plan.page.reachable}"
+    told = "faces are told to IFTTT" if environ.get("IFTTT_KEY") else "faces are only logged; IFTTT_KEY=… make run tells IFTTT"
+    yield _row("cameras", "; ".join(_cameras(plan, missing)))
+    yield _row("phone", told)
+    for service in plan.services:
+        yield _row("metrics", f"http://{service.ops.reachable}/metrics  {service.name}")
+
+
+def _cameras(plan: Plan, missing: Mapping[str, str]) -> Iterator[str]:
+    """Those that are live together, then each other with its reason."""
+    waited = {service.camera.name: missing[service.name] for service in plan.services if service.camera and service.name in missing}
+    if live := [camera.name for camera in plan.cameras if camera.name not in waited]:
+        yield ", ".join(live)
+    for name, why in waited.items():
+        kind, _, reason = why.partition(": ")
+        yield f"{name}: away, {'no picture yet' if reason == 'none yet' else reason}" if kind == "frames" else f"{name}: {why}"
+
+
+def picture(plan: Plan, missing: Mapping[str, str]) -> str:
+    """The camera that the printed command shows: the first that is live, if one is."""
+    names = [service.camera.name for service in plan.services if service.camera and service.name not in missing]
+    return (names or [camera.name for camera in plan.cameras])[0]
+
+
+def missing(plan: Plan, services: Mapping[str, str]) -> str:
+    """What is not ready yet and why; where the page is, if it is there already: a camera may stay away for long."""
+    text = "not ready yet: " + "; ".join(f"{name} ({why})" for name, why in services.items())
+    return text if "monitor" in services else f"{text}; the page is there: http://{plan.page.reachable}"
+
+
+def private_broker(node: Node, camera: str, folder: Path) -> Iterator[str]:
+    """How any MQTT client reaches the broker that runs for this alone; its password is meant to be seen here."""
+    user = topology.MQTT_USER
+    client = f"-h 127.0.0.1 -p {node.ports.mqtt} -u {user} -P {node.passwords()[user]}"
+    picture, other = (topology.topic(topology.key(topology.VIEW, name)) for name in (camera, "other"))
+    yield _row("metrics", f"http://127.0.0.1:{node.ports.prometheus}/metrics  broker")
+    yield _row("picture", f"mosquitto_sub {client} -N -t {picture} -C 1 > frame.jpg")
+    yield _row("events", f"mosquitto_sub {client} -t '{topology.topic(topology.EVENTS)}/#'")
+    yield _row("publish", f"mosquitto_pub {client} -t {other} -f picture.jpg")
+    yield _row("files", f"{folder}: the broker's data, passwords and log")
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {name:8} {text}"

@@ -1,0 +1,1 @@
+"""Where the dashboards come from."""

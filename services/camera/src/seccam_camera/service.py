@@ -1,0 +1,178 @@
+"""The camera's work: the slots decide what is wanted, the reader brings pictures, the publisher takes them away."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from seccam import broker, jpeg, logs, message, topology
+from seccam.errors import BadFrame
+from seccam.frame import CONTENT_TYPE, Frame
+from seccam.probes import Heartbeat
+from seccam.service import Stop
+from seccam_camera import huffman
+from seccam_camera.metrics import TOPICS, CameraMetrics
+from seccam_camera.pacing import Pacer, phase
+from seccam_camera.reader import Keeper, Open, Stuck
+from seccam_camera.schedule import Schedule, Slot
+from seccam_camera.settings import CameraSettings
+from seccam_camera.sources.base import Shot
+from seccam_camera.status import Reporter, State
+
+log = logs.get(__name__)
+
+#: Seconds between two looks at clock and reader; a slot's end closes the device within 1 s.
+TICK = 0.2
+#: Pictures in a row that can't be used, after which the camera says so in its status.
+_HOPELESS = 10
+#: Exit status when the reader can't be got back.
+STUCK_STATUS = 3
+
+_KEYS = {"view": topology.VIEW, "security": topology.SECURITY}
+
+
+class CameraService:
+    """One camera."""
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        metrics: CameraMetrics,
+        open_source: Open,
+        publish: Callable[[str, broker.Message], None],
+    ) -> None:
+        self._settings, self._metrics, self._publish = settings, metrics, publish
+        self._zone = settings.tz
+        self._schedules = {topic: Schedule(hours, self._zone, settings.holidays) for topic, hours in settings.hours().items()}
+        self._pacers = {topic: Pacer(rate, phase(settings.name)) for topic, rate in settings.rates().items()}
+        self._slots: dict[str, Slot] = {}
+        self._keys = {topic: topology.key(flow, settings.name) for topic, flow in _KEYS.items()}
+        self._boot_id, self._seq = secrets.token_hex(8), 0
+        self._keeper = Keeper(open_source, self._take, metrics, settings.address.shown)
+        self._reporter = Reporter(settings, self._zone.key)
+        self._unusable, self._complaint = 0, ""
+        self.heartbeat = Heartbeat()
+        metrics.watch_up(lambda: self._keeper.state(time.monotonic()) == "live")
+
+    def run(self, stop: Stop) -> int:
+        """Work until told to stop; the process's exit status."""
+        status = 0
+        try:
+            while not stop.is_set():
+                self.run_once(datetime.now(UTC), time.monotonic())
+                stop.wait(TICK)
+        except Stuck as e:
+            log.error("reader_stuck", error=str(e), doing="leaving the process")  # noqa: TRY400  # a traceback would say no more
+            status = STUCK_STATUS
+        self._keeper.close(within=2.0)
+        if self._slots:  # else it was stopped before its first turn, and has never said that it is there
+            self._report(
+                "away", "the camera service was stopped" if status == 0 else "its source hangs, the camera service starts anew"
+            )
+        return status
+
+    def run_once(self, now: datetime, monotonic: float) -> None:
+        """See to the slots, to the source and to the status."""
+        self.heartbeat.beat()
+        for topic, schedule in self._schedules.items():
+            self._see_to_slot(topic, schedule, now)
+        wanted = any(slot.open for slot in self._slots.values())
+        self._keeper.turn(wanted, monotonic)
+        state = self._keeper.state(monotonic)
+        if not wanted:
+            self._report("off", "outside its time slots")
+        elif state == "live":
+            self._report("away" if self._complaint else "live", self._complaint)
+        elif state == "away":
+            self._report("away", self._keeper.why)
+        else:
+            self._report("starting", "")
+
+    def trouble(self) -> dict[str, str]:
+        """The readiness check `frames`: empty outside the slots, and within them while the newest frame is fresh."""
+        wanted = any(slot.open for slot in self._slots.values())
+        if not wanted or self._keeper.state(time.monotonic()) == "live":
+            return {}
+        return {"frames": self._keeper.why or "none yet"}
+
+    def sent(self, sent: broker.Message) -> None:
+        """The publisher has given this to its socket."""
+        topic = self._topic_of(sent)
+        if topic:
+            self._metrics.published[topic].inc()
+            self._metrics.published_bytes[topic].inc(len(sent.body))
+            self._metrics.age[topic].observe(max(0.0, time.time() - sent.headers["ts_ms"] / 1000))
+
+    def dropped(self, dropped: broker.Message, reason: str) -> None:
+        """The publisher could not send this before the next one came."""
+        topic = self._topic_of(dropped)
+        if topic:
+            self._metrics.dropped[topic, reason].inc()
+
+    def _topic_of(self, published: broker.Message) -> str | None:
+        return next((topic for topic, key in self._keys.items() if key == published.key), None)
+
+    def _see_to_slot(self, topic: str, schedule: Schedule, now: datetime) -> None:
+        slot = self._slots.get(topic)
+        # asked anew, too, where a clock that was set makes the known end meaningless
+        if slot is not None and slot.holds(now) and schedule.is_open(now) == slot.open:
+            return
+        slot = schedule.at(now)
+        log.info("slot", topic=topic, open=slot.open, until=slot.until.isoformat() if slot.until else "for ever")
+        self._slots[topic] = slot
+        self._metrics.show_slot(topic, slot)
+
+    def _take(self, shot: Shot) -> None:
+        """A picture has come; in the reader's thread."""
+        self._seq += 1
+        self._metrics.captured.inc()
+        self._metrics.last_frame.set(shot.wall)
+        due = [topic for topic in TOPICS if self._slots[topic].open and self._pacers[topic].due(shot.monotonic)]
+        if not due:
+            return
+        try:
+            frame = self._frame(shot)
+        except BadFrame as e:
+            self._refuse(e, due)
+            return
+        self._unusable, self._complaint = 0, ""
+        headers = frame.headers()
+        for topic in due:
+            self._publish(topic, broker.Message(self._keys[topic], frame.jpeg, CONTENT_TYPE, headers))
+
+    def _frame(self, shot: Shot) -> Frame:
+        if isinstance(shot.jpeg, bytes):
+            data = jpeg.trim(shot.jpeg)
+            width, height = jpeg.size(data)
+            data = huffman.with_tables(data)
+        else:
+            with self._metrics.encode_seconds.time():
+                data = shot.jpeg(self._settings.quality)
+            width, height = jpeg.size(data)
+        return Frame(
+            camera=self._settings.name,
+            boot_id=self._boot_id,
+            seq=self._seq,
+            jpeg=data,
+            width=width,
+            height=height,
+            ts_ms=round(shot.wall * 1000),
+            zone=self._zone.key,
+        )
+
+    def _refuse(self, fault: BadFrame, due: list[str]) -> None:
+        for topic in due:
+            self._metrics.dropped[topic, fault.reason].inc()
+        self._unusable += 1
+        if self._unusable & (self._unusable - 1) == 0:  # the 1st, 2nd, 4th, 8th … in a row
+            log.warning("frame_refused", error=str(fault), in_a_row=self._unusable)
+        if self._unusable >= _HOPELESS:
+            self._complaint = f"its pictures can't be used: {fault}"
+
+    def _report(self, state: State, why: str) -> None:
+        status = self._reporter.due(state, why, self._slots, time.time())
+        if status is not None:
+            key = topology.key(topology.STATUS, self._settings.name)
+            self._publish("status", broker.Message(key, status.encode(), message.CONTENT_TYPE))

@@ -1,0 +1,36 @@
+"""Where pictures come from: one module for each kind of source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seccam_camera.sources.address import Address
+from seccam_camera.sources.base import Halt, Source
+from seccam_camera.sources.demo import Demo
+from seccam_camera.sources.device import Device
+from seccam_camera.sources.ffmpeg import File, Stream
+from seccam_camera.sources.http import open_http
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked of a source that has the choice: pixels, pictures a second."""
+
+    width: int
+    height: int
+    fps: float
+
+
+def open_source(address: Address, wishes: Wishes, halt: Halt) -> Source:
+    """An open source; raises NotOpened. `halt` ends what its calls wait for."""
+    match address.kind:
+        case "device":
+            return Device(address.target, wishes.width, wishes.height, wishes.fps, halt)
+        case "http":
+            return open_http(address.target, halt) or Stream(address.target, halt)
+        case "rtsp":
+            return Stream(address.target, halt)
+        case "file":
+            return File(address.target, halt)
+        case "demo":
+            return Demo(wishes.fps, halt)

@@ -1,0 +1,124 @@
+"""A webcam: a V4L2 device that gives JPEGs, as most do, or raw pictures."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import time
+
+import av
+import numpy as np
+
+from seccam.errors import BadFrame
+from seccam_camera import encode
+from seccam_camera.sources.base import TIMEOUT, Halt, Lost, NotOpened, Shot
+from seccam_camera.sources.v4l2 import Capture
+
+#: Formats whose buffers are JPEGs.
+_JPEG = ("MJPG", "JPEG")
+#: Raw formats, best first: V4L2's name -> FFmpeg's, the bytes of a pixel in a line, and the lines that two of the picture take.
+_RAW = {
+    "YUYV": ("yuyv422", 2, 2),
+    "NV12": ("nv12", 1, 3),
+    "YU12": ("yuv420p", 1, 3),
+    "RGB3": ("rgb24", 3, 2),
+    "BGR3": ("bgr24", 3, 2),
+    "GREY": ("gray", 1, 2),
+}
+#: Seconds after which the halt is looked at again.
+_TURN = 0.25
+#: A driver's time stamp older than this (seconds) is not believed.
+_BELIEVED = 2.0
+
+_WHY = {
+    errno.ENOENT: "there is no such device",
+    errno.ENODEV: "unplugged",
+    errno.ENXIO: "unplugged",
+    errno.EACCES: "no permission: the user must be in the device's group, mostly `video`",
+    errno.EPERM: "no permission: the user must be in the device's group, mostly `video`",
+    errno.EBUSY: "busy: another program uses it",
+    errno.ENOTTY: "is no video device",
+}
+
+
+class Device:
+    """An open webcam."""
+
+    def __init__(self, path: str, width: int, height: int, fps: float, halt: Halt) -> None:
+        """Raises NotOpened."""
+        self._halt = halt
+        try:
+            self._capture = Capture(path)
+        except OSError as e:
+            raise _not_opened(e) from None
+        try:
+            self._start(width, height, fps)
+        except OSError as e:
+            self._capture.close()
+            raise _not_opened(e) from None
+        except NotOpened:
+            self._capture.close()
+            raise
+
+    def read(self) -> Shot:
+        """The next picture."""
+        until = time.monotonic() + TIMEOUT
+        while not self._halt.is_set():
+            try:
+                if not self._capture.wait(_TURN):
+                    if time.monotonic() > until:
+                        raise Lost("stalled", f"no picture for {TIMEOUT:.0f} s: unplugged, or its driver hangs")
+                    continue
+                picture = self._capture.take()
+            except BlockingIOError:
+                self._halt.wait(_TURN)  # the driver signalled something else than a picture
+                continue
+            except OSError as e:
+                raise Lost("error", _WHY.get(e.errno or 0, f"can't be read: {e.strerror}")) from None
+            if picture.damaged or not picture.data:
+                continue
+            now = time.monotonic()
+            taken = picture.taken if picture.taken is not None and 0 <= now - picture.taken < _BELIEVED else now
+            jpeg = bytes(picture.data) if self._raw is None else functools.partial(self._encode, picture.data)
+            return Shot(time.time() - (now - taken), taken, jpeg)
+        raise Lost("ended", "stopped")
+
+    def close(self) -> None:
+        """Close the device."""
+        self._capture.close()
+
+    def _start(self, width: int, height: int, fps: float) -> None:
+        if not self._capture.captures():
+            raise NotOpened("error", "gives no pictures: a metadata or output node; try the device's other /dev/video…")
+        has = set(self._capture.formats())
+        chosen = next((f for f in (*_JPEG, *_RAW) if f in has), None)
+        if chosen is None:
+            raise NotOpened("error", f"has no pixel format that seccam reads; has {', '.join(sorted(has)) or 'none'}")
+        got, self._width, self._height, self._line = self._capture.start(chosen, width, height, fps)
+        if got != chosen:
+            raise NotOpened("error", f"gives {got} where {chosen} was asked for")
+        self._raw = None if chosen in _JPEG else _RAW[chosen]
+
+    def _encode(self, data: memoryview, quality: int) -> bytes:
+        return encode.from_picture(self._picture(data), quality)
+
+    def _picture(self, data: memoryview) -> av.VideoFrame:
+        """What is in a raw buffer, without the padding of its lines and below them. Raises BadFrame (corrupt)."""
+        assert self._raw is not None  # else nothing is encoded
+        name, pixel, lines_of_two = self._raw
+        lines = self._height * lines_of_two // 2
+        shape = (lines, self._width, pixel) if pixel > 1 else (lines, self._width)
+        try:
+            padded = np.frombuffer(data, np.uint8, self._line * lines).reshape(lines, self._line)
+            picture = np.ascontiguousarray(padded[:, : self._width * pixel]).reshape(shape)
+            return av.VideoFrame.from_ndarray(picture, format=name)
+        except ValueError as e:
+            raise BadFrame(
+                "corrupt",
+                f"{len(data)} bytes are no {name} picture of {self._width}x{self._height}, {self._line} bytes a line: {e}",
+            ) from None
+
+
+def _not_opened(error: OSError) -> NotOpened:
+    outcome = "refused" if error.errno in (errno.EACCES, errno.EPERM, errno.EBUSY) else "error"
+    return NotOpened(outcome, _WHY.get(error.errno or 0, f"can't be opened: {error.strerror}"))  # type: ignore[arg-type]  # one of its literals

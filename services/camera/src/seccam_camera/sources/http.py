@@ -1,0 +1,183 @@
+"""HTTP cameras: a motion JPEG stream is read here; whatever else comes over HTTP is FFmpeg's."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+from collections import deque
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from seccam.version import __version__
+from seccam_camera.sources import address, login
+from seccam_camera.sources.base import TIMEOUT, Halt, Lost, NotOpened, Shot, Source
+from seccam_camera.sources.multipart import NotMultipartError, Splitter
+
+#: Seconds without a byte after which the connection is given up, should nobody have seen before that no picture comes.
+_SILENCE = 30.0
+_REDIRECTS = 3
+_PIECE = 256 * 1024
+#: What an address may hold beside letters and digits; the rest is quoted, and what is quoted stays as it is.
+_SAFE = "%/:?#[]@!$&'()*+,;=~"
+
+
+class MjpegStream:
+    """A multipart stream of JPEGs."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._splitter = Splitter()
+        self._ready: deque[tuple[bytes, float]] = deque()
+
+    def read(self) -> Shot:
+        """The next picture."""
+        while not self._ready:
+            data = self._connection.read()
+            now = time.monotonic()
+            try:
+                self._ready.extend(self._splitter.feed(data, now))
+            except NotMultipartError as e:
+                raise Lost("error", f"no motion JPEG any more: {e}") from None
+        picture, began = self._ready.popleft()
+        return Shot(time.time() - (time.monotonic() - began), began, picture)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+class _Connection:
+    """One GET, its answer's head read; the socket is shut down at the halt, which ends what waits for it."""
+
+    def __init__(self, parts: SplitResult, authorization: str, halt: Halt) -> None:
+        if parts.scheme == "https":
+            self._client: http.client.HTTPConnection = http.client.HTTPSConnection(
+                parts.hostname or "", parts.port, timeout=TIMEOUT, context=ssl.create_default_context()
+            )
+        else:
+            self._client = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+        self._halt = halt
+        try:
+            self._client.connect()
+            self._socket: socket.socket = self._client.sock
+            halt.interrupt(self._shut_down)
+            headers = {"User-Agent": f"seccam/{__version__}", "Accept": "*/*"}
+            if authorization:
+                headers["Authorization"] = authorization
+            self._client.request("GET", _path(parts), headers=headers)
+            self.answer = self._client.getresponse()
+            self._socket.settimeout(_SILENCE)
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self) -> bytes:
+        """What has come, at least a byte; raises Lost."""
+        try:
+            data = self.answer.read1(_PIECE)
+        except TimeoutError:
+            raise Lost("stalled", f"not a byte for {_SILENCE:.0f} s") from None
+        except (OSError, http.client.HTTPException, ValueError) as e:
+            raise Lost("error", f"the connection broke ({type(e).__name__})") from None
+        if not data:
+            raise Lost("ended", "the camera ended the stream")
+        return data
+
+    def close(self) -> None:
+        self._halt.interrupt(None)
+        self._client.close()
+        answer = getattr(self, "answer", None)
+        if answer is not None:
+            answer.close()
+
+    def _shut_down(self) -> None:
+        with contextlib.suppress(OSError):  # it may be closed already
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def open_http(url: str, halt: Halt) -> Source | None:
+    """The stream at this address; None if it may be live video of another kind. Raises NotOpened."""
+    try:
+        return _open(url, halt)
+    except TimeoutError:
+        raise NotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
+    except ConnectionRefusedError:
+        raise NotOpened("refused", "refused: nobody listens there") from None
+    except (OSError, http.client.HTTPException, ValueError) as e:  # ValueError: what no check of an address or answer foresaw
+        raise NotOpened("error", _tell(e)) from None
+
+
+def _open(url: str, halt: Halt) -> Source | None:
+    authorization = ""
+    for _ in range(_REDIRECTS + 2):  # the login's challenge takes one round
+        parts = urlsplit(url)
+        connection = _Connection(parts, authorization, halt)
+        answer = connection.answer
+        if answer.status == http.client.OK:
+            return _stream(connection)
+        connection.close()
+        if answer.status == http.client.UNAUTHORIZED and parts.username is not None and not authorization:
+            authorization = _authorization(parts, answer.headers.get_all("WWW-Authenticate") or [])
+        elif answer.status in (301, 302, 303, 307, 308) and answer.headers.get("Location"):
+            url, authorization = _follow(url, answer.headers["Location"]), ""
+        else:
+            raise NotOpened("refused", _refusal(answer.status, bool(authorization)))
+    raise NotOpened("refused", "redirected again and again")
+
+
+def _stream(connection: _Connection) -> Source | None:
+    """What the answer is; the connection is closed if it is no motion JPEG."""
+    headers = connection.answer.headers
+    kind = (headers.get("Content-Type") or "nothing that it names").lower()
+    if kind.startswith("multipart/"):
+        return MjpegStream(connection)
+    connection.close()
+    if headers.get("Content-Length") or kind.startswith(("text/", "image/")):
+        raise NotOpened("error", f"gives {kind[:60]}, no motion JPEG and no live video")
+    return None
+
+
+def _path(parts: SplitResult) -> str:
+    return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
+
+
+def _follow(url: str, location: str) -> str:
+    """The address it is redirected to; the login goes along only to the same host."""
+    try:
+        there = address.parse(urljoin(url, quote(location.encode("latin-1"), safe=_SAFE)))
+    except ValueError:
+        there = None
+    if there is None or there.kind != "http":
+        raise NotOpened("error", "redirected to something that is no HTTP address")
+    old, new = urlsplit(url), urlsplit(there.target)
+    user, at, _ = old.netloc.rpartition("@")
+    if at and new.hostname == old.hostname and "@" not in new.netloc:
+        new = new._replace(netloc=f"{user}@{new.netloc}")
+    return new.geturl()
+
+
+def _authorization(parts: SplitResult, challenges: list[str]) -> str:
+    """The answer to the challenges, with the login in the address."""
+    given = unquote(parts.username or ""), unquote(parts.password or "")
+    answer = login.answer(challenges, given, _path(parts))
+    if answer is None:
+        raise NotOpened("refused", "refused: unsupported login scheme")
+    return answer
+
+
+def _refusal(status: int, logged_in: bool) -> str:
+    if status == http.client.UNAUTHORIZED:
+        return "refused: wrong user or password" if logged_in else "refused: it wants a user and a password in its address"
+    return f"refused: HTTP status {status}"
+
+
+def _tell(error: Exception) -> str:
+    """The error without an address in it."""
+    if isinstance(error, socket.gaierror):
+        return "no such host"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or type(error).__name__}"
+    strerror = getattr(error, "strerror", None)
+    return f"can't be reached: {strerror or type(error).__name__}"

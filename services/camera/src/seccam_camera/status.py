@@ -1,0 +1,50 @@
+"""The camera's word on itself: when there is one to be sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from seccam.message import Status, TopicStatus
+from seccam_camera.schedule import Slot
+from seccam_camera.settings import CameraSettings
+
+#: Seconds after which it is said again, for late-comers.
+EVERY = 5.0
+
+State = Literal["starting", "live", "off", "away"]
+
+
+class Reporter:
+    """Makes the status messages of one camera: one on each change, and one every few seconds."""
+
+    def __init__(self, settings: CameraSettings, zone: str) -> None:
+        self._camera, self._rates, self._zone = settings.name, settings.rates(), zone
+        self._said: tuple[object, ...] = ()
+        self._state: State | None = None
+        self._since = self._said_at = 0.0
+
+    def due(self, state: State, why: str, slots: Mapping[str, Slot], now: float) -> Status | None:
+        """The message to send now (wall clock, seconds); None if nothing has changed and the last one is young."""
+        if state != self._state:
+            self._state, self._since = state, now
+        what = (state, why, tuple(slots.items()))
+        if what == self._said and 0 <= now - self._said_at < EVERY:
+            return None
+        self._said, self._said_at = what, now
+        return Status(
+            camera=self._camera,
+            state=state,
+            since=round(self._since * 1000),
+            why=why,
+            zone=self._zone,
+            topics={
+                "view": self._topic("view", slots["view"]),
+                "security": self._topic("security", slots["security"]),
+            },
+            ts_ms=round(now * 1000),
+        )
+
+    def _topic(self, topic: str, slot: Slot) -> TopicStatus:
+        until = round(slot.until.timestamp() * 1000) if slot.until else None
+        return TopicStatus(open=slot.open, until=until, fps=self._rates[topic])

@@ -1,0 +1,145 @@
+"""Around every request: who may ask (Host, Origin), what every answer carries, how long it took."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from seccam_monitor.metrics import Metrics
+from seccam_monitor.settings import is_loopback
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+#: On every answer.
+_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    # with no-referrer a browser would hide the origin of our own forms, too
+    "referrer-policy": "same-origin",
+    # no other site may show our pictures, or measure them
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+_FIXED = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+_NO_CACHE = (b"cache-control", b"no-cache")
+#: Methods that change nothing, so another site may have a browser use them; it doesn't get to see the answer.
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def host_of(netloc: str) -> str:
+    """The host in `host[:port]` or `[v6]:port`, lower case; empty if there is none."""
+    try:
+        return (urlsplit(f"//{netloc}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def may_call(host: str, names: Iterable[str], own_address: str) -> bool:
+    """Whether a browser may call us by this Host header.
+
+    A site whose name is made to point here (DNS rebinding) brings its own name: so only loopback, the names of the
+    setting, and the very address that was called, which is no name.
+    """
+    name = host_of(host)
+    return bool(name) and (is_loopback(name) or name in names or (name == own_address and _is_address(name)))
+
+
+def same_origin(origin: str | None, host: str, names: Iterable[str]) -> bool:
+    """Whether the page that opens a WebSocket or sends a form is our own; what isn't a browser sends no Origin."""
+    if origin is None:
+        return True
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and (parts.netloc.lower() == host.lower() or host_of(parts.netloc) in names)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class Access:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, names: frozenset[str], metrics: Metrics) -> None:
+        self._app, self._names, self._metrics = app, names, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            if self._refused(scope) or not self._own_page(scope):
+                await send({"type": "websocket.close"})  # before the handshake: uvicorn answers 403
+            else:
+                await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> bool:
+        own = scope["server"][0] if scope.get("server") else ""
+        return not may_call(_header(scope, b"host") or "", self._names, own)
+
+    def _own_page(self, scope: Scope) -> bool:
+        site = _header(scope, b"sec-fetch-site")
+        return site in (None, "same-origin", "none") and same_origin(
+            _header(scope, b"origin"), _header(scope, b"host") or "", self._names
+        )
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.monotonic()
+        status = 500
+        streams = False
+
+        async def answer(message: Message) -> None:
+            nonlocal status, streams
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message["headers"] = [*message.get("headers", ()), *_FIXED]
+                streams = any(k == b"content-type" and v.startswith(b"multipart/") for k, v in headers)
+                if not any(k == b"cache-control" for k, _ in headers):
+                    headers.append(_NO_CACHE)
+            await send(message)
+
+        try:
+            if self._refused(scope):
+                await _MISDIRECTED(scope, receive, answer)
+            elif scope["method"] not in _READING and not self._own_page(scope):
+                await _FOREIGN(scope, receive, answer)
+            else:
+                await self._app(scope, receive, answer)
+        finally:
+            if not streams:
+                self._metrics.requests.labels(route_of(scope), f"{status // 100}xx").observe(time.monotonic() - began)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that answered, never the path."""
+    path = getattr(scope.get("route"), "path", None)
+    if path is None:
+        return "/static" if scope["path"].startswith("/static/") else "other"
+    return str(path)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+
+
+_MISDIRECTED = PlainTextResponse(
+    "This monitor doesn't go by the name in your address bar. Call it by 127.0.0.1, "
+    "or add the name to SECCAM_MONITOR_ALLOWED_HOSTS.\n",
+    421,
+)
+_FOREIGN = PlainTextResponse("This was sent by a page of another site.\n", 403)

@@ -1,0 +1,160 @@
+"""The monitor's HTTP: the page, its socket, and the same pictures for everybody else."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
+from fastapi import Path as PathParameter
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field
+from starlette.types import ASGIApp
+
+from seccam import __version__
+from seccam_monitor import live
+from seccam_monitor.access import Access
+from seccam_monitor.events import KEPT
+from seccam_monitor.hub import Hub
+from seccam_monitor.latest import Camera
+from seccam_monitor.login import Login, visitor_of
+from seccam_monitor.metrics import Metrics
+from seccam_monitor.mjpeg import MjpegStream
+from seccam_monitor.status import why
+
+WEB = Path(__file__).parent / "web"
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, 404: {"description": "No such thing"}}
+_NOTHING_TO_SHOW: dict[int | str, dict[str, Any]] = {409: {"description": "There is no picture of this camera now"}}
+
+CameraName = Annotated[str, PathParameter(description="The camera's name.")]
+
+
+class CameraInfo(BaseModel):
+    """A camera as it is now."""
+
+    name: str
+    state: str = Field(description="starting | live | stale | away | off")
+    fps: float = Field(description="Pictures a second as they reach the monitor.")
+    age_s: float | None = Field(description="Age of the newest picture, seconds; null without one.")
+    size: tuple[int, int] | None = Field(description="Width and height of the newest picture, pixels.")
+    zone: str | None = Field(description="The camera's IANA time zone.")
+    until: int | None = Field(description="When its slot opens, while it is off: milliseconds since 1970 UTC; null: not known.")
+    why: str = Field(description="The camera's own words on its state.")
+    stream: str = Field(description="Path of its live pictures, multipart/x-mixed-replace.")
+    snapshot: str = Field(description="Path of its newest picture.")
+
+
+class EventInfo(BaseModel):
+    """Faces that were seen."""
+
+    id: str
+    cam: str = Field(description="The camera's name.")
+    time: int = Field(description="When the picture was taken, milliseconds since 1970 UTC.")
+    late_s: int = Field(description="Seconds between that and its being told.")
+    faces: int
+    boxes: list[tuple[int, int, int, int]] = Field(description="x, y, width, height in a picture of `size`.")
+    scores: list[float]
+    size: tuple[int, int]
+    picture: str | None = Field(description="Path of the annotated picture; null without one.")
+
+
+def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | None = None) -> ASGIApp:
+    """The application; `names` are the hosts it goes by besides loopback's. Without a login everybody may come in."""
+    app = FastAPI(title="seccam monitor", version=__version__, docs_url=None, redoc_url=None)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        return FileResponse(WEB / "index.html")
+
+    @app.get("/cameras")
+    async def cameras() -> list[CameraInfo]:
+        """All known cameras, in the page's order."""
+        return [_info(camera, hub) for camera in hub.cameras]
+
+    @app.get("/cameras/{name}/snapshot.jpg", response_class=Response, responses={**_JPEG, **_NOTHING_TO_SHOW})
+    async def snapshot(name: CameraName) -> Response:
+        """The newest picture of a camera."""
+        camera = _known(hub, name)
+        state, picture = hub.state(camera), camera.picture
+        if picture is None or state in ("off", "away"):
+            raise HTTPException(409, _why_nothing(camera, state))
+        age = max(0.0, time.monotonic() - picture.captured)
+        return Response(picture.jpeg, media_type="image/jpeg", headers={"cache-control": "no-store", "x-age-seconds": f"{age:.3f}"})
+
+    @app.get(
+        "/cameras/{name}/stream.mjpeg",
+        response_class=Response,
+        responses={
+            200: {"content": {"multipart/x-mixed-replace": {}}},
+            404: {"description": "No such camera"},
+            503: {"description": "Too many viewers"},
+            **_NOTHING_TO_SHOW,
+        },
+    )
+    async def stream(name: CameraName, request: Request) -> Response:
+        """The pictures of a camera as they come; a slow reader skips some."""
+        camera = _known(hub, name)
+        state = hub.state(camera)
+        if state in ("off", "away"):
+            raise HTTPException(409, _why_nothing(camera, state))
+        return MjpegStream(camera, hub, metrics, visitor_of(request.scope))
+
+    @app.get("/events")
+    async def events() -> list[EventInfo]:
+        """The last events, newest first."""
+        return [EventInfo(**row.fields()) for row in reversed(hub.events.last())]
+
+    @app.get("/events/{event_id}/picture.jpg", response_class=Response, responses=_JPEG)
+    async def picture(event_id: str) -> Response:
+        """The annotated picture of an event."""
+        row = hub.events.get(event_id)
+        if row is None or row.picture is None:
+            raise HTTPException(404, f"There is no picture of this event: the last {KEPT} events are kept.")
+        return Response(row.picture, media_type="image/jpeg")
+
+    @app.websocket("/ws")
+    async def socket(websocket: WebSocket) -> None:
+        await live.serve(websocket, hub, metrics)
+
+    app.mount("/static", StaticFiles(directory=WEB, check_dir=False))
+    guarded = login.add_to(app) if login else app
+    paths = [str(getattr(route, "path", "")) for route in app.routes]
+    metrics.routes([*(path for path in paths if path and path != "/ws" and not path.endswith(".mjpeg")), "other"])
+    return Access(guarded, names, metrics)
+
+
+def _known(hub: Hub, name: str) -> Camera:
+    camera = hub.cameras.get(name)
+    if camera is None:
+        known = ", ".join(c.name for c in hub.cameras) or "none yet"
+        raise HTTPException(404, f"There is no camera of this name. Known: {known}.")
+    return camera
+
+
+def _info(camera: Camera, hub: Hub) -> CameraInfo:
+    now, picture, word, state = time.monotonic(), camera.picture, camera.word, hub.state(camera)
+    path = f"/cameras/{quote(camera.name)}"
+    return CameraInfo(
+        name=camera.name,
+        state=state,
+        fps=round(camera.rate.hertz(now), 2),
+        age_s=round(max(0.0, now - picture.captured), 3) if picture else None,
+        size=(picture.width, picture.height) if picture else None,
+        zone=camera.zone,
+        until=word.until if word and state == "off" else None,
+        why=why(word, state),
+        stream=f"{path}/stream.mjpeg",
+        snapshot=f"{path}/snapshot.jpg",
+    )
+
+
+def _why_nothing(camera: Camera, state: str) -> str:
+    """Why there is no picture, in words for people."""
+    if state == "off":
+        return f"{camera.name} is off: it is outside its schedule."
+    if state == "away":
+        return f"{camera.name} is away: no picture has come lately. Is its camera service running?"
+    return f"{camera.name} has sent no picture yet. Is its camera service running?"

@@ -1,0 +1,169 @@
+"""Who is watching, and how they hear of what comes in. All of it on the event loop, but for what Intake calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from seccam import __version__
+from seccam.message import Sighting
+from seccam_monitor import protocol
+from seccam_monitor.events import EventLog, Row
+from seccam_monitor.latest import Camera, Cameras
+from seccam_monitor.status import why
+
+
+class Viewer(Protocol):
+    """One page or one stream that somebody watches."""
+
+    def fresh(self, camera: Camera) -> None:
+        """The camera has a new picture."""
+
+    def say(self, text: str) -> None:
+        """A JSON message for it."""
+
+    def tick(self, now: float) -> None:
+        """A second has passed."""
+
+    def end(self) -> None:
+        """The monitor stops."""
+
+
+class Hub:
+    """Hands news to all viewers."""
+
+    def __init__(self, cameras: Cameras, events: EventLog, *, away: float, most: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.cameras, self.events = cameras, events
+        self._away, self._most, self._loop = away, most, loop
+        self._viewers: set[Viewer] = set()
+        self._fresh: deque[Camera] = deque()
+        self._cams: list[dict[str, Any]] = []
+        #: When the broker was lost, monotonic seconds; None while connected.
+        self.broker_lost: float | None = time.monotonic()
+        #: The monitor stops: nobody new is let in.
+        self.ended = False
+
+    # called by the broker's thread
+
+    def picture(self, camera: Camera) -> None:
+        """The camera has a new picture; the loop is woken once for it, however many come before it looks."""
+        if not camera.announced:
+            camera.announced = True
+            self._fresh.append(camera)
+            self._soon(self._look)
+
+    def word(self) -> None:
+        """A camera said that it is in another state, or there is a new one."""
+        self._soon(self.tell)
+
+    def faces(self, sighting: Sighting, captured: float) -> None:
+        """A worker analysed a picture."""
+        text = protocol.text(
+            "faces",
+            cam=sighting.camera,
+            captured=captured * 1000,
+            faces=sighting.faces,
+            boxes=sighting.boxes,
+            scores=sighting.scores,
+            size=sighting.size,
+        )
+        self._soon(lambda: self._say(text))
+
+    def event(self, new: Row) -> None:
+        """An event that is a row of its own."""
+        self._soon(lambda: self._say(protocol.text("event", **new.message())))
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the monitor ends
+            self._loop.call_soon_threadsafe(call)
+
+    # on the loop
+
+    def join(self, viewer: Viewer) -> bool:
+        """Tell this one from now on; False if as many as may be are watching already."""
+        if len(self._viewers) >= self._most or self.ended:
+            return False
+        self._viewers.add(viewer)
+        return True
+
+    def leave(self, viewer: Viewer) -> None:
+        """Tell this one no more."""
+        self._viewers.discard(viewer)
+
+    def end(self) -> None:
+        """Send everybody home."""
+        self.ended = True
+        for viewer in list(self._viewers):
+            viewer.end()
+
+    def tick(self, now: float) -> None:
+        """A second has passed."""
+        for viewer in list(self._viewers):
+            viewer.tick(now)
+        self.tell()
+
+    def tell(self) -> None:
+        """The state of everything, to everybody; before it the list of cameras if that has changed."""
+        cams = self.cams()
+        if cams != self._cams:
+            self._cams = cams
+            self._say(protocol.text("cams", cams=cams))
+        if self._viewers:
+            self._say(self.status())
+
+    def hello(self, user: str | None) -> str:
+        """The first message of this user's connection; None where there is no login."""
+        rows = [{"type": "event", **row.message()} for row in self.events.last()]
+        return protocol.hello(__version__, time.monotonic() * 1000, user, self.cams(), rows)
+
+    def cams(self) -> list[dict[str, Any]]:
+        """The cameras, in the order to show them in."""
+        rows = []
+        for camera in self.cameras:
+            limit = camera.limits(self._away)
+            rows.append({"i": camera.index, "name": camera.name, "zone": camera.zone, "stale_s": limit.stale, "away_s": limit.away})
+        return rows
+
+    def status(self) -> str:
+        """The `status` message."""
+        now, wall = time.monotonic(), time.time()
+        lost = self.broker_lost
+        return protocol.text(
+            "status",
+            now=now * 1000,
+            broker=lost is None,
+            since=None if lost is None else lost * 1000,
+            c=list(self._states(now, wall)),
+        )
+
+    def _states(self, now: float, wall: float) -> Iterator[list[Any]]:
+        for camera in self.cameras:
+            picture, word = camera.picture, camera.word
+            state = camera.state(self._away, wall=wall, monotonic=now)
+            yield [
+                camera.index,
+                state,
+                picture.captured * 1000 if picture else None,
+                round(camera.rate.hertz(now), 2),
+                word.until if word and state == "off" else None,
+                why(word, state),
+            ]
+
+    def state(self, camera: Camera) -> str:
+        """The state that this camera is shown in now."""
+        return camera.state(self._away, wall=time.time(), monotonic=time.monotonic())
+
+    def _look(self) -> None:
+        while self._fresh:
+            camera = self._fresh.popleft()
+            camera.announced = False
+            for viewer in self._viewers:
+                viewer.fresh(camera)
+
+    def _say(self, text: str) -> None:
+        for viewer in list(self._viewers):
+            viewer.say(text)

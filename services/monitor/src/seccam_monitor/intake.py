@@ -1,0 +1,231 @@
+"""What comes in from the broker: pictures, what cameras say of themselves, what workers saw, events.
+
+Everything here runs in the connection's thread, is quick, and tells the event loop through an Audience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+from seccam import logs, topology
+from seccam.broker import Consumer, Delivery, Sieve, Subscription
+from seccam.errors import BadFrame, BadMessage
+from seccam.frame import Frame, Receiver
+from seccam.message import FACE, Event, FaceEvent, Message, Sighting, Status
+from seccam.metrics import MAX_CAMERAS
+from seccam_monitor.events import EventLog, Row, first_wanted, row
+from seccam_monitor.latest import Camera, Cameras
+from seccam_monitor.metrics import Metrics
+from seccam_monitor.status import Word
+
+log = logs.get(__name__)
+
+M = TypeVar("M", bound=Message)
+
+#: What of pictures of cameras that aren't watched (yet) may be on its way to us.
+_UNWATCHED = {**topology.NEWEST_ONLY, "x-max-length": 2 * MAX_CAMERAS}
+#: Seconds between two pictures of cameras that are too many or have no proper name.
+_REFUSED_EVERY = 1.0
+#: Events that may be on their way to us.
+_EVENTS_AHEAD = 20
+
+
+class Audience(Protocol):
+    """Who is told; called from the broker's thread."""
+
+    def picture(self, camera: Camera) -> None:
+        """The camera has a new picture."""
+
+    def word(self) -> None:
+        """A camera said that it is in another state, or there is a new one."""
+
+    def faces(self, sighting: Sighting, captured: float) -> None:
+        """A worker analysed a picture taken at `captured` (monotonic seconds)."""
+
+    def event(self, new: Row) -> None:
+        """An event that is a row of its own."""
+
+
+class Intake:
+    """The subscriptions and what they do."""
+
+    def __init__(self, cameras: Cameras, events: EventLog, metrics: Metrics, audience: Audience, boot_id: str) -> None:
+        self._cameras, self._events, self._metrics, self._audience = cameras, events, metrics, audience
+        self._receiver = Receiver(boot_id)
+        self._sieve = Sieve(topology.every(topology.VIEW), f"{topology.SIEVES}.{boot_id}")
+        self._consumer: Consumer | None = None
+        self._views: dict[str, Subscription] = {}
+        self._reader: Subscription | None = None
+        self._following: int | None = None
+        self._seeking = True
+
+    def subscriptions(self) -> list[Subscription]:
+        """Those to begin with."""
+        return [
+            Subscription(self._on_status, keys=(topology.every(topology.STATUS),), arguments=topology.SHORT_NEWS, prefetch=20),
+            Subscription(self._on_faces, keys=(topology.every(topology.FACES),), arguments=topology.SHORT_NEWS, prefetch=20),
+            Subscription(self._on_unwatched, sieve=self._sieve, arguments=_UNWATCHED),
+            Subscription(self._on_end, queue=topology.EVENTS_LOG, consume=self._seek),
+            *(self._view(camera) for camera in self._cameras),
+        ]
+
+    def attach(self, consumer: Consumer) -> None:
+        """The consumer that has these subscriptions; new cameras are added to it."""
+        self._consumer = consumer
+
+    def forget(self, now: float) -> None:
+        """Leave cameras of which nothing has come for long; from any thread, and only while something can come.
+
+        It is done in the connection's thread, where cameras are found: one that comes back just now is not half forgotten.
+        """
+        if self._consumer and self._consumer.connected:
+            self._consumer.soon(lambda: self._forget(now))
+
+    def _forget(self, now: float) -> None:
+        for camera in self._cameras.forget(now):
+            log.info("camera_forgotten", camera=camera.name)
+            subscription = self._views.pop(camera.name, None)
+            if subscription and self._consumer:
+                self._consumer.remove(subscription)
+
+    def _view(self, camera: Camera) -> Subscription:
+        key = topology.key(topology.VIEW, camera.name)
+        subscription = Subscription(self._on_view, keys=(key,), sieve=self._sieve, arguments=topology.NEWEST_ONLY)
+        self._views[camera.name] = subscription
+        return subscription
+
+    def _find(self, name: str, now: float) -> Camera | None:
+        """The camera, watched from now on if it is new; None if too many are known."""
+        camera = self._cameras.get(name)
+        if camera is None and (camera := self._cameras.find(name, now)) is not None:
+            log.info("camera_found", camera=name)
+            if self._consumer:
+                self._consumer.add(self._view(camera))
+            self._audience.word()
+        return camera
+
+    def _on_view(self, delivery: Delivery) -> None:
+        name = topology.camera_of(topology.VIEW, delivery.key)
+        camera = self._cameras.get(name or "")
+        if camera:  # else forgotten a moment ago
+            self._metrics.camera(camera.name).received.inc()
+            frame = self._frame(delivery)
+            if frame:
+                self._show(camera, frame, delivery)
+        delivery.ack()
+
+    def _on_unwatched(self, delivery: Delivery) -> None:
+        """A picture of a camera that has no queue of its own yet: from now on it has."""
+        frame = self._frame(delivery)
+        camera = self._find(frame.camera, delivery.monotonic) if frame else None
+        self._metrics.camera(camera.name if camera else None).received.inc()
+        if frame and camera:
+            self._show(camera, frame, delivery)
+            delivery.ack()
+            return
+        if frame:
+            self._metrics.camera(None).dropped["unknown_camera"].inc()
+        if self._consumer:  # whoever goes on sending these shall not keep us busy
+            self._consumer.soon(delivery.ack, after=_REFUSED_EVERY)
+
+    def _frame(self, delivery: Delivery) -> Frame | None:
+        try:
+            return self._receiver.decode(topology.VIEW, delivery.key, delivery.headers, delivery.body)
+        except BadFrame as e:
+            name = topology.camera_of(topology.VIEW, delivery.key)
+            known = name if name and self._cameras.get(name) else None
+            self._metrics.camera(known).dropped[e.reason].inc()
+            log.debug("frame_refused", camera=name, error=str(e))
+            return None
+
+    def _show(self, camera: Camera, frame: Frame, delivery: Delivery) -> None:
+        metrics = self._metrics.camera(camera.name)
+        picture, age = camera.take(frame, wall=delivery.wall, monotonic=delivery.monotonic)
+        if picture is None:
+            metrics.dropped["stale"].inc()
+            return
+        metrics.arrived(age, delivery.wall)
+        self._audience.picture(camera)
+
+    def _on_status(self, delivery: Delivery) -> None:
+        delivery.ack()
+        said = _message(Status, delivery)
+        if said is None or not _is_of(said.camera, topology.STATUS, delivery):
+            return
+        camera = self._find(said.camera, delivery.monotonic)
+        if camera is None:
+            return
+        before, word = camera.word, Word(said, delivery.monotonic)
+        camera.hear(word)
+        if before is None or (before.status.state, before.closed, before.until) != (said.state, word.closed, word.until):
+            self._audience.word()
+
+    def _on_faces(self, delivery: Delivery) -> None:
+        delivery.ack()
+        sighting = _message(Sighting, delivery)
+        if sighting is None or not _is_of(sighting.camera, topology.FACES, delivery):
+            return
+        if self._cameras.get(sighting.camera):
+            self._audience.faces(sighting, self._captured(sighting, delivery) or delivery.monotonic)
+
+    def _seek(self) -> Mapping[str, Any]:
+        """A new connection: the stream's last chunk tells where it ends."""
+        self._seeking = True
+        return {"x-stream-offset": "last"}
+
+    def _on_end(self, delivery: Delivery) -> None:
+        """The stream ends here, or a little later: read on from where the last connection was, or the last events."""
+        delivery.ack()
+        if not self._seeking or self._consumer is None:
+            return  # the reader gets it too
+        self._seeking = False
+        if self._reader:
+            self._consumer.remove(self._reader)
+        self._following = first_wanted(int(delivery.headers["x-stream-offset"]), self._following)
+        self._reader = Subscription(
+            self._on_event,
+            queue=topology.EVENTS_LOG,
+            consume=lambda: {"x-stream-offset": self._following},
+            prefetch=_EVENTS_AHEAD,
+        )
+        self._consumer.add(self._reader)
+
+    def _on_event(self, delivery: Delivery) -> None:
+        delivery.ack()
+        self._following = int(delivery.headers["x-stream-offset"]) + 1
+        news = _message(Event, delivery)
+        if news is None or news.type != FACE:  # that a camera is away is told by its status
+            return
+        event = _message(FaceEvent, delivery)
+        if event is None or not _is_of(event.data.camera, topology.EVENTS, delivery):
+            return
+        captured = self._captured(event.data, delivery)
+        if captured is None:
+            captured = delivery.monotonic - (delivery.wall - event.time.timestamp())
+        new = row(event, captured=captured, published=delivery.timestamp)
+        if self._events.add(new):
+            self._audience.event(new)
+
+    def _captured(self, sighting: Sighting, delivery: Delivery) -> float | None:
+        """When the picture that this was seen in was taken, monotonic seconds, by what is known of its camera's clock."""
+        camera = self._cameras.get(sighting.camera)
+        since = camera.clock.since(sighting.frame.boot_id, sighting.frame.ts_ms, wall=delivery.wall) if camera else None
+        return delivery.monotonic - since if since is not None else None
+
+
+def _message(model: type[M], delivery: Delivery) -> M | None:
+    """The message, if it keeps to its schema."""
+    try:
+        return model.decode(delivery.body)
+    except BadMessage as e:
+        log.warning("message_refused", key=delivery.key, error=str(e))
+        return None
+
+
+def _is_of(camera: str, flow: str, delivery: Delivery) -> bool:
+    """Whether a message is of the camera on whose topic it came: the broker's rights are given by topic."""
+    own = camera == topology.camera_of(flow, delivery.key)
+    if not own:
+        log.warning("message_refused", key=delivery.key, error=f"it is of another camera, {camera}")
+    return own

@@ -1,0 +1,196 @@
+"""The newest picture of each camera, and what else is known of it.
+
+The broker's thread writes, the event loop reads: what they share is replaced whole, never changed in place.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from seccam.frame import Frame
+from seccam.jpeg import without_exif
+from seccam.skew import Age, AgeEstimator
+from seccam_monitor import protocol, status
+from seccam_monitor.status import Limits, Word
+
+#: Cameras beyond the configured ones.
+MAX_DISCOVERED = 64
+#: Seconds without picture or word after which a camera that isn't configured is forgotten.
+FORGET_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A camera's picture, ready to be sent in any form; each form is made once, when first asked for."""
+
+    camera: int
+    sequence: int
+    flags: int
+    #: By the monitor's monotonic clock, seconds.
+    captured: float
+    width: int
+    height: int
+    #: EXIF is cut out.
+    jpeg: bytes
+    boot_id: str
+    #: The camera's own count.
+    seq: int
+
+    @cached_property
+    def message(self) -> bytes:
+        """As a message of `/ws`."""
+        return protocol.picture(
+            flags=self.flags,
+            camera=self.camera,
+            sequence=self.sequence,
+            captured_ms=self.captured * 1000,
+            size=(self.width, self.height),
+            jpeg=self.jpeg,
+        )
+
+    @cached_property
+    def part(self) -> bytes:
+        """As a part of a multipart stream."""
+        return protocol.part(self.jpeg)
+
+
+class Rate:
+    """Pictures a second, from the times of their arrivals."""
+
+    #: Seconds that are looked back.
+    WINDOW = 3.0
+    #: Gaps whose median is the interval of a slow camera.
+    GAPS = 5
+
+    def __init__(self) -> None:
+        self._arrivals: deque[float] = deque(maxlen=256)
+
+    def add(self, now: float) -> None:
+        """A picture arrived."""
+        self._arrivals.append(now)
+
+    def interval(self) -> float | None:
+        """Seconds between the last pictures (median); None before the second."""
+        times = list(self._arrivals)[-self.GAPS - 1 :]
+        return statistics.median(b - a for a, b in itertools.pairwise(times)) if len(times) > 1 else None
+
+    def hertz(self, now: float) -> float:
+        """Pictures a second; it falls to 0 within WINDOW, or two intervals of a slower camera, after the last one."""
+        recent = [t for t in list(self._arrivals) if now - t <= self.WINDOW]
+        if len(recent) > 2:
+            gap = (recent[-1] - recent[0]) / (len(recent) - 1)
+            last = recent[-1] if now - recent[-1] <= 2 * gap else now
+            return (len(recent) - 1) / max(last - recent[0], 1e-3)
+        interval = self.interval()
+        if not interval or now - self._arrivals[-1] > 2 * interval:
+            return 0.0
+        return 1 / interval
+
+
+class Camera:
+    """One camera as the monitor knows it."""
+
+    def __init__(self, name: str, index: int, *, configured: bool, now: float) -> None:
+        self.name, self.index, self.configured = name, index, configured
+        self.picture: Picture | None = None
+        self.word: Word | None = None
+        self.zone: str | None = None
+        self.clock = AgeEstimator()
+        self.rate = Rate()
+        #: When it was last heard of, monotonic seconds.
+        self.heard = now
+        #: The loop has been told that there is a new picture, and hasn't looked yet.
+        self.announced = False
+        self._sequence = itertools.count(1)
+
+    def take(self, frame: Frame, *, wall: float, monotonic: float) -> tuple[Picture | None, Age]:
+        """The frame as the newest picture; None if it is older than that one, or the camera is outside its slot."""
+        self.heard = monotonic
+        if status.is_off(self.word, wall):
+            return None, Age(0.0, estimated=False, untimed=True)
+        newest = self.picture
+        if newest is not None and frame.boot_id == newest.boot_id and frame.seq <= newest.seq:
+            return None, Age(0.0, estimated=False, untimed=True)
+        age = self.clock.age(frame.boot_id, frame.ts_ms, wall=wall, monotonic=monotonic)
+        self.rate.add(monotonic)
+        if frame.zone:
+            self.zone = frame.zone
+        self.picture = Picture(
+            camera=self.index,
+            sequence=next(self._sequence),
+            flags=protocol.ESTIMATED * age.estimated | protocol.UNTIMED * age.untimed,
+            captured=monotonic - age.seconds,
+            width=frame.width,
+            height=frame.height,
+            jpeg=without_exif(frame.jpeg),
+            boot_id=frame.boot_id,
+            seq=frame.seq,
+        )
+        return self.picture, age
+
+    def hear(self, word: Word) -> None:
+        """The camera's word on itself; when it says that nothing is to be seen, its last picture is dropped at once."""
+        self.heard = word.heard
+        self.word, self.zone = word, word.status.zone
+        if word.closed:
+            self.picture = None
+
+    def limits(self, away: float) -> Limits:
+        """Its limits of age, where `away` is the setting: by its own word on its rate, else as its pictures come."""
+        promised = self.word.interval if self.word else None
+        return status.limits(promised or self.rate.interval(), away)
+
+    def state(self, away: float, *, wall: float, monotonic: float) -> str:
+        """Starting | live | stale | away | off."""
+        picture = self.picture
+        return status.state(
+            off=status.is_off(self.word, wall),
+            word=self.word,
+            age=monotonic - picture.captured if picture else None,
+            limit=self.limits(away),
+        )
+
+
+class Cameras:
+    """All known cameras: the configured ones in their order, then those found, by name."""
+
+    def __init__(self, configured: Sequence[str], now: float) -> None:
+        self._indices = itertools.count()
+        self._changing = threading.Lock()
+        self._known = {name: Camera(name, next(self._indices), configured=True, now=now) for name in configured}
+        self._configured = tuple(self._known.values())
+        self._ordered: tuple[Camera, ...] = self._configured
+
+    def __iter__(self) -> Iterator[Camera]:
+        return iter(self._ordered)
+
+    def get(self, name: str) -> Camera | None:
+        """The camera of this name, if it is known."""
+        return self._known.get(name)
+
+    def find(self, name: str, now: float) -> Camera | None:
+        """The camera of this name, known from now on; None if too many were found already."""
+        with self._changing:
+            camera = self._known.get(name)
+            if camera is None and len(self._known) - len(self._configured) < MAX_DISCOVERED:
+                camera = Camera(name, next(self._indices), configured=False, now=now)
+                self._change({**self._known, name: camera})
+            return camera
+
+    def forget(self, now: float) -> list[Camera]:
+        """Drop those found ones of which nothing has come for long; which they were."""
+        with self._changing:
+            gone = [c for c in self._ordered if not c.configured and now - c.heard > FORGET_SECONDS]
+            if gone:
+                self._change({name: c for name, c in self._known.items() if c not in gone})
+            return gone
+
+    def _change(self, known: dict[str, Camera]) -> None:
+        found = sorted((c for c in known.values() if not c.configured), key=lambda c: c.name)
+        self._known, self._ordered = known, (*self._configured, *found)

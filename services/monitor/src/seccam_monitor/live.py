@@ -1,0 +1,158 @@
+"""One page on `/ws`: reads what it says, writes texts at once and pictures as its window allows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from seccam import logs
+from seccam_monitor import protocol
+from seccam_monitor.connection import transport_of
+from seccam_monitor.hub import Hub
+from seccam_monitor.latest import Camera, Picture
+from seccam_monitor.login import visitor_of
+from seccam_monitor.metrics import Metrics
+from seccam_monitor.protocol import Ack, NotUnderstood, Ping, Watch
+from seccam_monitor.viewer import Window
+
+log = logs.get(__name__)
+
+#: Texts that may wait for a viewer: it takes none for minutes if there are more.
+_TEXTS = 200
+#: Seconds that the end of a connection may take before it is cut.
+_FAREWELL = 1.0
+
+
+async def serve(websocket: WebSocket, hub: Hub, metrics: Metrics) -> None:
+    """Serve one page until it goes, is too slow, or the monitor stops."""
+    await websocket.accept(protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in websocket.scope["subprotocols"] else None)
+    page = Page(websocket, hub, metrics)
+    counted = metrics.transports["websocket"]
+    if not hub.join(page):
+        code, reason = (protocol.GOING_AWAY, "shutdown") if hub.ended else (protocol.TOO_MANY, "limit")
+        counted.closed[reason].inc()
+        await websocket.close(code)
+        return
+    counted.viewers.inc()
+    try:
+        await page.run()
+    finally:
+        hub.leave(page)
+        counted.viewers.dec()
+        counted.closed[page.reason].inc()
+
+
+class Page:
+    """A viewer on a WebSocket."""
+
+    def __init__(self, websocket: WebSocket, hub: Hub, metrics: Metrics) -> None:
+        self._socket, self._hub, self._metrics = websocket, hub, metrics
+        self._counted = metrics.transports["websocket"]
+        self._visitor = visitor_of(websocket.scope)
+        self._window = Window()
+        self._cameras: dict[int, Camera] = {}
+        self._texts: deque[str] = deque((hub.hello(self._visitor.name if self._visitor else None), hub.status()))
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._code: int | None = None
+        #: Why it ended, for the metric.
+        self.reason = "client"
+
+    async def run(self) -> None:
+        """Until either side ends it."""
+        writer = asyncio.create_task(self._write())
+        try:
+            await self._read()
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    def fresh(self, camera: Camera) -> None:
+        """The camera has a new picture."""
+        if self._window.watches(camera.index):
+            if self._window.fresh(camera.index):
+                self._counted.skipped.inc()
+            self._wake.set()
+
+    def say(self, text: str) -> None:
+        """A JSON message, ahead of pictures."""
+        if len(self._texts) >= _TEXTS:
+            self._close(protocol.TOO_SLOW, "slow")
+        else:
+            self._texts.append(text)
+            self._wake.set()
+
+    def tick(self, now: float) -> None:
+        """Give up a viewer that acknowledges nothing, or whose login has ended."""
+        if self._visitor and not self._visitor.welcome():
+            self._close(protocol.LOGGED_OUT, "login")
+        if self._window.stalled(now):
+            self._close(protocol.TOO_SLOW, "slow")
+
+    def end(self) -> None:
+        """The monitor stops."""
+        self._close(protocol.GOING_AWAY, "shutdown")
+
+    def _close(self, code: int, reason: str) -> None:
+        """Say goodbye, and cut the connection if that isn't heard."""
+        if self._code is None:
+            self._code, self.reason = code, reason
+            self._wake.set()
+            asyncio.get_running_loop().call_later(_FAREWELL, transport_of(self._socket.scope).abort)
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                said = protocol.understood(await self._socket.receive_text())
+            except WebSocketDisconnect:
+                return
+            except (NotUnderstood, KeyError) as e:  # KeyError: Starlette's answer to a binary message
+                log.info("viewer_not_understood", error=str(e))
+                self._close(protocol.NOT_UNDERSTOOD, "client")
+                continue
+            match said:
+                case Ping():
+                    self._texts.append(protocol.pong(said, time.monotonic() * 1000))
+                case Watch(cameras):
+                    self._watch(cameras)
+                case Ack(pictures):
+                    now = time.monotonic()
+                    for camera, sequence in pictures:
+                        self._window.ack(camera, sequence, now)
+            self._wake.set()
+
+    def _watch(self, wanted: frozenset[int]) -> None:
+        self._cameras = {camera.index: camera for camera in self._hub.cameras if camera.index in wanted}
+        for index in self._window.watch(self._cameras):
+            self._window.fresh(index)
+
+    async def _write(self) -> None:
+        while self._code is None:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._send_waiting()
+            except WebSocketDisconnect:
+                return
+        await self._socket.close(self._code)
+
+    async def _send_waiting(self) -> None:
+        while self._code is None:
+            if self._texts:
+                await self._socket.send_text(self._texts.popleft())
+            elif (index := self._window.next()) is not None:
+                picture = self._cameras[index].picture
+                if picture is not None:  # else its slot has ended meanwhile
+                    await self._show(picture, self._cameras[index].name)
+            else:
+                return
+
+    async def _show(self, picture: Picture, name: str) -> None:
+        now = time.monotonic()
+        self._window.sent(picture.camera, picture.sequence, now)
+        await self._socket.send_bytes(picture.message)
+        self._counted.sent.inc()
+        self._metrics.camera(name).age_shown.observe(max(0.0, now - picture.captured))

@@ -1,0 +1,243 @@
+"""The login: every request has a session or a name and password, but for the login page itself."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import html
+import string
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from seccam import logs
+from seccam_monitor import place
+from seccam_monitor.credentials import Credentials, Try, Verdict
+from seccam_monitor.limiter import whole_seconds
+from seccam_monitor.session import Session, Sessions
+from seccam_monitor.users import UsersFile
+
+log = logs.get(__name__)
+
+#: What the login page needs, and nothing else, is there for everybody.
+OPEN = frozenset({"/login", "/static/style.css", "/static/login.css", "/static/icon.svg"})
+
+_COOKIE = "seccam"
+#: A name that a browser takes only over TLS, for all paths, and from no other host.
+_SECURE_COOKIE = "__Host-seccam"
+_VISITOR = "seccam.visitor"
+#: Bytes of a login form, and the seconds that it may take to come.
+_MOST_BYTES, _PATIENCE = 4096, 10.0
+_CHALLENGE = 'Basic realm="seccam", charset="UTF-8"'
+_WRONG = "Wrong name or password."
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who was let in."""
+
+    name: str
+    #: Whether that still holds.
+    welcome: Callable[[], bool]
+
+
+def visitor_of(scope: Mapping[str, Any]) -> Visitor | None:
+    """Whose request it is; None where there is no login."""
+    visitor: Visitor | None = scope.get(_VISITOR)
+    return visitor
+
+
+class Login:
+    """What the monitor knows of who may come in."""
+
+    def __init__(self, users: UsersFile, sessions: Sessions, credentials: Credentials, page: Path) -> None:
+        self._users, self._sessions, self._credentials = users, sessions, credentials
+        self._page = string.Template(page.read_text("utf-8"))
+
+    def add_to(self, app: FastAPI) -> ASGIApp:
+        """The application with login and logout, and with everything else behind them."""
+
+        @app.get("/login", include_in_schema=False)
+        async def form(request: Request) -> Response:
+            wanted = place.local(request.query_params.get("next"))
+            return RedirectResponse(wanted, 303) if self._session(request) else self._form()
+
+        @app.post("/login", include_in_schema=False)
+        async def enter(request: Request) -> Response:
+            return await self._enter(request)
+
+        @app.post("/logout", include_in_schema=False)
+        async def leave(request: Request) -> Response:
+            return self._leave(request)
+
+        _describe(app)
+        return Guard(app, self)
+
+    async def admit(self, caller: HTTPConnection) -> Visitor | Verdict:
+        """Who it is, by cookie or by HTTP Basic; else why not."""
+        session = self._session(caller)
+        if session:
+            return Visitor(session.name, lambda: self._sessions.goes_on(session, time.time()))
+        said = _basic(caller)
+        if said is None:
+            return Verdict("refused")
+        verdict = await self._credentials.check_again(said)
+        if verdict.hashed is None:
+            _tell(verdict, said)
+            return verdict
+        return Visitor(said.name, lambda: self._users.hash_of(said.name) == verdict.hashed)
+
+    def _session(self, caller: HTTPConnection) -> Session | None:
+        cookie = caller.cookies.get(_cookie_of(caller))
+        return self._sessions.read(cookie, time.time()) if cookie else None
+
+    def _form(self, status: int = 200, *, message: str = "", name: str = "", wait: int = 0) -> Response:
+        filled = self._page.substitute(
+            message=html.escape(message),
+            hidden="" if message else "hidden",
+            name=html.escape(name),
+            name_focus="" if name else "autofocus",
+            password_focus="autofocus" if name else "",
+        )
+        return HTMLResponse(filled, status, headers={"retry-after": str(wait)} if wait else None)
+
+    async def _enter(self, request: Request) -> Response:
+        fields = await _fields(request)
+        if fields is None:
+            return PlainTextResponse("This is no login form.\n", 400)
+        said = Try(fields.get("name", ""), fields.get("password", ""), _address(request))
+        verdict = await self._credentials.check(said)
+        if verdict.hashed is None:
+            _tell(verdict, said)
+            if verdict.outcome == "limited":
+                wait = whole_seconds(verdict.wait)
+                return self._form(429, message=_limited(wait), name=said.name, wait=wait)
+            return self._form(401, message=_WRONG, name=said.name)
+        log.info("logged_in", user=said.name, address=said.address)
+        answer = RedirectResponse(place.local(request.query_params.get("next")), 303)
+        cookie = self._sessions.begin(said.name, verdict.hashed, time.time())
+        answer.set_cookie(_cookie_of(request), cookie, max_age=round(self._sessions.seconds), **_cookie_kind(request))
+        return answer
+
+    def _leave(self, request: Request) -> Response:
+        session = self._session(request)
+        if session:
+            self._sessions.end(session, time.time())
+            log.info("logged_out", user=session.name, address=_address(request))
+        answer = RedirectResponse("/login", 303)
+        answer.delete_cookie(_cookie_of(request), **_cookie_kind(request))
+        return answer
+
+
+class Guard:
+    """ASGI middleware: nothing passes without a visitor but what is OPEN, so a new route is covered as it comes."""
+
+    def __init__(self, app: ASGIApp, login: Login) -> None:
+        self._app, self._login = app, login
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] not in ("http", "websocket") or (scope["type"] == "http" and scope["path"] in OPEN):
+            await self._app(scope, receive, send)
+            return
+        caller = HTTPConnection(scope)
+        found = await self._login.admit(caller)
+        if isinstance(found, Visitor):
+            scope[_VISITOR] = found
+            await self._app(scope, receive, send)
+        else:
+            await _refusal(caller, found)(scope, receive, send)
+
+
+def _refusal(caller: HTTPConnection, verdict: Verdict) -> Response:
+    """What is answered to who may not come in: people are led to the form, programs are told."""
+    if verdict.outcome == "limited":
+        wait = whole_seconds(verdict.wait)
+        return JSONResponse({"detail": _limited(wait)}, 429, {"retry-after": str(wait)})
+    if caller.scope.get("method") in ("GET", "HEAD") and "text/html" in caller.headers.get("accept", ""):
+        query = caller.scope["query_string"].decode("latin-1")
+        return RedirectResponse(place.login(quote(caller.scope["path"]) + (f"?{query}" if query else "")), 303)
+    # VLC and ffmpeg send a password only when asked; a browser would ask its user by a window of its own, for each picture
+    asked = {} if caller.headers.get("user-agent", "").startswith("Mozilla/") else {"www-authenticate": _CHALLENGE}
+    return JSONResponse({"detail": "This needs a login: at /login, or by HTTP Basic."}, 401, asked)
+
+
+def _limited(wait: int) -> str:
+    return f"Too many tries. Try again in {wait} s."
+
+
+def _tell(verdict: Verdict, said: Try) -> None:
+    # not the name: people type their password there
+    log.warning("login_" + verdict.outcome, address=said.address)
+
+
+def _basic(caller: HTTPConnection) -> Try | None:
+    """The name and password of HTTP Basic; None if there are none."""
+    scheme, _, encoded = caller.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return Try(name, password, _address(caller)) if colon else None
+
+
+async def _fields(request: Request) -> dict[str, str] | None:
+    """The form's fields; None if it is larger than any, or doesn't come."""
+    body = b""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _MOST_BYTES:
+                    return None
+    except (TimeoutError, ClientDisconnect):
+        return None
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _address(caller: HTTPConnection) -> str:
+    return caller.client.host if caller.client else ""
+
+
+def _cookie_of(caller: HTTPConnection) -> str:
+    return _SECURE_COOKIE if _over_tls(caller) else _COOKIE
+
+
+def _cookie_kind(caller: HTTPConnection) -> dict[str, Any]:
+    return {"path": "/", "secure": _over_tls(caller), "httponly": True, "samesite": "lax"}
+
+
+def _over_tls(caller: HTTPConnection) -> bool:
+    return caller.scope["scheme"] in ("https", "wss")
+
+
+def _describe(app: FastAPI) -> None:
+    """Have /openapi.json say how to come in."""
+    plain: Callable[[], dict[str, Any]] = app.openapi
+
+    def described() -> dict[str, Any]:
+        schema = plain()
+        schema.setdefault("components", {})["securitySchemes"] = {
+            "basic": {"type": "http", "scheme": "basic"},
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": _COOKIE,
+                "description": f"POST /login sets it for the form's fields name and password; over TLS it is {_SECURE_COOKIE}.",
+            },
+        }
+        schema["security"] = [{"basic": []}, {"session": []}]
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to add to it

@@ -1,0 +1,30 @@
+"""Where to go after the login: a place on this page and nowhere else. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+HOME = "/"
+_LONGEST = 1024
+# browsers take a \ for a /, and leave tabs and line ends out before they look
+_SAFE = "/?#&=%:@!$'()*+,;~-._"
+
+
+def local(wanted: str | None) -> str:
+    """The path (with query and fragment) if it is one of this origin's, else the page."""
+    if not wanted or len(wanted) > _LONGEST or wanted[0] != "/" or wanted[1:2] in ("/", "\\") or "\\" in wanted:
+        return HOME
+    if not wanted.isprintable():
+        return HOME
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return HOME
+    if parts.scheme or parts.netloc or parts.path in ("/login", "/logout"):
+        return HOME
+    return quote(wanted, safe=_SAFE)
+
+
+def login(wanted: str) -> str:
+    """The address of the login that leads there."""
+    return f"/login?next={quote(local(wanted), safe='/')}"

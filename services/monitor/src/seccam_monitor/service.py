@@ -1,0 +1,177 @@
+"""The monitor at work: the broker's thread takes in, the event loop serves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from seccam import logs
+from seccam.broker import Consumer
+from seccam.metrics import BrokerMetrics
+from seccam.probes import Heartbeat
+from seccam.service import Surroundings
+from seccam.settings import BrokerSettings
+from seccam_monitor import app, intake
+from seccam_monitor.connection import HttpProtocol, WebSocketProtocol
+from seccam_monitor.credentials import Credentials
+from seccam_monitor.events import EventLog
+from seccam_monitor.hub import Hub
+from seccam_monitor.latest import Cameras
+from seccam_monitor.login import Login
+from seccam_monitor.metrics import Metrics
+from seccam_monitor.protocol import MAX_INCOMING
+from seccam_monitor.session import LEAST_KEY, Sessions
+from seccam_monitor.settings import MonitorSettings
+from seccam_monitor.users import UsersFile
+
+log = logs.get(__name__)
+
+#: Seconds that connections have to end before the service does.
+_GRACE = 2
+#: Seconds of silence after which the event loop, the broker's thread are taken for dead.
+_LOOP_SILENCE, _CONSUMER_SILENCE = 10.0, 30.0
+
+
+class Server(uvicorn.Server):
+    """uvicorn as a part of a service that handles signals itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Not ours to capture: seccam.service waits for them."""
+        yield
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop listening, wait for those who are connected, but not for long."""
+        self.should_exit = True
+        self._ended.set()
+
+    async def main_loop(self) -> None:
+        """Once a second is enough for the Date header; uvicorn's own loop turns ten times as often."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 10
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), 1)
+
+
+def run(surroundings: Surroundings, broker: BrokerSettings, settings: MonitorSettings) -> int:
+    """Serve until told to stop; 1 if the page's port can't be had."""
+    try:
+        listener = socket.create_server(
+            (settings.host, settings.port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET, backlog=128
+        )
+    except OSError as e:
+        address = f"{settings.host}:{settings.port}"
+        log.error("port_taken", address=address, error=str(e), setting=f"{settings.PREFIX}PORT")  # noqa: TRY400  # it says all
+        return 1
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(surroundings, broker, settings, listener))
+    return 0
+
+
+async def _serve(surroundings: Surroundings, broker: BrokerSettings, settings: MonitorSettings, listener: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    configured = settings.camera_names
+    metrics = Metrics(surroundings.registry, configured)
+    cameras, events = Cameras(configured, time.monotonic()), EventLog(settings.visit_seconds)
+    hub = Hub(cameras, events, away=settings.away_seconds, most=settings.max_viewers, loop=loop)
+    incoming = intake.Intake(cameras, events, metrics, hub, secrets.token_hex(8))
+    consumer = Consumer(broker, "monitor", BrokerMetrics(surroundings.registry, ("consume",)), incoming.subscriptions())
+    incoming.attach(consumer)
+    users = UsersFile(settings.users_file) if settings.users_file else None
+    login = _login(settings, users, metrics) if users else None
+    server = _server(app.create(hub, metrics, settings.host_names, login), settings.trusted_proxies)
+    heartbeat = Heartbeat()
+    surroundings.probes.watch(
+        live=lambda: {
+            **heartbeat.silent("event_loop", _LOOP_SILENCE),
+            **consumer.heartbeat.silent("consumer", _CONSUMER_SILENCE),
+        },
+        # losing the broker later changes nothing: a page that says so is better than a gateway's error
+        ready=lambda: {
+            **({} if server.started else {"http": "not listening yet"}),
+            **({} if consumer.subscribed_once else consumer.trouble() or {"broker": "subscribing"}),
+        },
+    )
+    _on_stop(surroundings, loop, lambda: _end(hub, server))
+    consumer.start()
+    ticking = asyncio.create_task(_tick(hub, incoming, consumer, heartbeat, users))
+    host, port = listener.getsockname()[:2]
+    log.info("listening", address=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+    await server.serve(sockets=[listener])
+    ticking.cancel()
+    await asyncio.to_thread(consumer.stop, 2.0)
+
+
+def _login(settings: MonitorSettings, users: UsersFile, metrics: Metrics) -> Login:
+    key = settings.session_key
+    if not key:
+        log.info("session_key_made", meaning="logins end with this process", setting=f"{settings.PREFIX}SESSION_KEY_FILE")
+        key = secrets.token_bytes(LEAST_KEY)
+    sessions = Sessions(key, settings.session_hours * 3600, users.hash_of)
+    return Login(users, sessions, Credentials(users, metrics.logins), app.WEB / "login.html")
+
+
+def _server(application: ASGIApp, proxies: str) -> Server:
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return Server(
+        uvicorn.Config(
+            application,
+            http=HttpProtocol,
+            ws=WebSocketProtocol,
+            ws_max_size=MAX_INCOMING,
+            ws_per_message_deflate=False,  # uvicorn's default deflates JPEGs, for nothing
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies,
+            timeout_graceful_shutdown=_GRACE,
+        )
+    )
+
+
+async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat: Heartbeat, users: UsersFile | None) -> None:
+    while True:
+        now = time.monotonic()
+        heartbeat.beat()
+        if consumer.connected:
+            hub.broker_lost = None
+        elif hub.broker_lost is None:
+            hub.broker_lost = now
+        if users:
+            users.refresh()
+        incoming.forget(now)
+        hub.tick(now)
+        await asyncio.sleep(1)
+
+
+def _end(hub: Hub, server: Server) -> None:
+    hub.end()
+    server.end()
+
+
+def _on_stop(surroundings: Surroundings, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+    """Call `then` on the loop when the service is told to stop."""
+
+    def wait() -> None:
+        surroundings.stop.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the service has ended by itself
+            loop.call_soon_threadsafe(then)
+
+    threading.Thread(target=wait, name="stop", daemon=True).start()

@@ -1,0 +1,66 @@
+"""Who may log in: a file that is read again when it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seccam import logs
+from seccam_monitor import passwords
+from seccam_monitor.passwords import BadUsers
+
+log = logs.get(__name__)
+
+_Signature = tuple[int, int, int]
+
+
+class UsersFile:
+    """A users file; raises BadUsers when it can't be used from the start."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._signature = self._look()
+        self._keep(read(path))
+
+    @property
+    def dummy(self) -> bytes:
+        """What the password of a name that nobody has is checked against."""
+        return self._dummy
+
+    def hash_of(self, name: str) -> bytes | None:
+        """The hash of this user's password; None if there is no such user."""
+        return self._users.get(name)
+
+    def refresh(self) -> None:
+        """Read the file if it is another than before. A broken one changes nothing, and is told once."""
+        signature = self._look()
+        if signature == self._signature:
+            return
+        self._signature = signature
+        try:
+            self._keep(read(str(self._path)))
+        except BadUsers as e:
+            log.error("users_refused", file=str(self._path), faults=e.faults, kept=len(self._users))  # noqa: TRY400  # it says all
+        else:
+            log.info("users_read", file=str(self._path), users=len(self._users))
+
+    def _keep(self, users: passwords.Users) -> None:
+        self._users, self._dummy = users, passwords.dummy(users)
+
+    def _look(self) -> _Signature | None:
+        """What differs when another file is there; a mounted Secret changes by a link that points to another folder."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def read(path: str) -> passwords.Users:
+    """The users in this file; raises BadUsers."""
+    try:
+        text = Path(path).read_text("utf-8")
+    except OSError as e:
+        raise BadUsers([f"can't be read: {e.strerror}"]) from None
+    except UnicodeDecodeError:  # its text would show what the file holds
+        raise BadUsers(["is no UTF-8 text"]) from None
+    return passwords.parsed(text)

@@ -1,0 +1,29 @@
+/* How many columns the grid has. Pure; lengths in CSS pixels. */
+
+/** A tile is not made narrower than this to fit: then the grid scrolls. */
+const LEAST = 320;
+
+/** How wide tiles can be in so many columns if all of them are to fit. */
+function fitting(count, columns, { width, height, gap, caption }) {
+  const rows = Math.ceil(count / columns);
+  const byWidth = (width - (columns - 1) * gap) / columns;
+  const byHeight = (((height - (rows - 1) * gap) / rows - caption) * 16) / 9;
+  return Math.floor(Math.min(byWidth, byHeight));
+}
+
+/**
+ * The columns that make tiles widest while all of them fit without scrolling, and the tiles' width; where that is
+ * under 320 px, as many of 320 px as there is room for. A bar of `bar` px that takes from the height makes tiles smaller,
+ * but moves none to another place.
+ */
+export function columns(count, room, bar = 0) {
+  const whole = { ...room, height: room.height + bar };
+  let best = { columns: 1, tile: 0 };
+  for (let n = 1; n <= count; n += 1) {
+    const tile = fitting(count, n, whole);
+    if (tile > best.tile) best = { columns: n, tile };
+  }
+  if (best.tile >= LEAST) return { columns: best.columns, tile: Math.max(LEAST, fitting(count, best.columns, room)) };
+  const n = Math.max(1, Math.min(count, Math.floor((room.width + room.gap) / (LEAST + room.gap))));
+  return { columns: n, tile: Math.floor((room.width - (n - 1) * room.gap) / n) };
+}

@@ -1,0 +1,347 @@
+/* The page: puts the parts together, and keeps what concerns all of them. */
+
+import { MonitorClock, slept } from "./clock.js";
+import { write } from "./dom.js";
+import { Events } from "./events.js";
+import { Frames } from "./frames.js";
+import { columns } from "./layout.js";
+import { Single, copy } from "./single.js";
+import { Socket } from "./socket.js";
+import { Tile } from "./tile.js";
+import { Voice } from "./voice.js";
+import * as words from "./words.js";
+
+const TICK = 100;
+const SECOND = 1000;
+/** Pings that come back before the first picture is asked for; without them it is asked for after WAIT_FOR_PINGS. */
+const FIRST_PINGS = 5;
+const WAIT_FOR_PINGS = 2000;
+/** Another monitor's clock, or the same after a reboot, is off by more than this. */
+const OTHER_CLOCK = 1000;
+/** Pictures are asked for a little before their tile scrolls into view. */
+const MARGIN = "200px";
+/** Logging out in another window ends the login of this one, too, which is asked after so often. */
+const LOGIN_CHECK = 30_000;
+/** The event list's address on a phone; no camera can be called so. */
+const LIST = "/events";
+
+const $ = (id) => document.getElementById(id);
+const grid = $("grid");
+const main = $("main");
+
+/** Name → Tile, in the order on the page. */
+const tiles = new Map();
+/** The connection's index → Tile. */
+let byIndex = new Map();
+/** What IntersectionObserver says is in view. */
+const inView = new Set();
+let clock = null;
+let version = null;
+let greetedAt = null;
+let asked = null;
+let alone = null;
+let openedHere = false;
+let scrolledTo = 0;
+let unseen = 0;
+
+const frames = new Frames({
+  wants: (index) => Boolean(byIndex.get(index)?.watched),
+  paint: (head, bitmap) => {
+    const now = clock.at(performance.now());
+    if (head.captured > now) socket.ping(); // from the future: our idea of the monitor's clock is off
+    byIndex.get(head.camera).paint(head, bitmap, now);
+  },
+  fail: (index) => byIndex.get(index)?.fail(),
+  ack: (list) => socket.send({ type: "ack", f: list }),
+});
+
+const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+const socket = new Socket(`${scheme}//${location.host}/ws`, {
+  closed: () => {
+    frames.clear();
+    greetedAt = asked = null;
+  },
+  refused: checkLogin,
+  frame: (buffer) => frames.receive(buffer),
+  message: (message) => handlers[message.type]?.(message),
+});
+
+const voice = new Voice($("status"), $("alert"));
+const events = new Events(
+  $("event-template").content,
+  { list: $("event-list"), empty: $("events-empty"), strip: $("strip"), dialog: $("event-dialog") },
+  (camera) => go(camera),
+);
+const single = new Single($("single"), () => tiles.get(alone).element, leave);
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) inView[isIntersecting ? "add" : "delete"](target);
+    ask();
+  },
+  { root: main, rootMargin: MARGIN },
+);
+
+const handlers = {
+  hello(message) {
+    const now = performance.now();
+    const before = clock?.at(now) ?? message.now;
+    clock = new MonitorClock(message.now, now);
+    const shift = Math.abs(message.now - before) > OTHER_CLOCK ? message.now - before : 0;
+    for (const tile of tiles.values()) tile.restart(shift);
+    greetedAt = now;
+    version ??= message.version;
+    $("bar-update").hidden = message.version === version;
+    $("logout").hidden = !message.user;
+    $("logout").firstElementChild.title = message.user ? `Logged in as ${message.user}` : "";
+    handlers.cams(message);
+    for (const event of message.events) events.add(event, message.now - event.captured, { isNew: false });
+    events.update();
+  },
+
+  cams({ cams }) {
+    const names = new Set(cams.map(({ name }) => name));
+    for (const [name, tile] of tiles) {
+      if (!names.has(name)) removeTile(name, tile);
+    }
+    byIndex = new Map(cams.map((camera) => [camera.i, tileOf(camera)]));
+    cams.forEach(({ name }, at) => {
+      const { element } = tiles.get(name);
+      if (grid.children[at] !== element) grid.insertBefore(element, grid.children[at] ?? null);
+    });
+    $("waiting").hidden = true;
+    $("first-run").hidden = cams.length > 0;
+    route();
+  },
+
+  status({ now, broker, since, c }) {
+    for (const [index, state, newest, fps, until, why] of c) byIndex.get(index)?.hear({ at: now, state, newest, fps, until, why });
+    const bar = $("bar-broker");
+    bar.hidden = broker;
+    if (!broker) write(bar.firstElementChild, words.brokerGone(Date.now() - (now - (since ?? now)), Date.now()));
+    write($("broker"), `Broker: ${broker ? "connected" : "not connected"}`);
+    ask();
+  },
+
+  event(event) {
+    const old = Math.max(0, clock.at(performance.now()) - event.captured);
+    if (!events.add(event, old, { isNew: true })) return;
+    events.update();
+    tiles.get(event.cam)?.see(event);
+    voice.event(event.cam, event.faces);
+    if (document.hidden) unseen += 1;
+  },
+
+  faces(sighting) {
+    tiles.get(sighting.cam)?.see(sighting);
+  },
+
+  pong({ c, s }) {
+    clock?.pong(c, s, performance.now());
+    if (asked === null && clock?.known >= FIRST_PINGS) ask();
+  },
+};
+
+function tileOf(camera) {
+  const known = tiles.get(camera.name);
+  if (known) {
+    known.camera = camera;
+    return known;
+  }
+  const tile = new Tile($("tile-template").content, camera);
+  tiles.set(camera.name, tile);
+  tile.button.addEventListener("click", () => go(camera.name));
+  observer.observe(tile.element);
+  return tile;
+}
+
+function removeTile(name, tile) {
+  tiles.delete(name);
+  observer.unobserve(tile.element);
+  inView.delete(tile.element);
+  for (const [index, other] of byIndex) if (other === tile) frames.drop(index);
+  tile.remove();
+}
+
+/** Ask for the pictures that can be seen now, if those are others than before. */
+function ask() {
+  if (greetedAt === null) return;
+  if (asked === null && clock.known < FIRST_PINGS && performance.now() - greetedAt < WAIT_FOR_PINGS) return;
+  const shown = !document.hidden && !frames.stalled;
+  const wanted = [];
+  for (const [index, tile] of byIndex) {
+    const watched = shown && tile.showable && inView.has(tile.element);
+    if (!watched) frames.drop(index);
+    tile.watched = watched;
+    if (watched) wanted.push(index);
+  }
+  const list = wanted.join();
+  if (list === (asked ?? "")) return; // nothing is sent before the first one is wanted
+  asked = list;
+  socket.send({ type: "watch", cams: wanted });
+}
+
+/* ---- one camera, or all of them ---- */
+
+function go(name) {
+  scrolledTo = main.scrollTop;
+  openedHere = true;
+  location.hash = name;
+}
+
+/** Back to where the viewer was: the grid, if it was opened from there; it is the way out too for who came by a link. */
+function leave() {
+  if (openedHere) history.back();
+  else location.hash = "";
+}
+
+/** What the address says; nothing, if it is no text: people edit addresses, and messengers cut them off. */
+function address() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return "";
+  }
+}
+
+/** Show what the address says. */
+function route() {
+  const place = address();
+  const list = place === LIST;
+  $("events").classList.toggle("open", list);
+  for (const node of [main, $("strip"), document.querySelector(".header")]) node.inert = list && narrow.matches;
+  const name = tiles.has(place) ? place : null;
+  const left = alone;
+  alone = name;
+  if (!place) openedHere = false;
+  $("single").hidden = name === null;
+  grid.hidden = tiles.size === 0;
+  grid.classList.toggle("alone", name !== null);
+  for (const [other, tile] of tiles) {
+    tile.element.hidden = name !== null && other !== name;
+    tile.button.hidden = other === name;
+  }
+  single.camera = name;
+  arrange();
+  if (name !== null && left !== name) single.back.focus({ preventScroll: true });
+  if (name === null && left !== null) {
+    main.scrollTop = scrolledTo;
+    tiles.get(left)?.button.focus();
+  }
+}
+
+/** The next camera in the single view, without a step more to go back. */
+function turn(by) {
+  const names = [...tiles.keys()].sort((a, b) => order(a) - order(b));
+  const next = names[(names.indexOf(alone) + by + names.length) % names.length];
+  location.replace(`#${next}`);
+  route(); // hashchange comes later than the next key may
+}
+
+function order(name) {
+  return [...grid.children].indexOf(tiles.get(name).element);
+}
+
+const narrow = matchMedia("(max-width: 899px)");
+narrow.addEventListener("change", route);
+addEventListener("hashchange", route);
+addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || $("event-dialog").open) return;
+  if (event.key === "Escape" && (alone !== null || $("events").classList.contains("open"))) leave();
+  if (alone === null || event.target instanceof HTMLInputElement) return;
+  if (event.key === "ArrowRight") turn(1);
+  if (event.key === "ArrowLeft") turn(-1);
+});
+
+/* ---- how large the tiles are ---- */
+
+function arrange() {
+  const style = getComputedStyle(main);
+  const width = main.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const height = main.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+  const caption = grid.querySelector(".tile:not([hidden]) .caption")?.offsetHeight || 40;
+  const gap = parseFloat(getComputedStyle(grid).rowGap) || 0;
+  const found = columns(Math.max(1, tiles.size), { width, height, gap, caption }, $("bars").offsetHeight);
+  grid.style.setProperty("--columns", found.columns);
+  grid.style.setProperty("--tile", `${found.tile}px`);
+}
+
+new ResizeObserver(arrange).observe(main);
+
+/* ---- buttons ---- */
+
+$("try-now").addEventListener("click", () => socket.renew());
+$("reload").addEventListener("click", () => location.reload());
+$("strip").addEventListener("click", () => {
+  go(LIST);
+});
+$("events-close").addEventListener("click", leave);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which camera is shown
+  (tiles.values().next().value?.button ?? grid).focus();
+});
+for (const button of document.querySelectorAll(".copy")) {
+  const command = button.parentElement.querySelector("code");
+  button.addEventListener("click", () => copy(command.textContent, command, button));
+}
+document.addEventListener("visibilitychange", () => {
+  unseen = 0;
+  ask();
+});
+
+/* ---- the login ---- */
+
+let checked = performance.now();
+
+/** Ask whether we are (still) logged in, which a refused socket can't tell; if not, lead to the login, and back here after it. */
+async function checkLogin() {
+  checked = performance.now();
+  try {
+    const { status } = await fetch("/cameras", { cache: "no-store" });
+    if (status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.hash)}`);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // the monitor can't be reached: its bar tells that
+  }
+}
+
+/* ---- time goes by ---- */
+
+let looked = { wall: Date.now(), page: performance.now() };
+let second = 0;
+
+function tick() {
+  const page = performance.now();
+  const now = { wall: Date.now(), page };
+  if (slept(looked, now)) socket.renew();
+  looked = now;
+  socket.tick();
+  if (frames.check(page)) ask();
+  if (greetedAt !== null) ask();
+  if (!$("logout").hidden && page - checked > LOGIN_CHECK) checkLogin();
+  const monitor = clock?.at(page);
+  const counting = page - second >= SECOND;
+  if (counting) second = page;
+  for (const tile of tiles.values()) {
+    tile.update(monitor);
+    if (counting) tile.count(monitor);
+    voice.camera(tile.name, tile.state, page);
+  }
+  if (counting) events.update();
+  write($("counts"), words.counts([...tiles.values()].map(({ state }) => state)));
+  tellTrouble(now.wall);
+  voice.tick(page);
+}
+
+function tellTrouble(wall) {
+  const trouble = socket.trouble;
+  const bar = $("bar-server");
+  bar.hidden = trouble === null;
+  if (trouble) write(bar.firstElementChild, words.serverGone(trouble.since, trouble.next, wall));
+  if (trouble) $("bar-broker").hidden = true; // what it said is not known any more
+  voice.monitor(trouble !== null);
+  const title = trouble ? "(!) seccam" : unseen ? `(${unseen}) seccam` : "seccam";
+  if (document.title !== title) document.title = title;
+}
+
+socket.connect();
+setInterval(tick, TICK);

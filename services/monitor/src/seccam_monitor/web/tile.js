@@ -1,0 +1,280 @@
+/* One camera on the page: its caption, its picture, the boxes over it, and the plate where there is no live picture. */
+
+import { rate, stateOf } from "./clock.js";
+import { parts, write } from "./dom.js";
+import * as words from "./words.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+/** Boxes are solid so long after their picture was taken, dashed so long, then gone: the head has moved on. */
+const SOLID = 1000;
+const DASHED = 2000;
+/** The count of faces stays in the caption for this long. */
+const COUNTED = 10_000;
+/** Boxes are for another picture if the aspect differs by more than this. */
+const ASPECT = 0.01;
+const THUMB = 160;
+/** States in which a picture is on screen. */
+const WITH_PICTURE = new Set(["live", "stale", "slow"]);
+
+export class Tile {
+  state = "starting";
+  #camera;
+  #part;
+  #canvas;
+  #word = { state: "starting", at: 0, newest: null, fps: 0, until: null, why: "" };
+  #drawn = null;
+  #worst = 0;
+  #last = null;
+  #times = [];
+  #watchedSince = null;
+  #knownSince = performance.now();
+  #unreadable = 0;
+  #sighting = null;
+  #counted = null;
+  #boxes = "";
+
+  /**
+   * @param {DocumentFragment} template
+   * @param {object} camera {i, name, zone, stale_s, away_s}
+   */
+  constructor(template, camera) {
+    this.element = template.cloneNode(true).firstElementChild;
+    this.#part = parts(this.element);
+    this.#canvas = this.#part.canvas.getContext("2d", { alpha: false });
+    this.camera = camera;
+    this.#part.name.textContent = this.name;
+    this.#part.canvas.setAttribute("aria-label", `Picture of ${this.name}`);
+    this.#part.note.id = `note-${this.name}`;
+    this.#part.open.setAttribute("aria-describedby", this.#part.note.id);
+    this.#enter(this.state, null);
+  }
+
+  get name() {
+    return this.#camera.name;
+  }
+
+  get camera() {
+    return this.#camera;
+  }
+
+  /** What the monitor says of the camera itself; its index changes with the connection. */
+  set camera(camera) {
+    this.#camera = camera;
+  }
+
+  /** The button that opens the camera alone. */
+  get button() {
+    return this.#part.open;
+  }
+
+  /** Whether pictures may be asked for at all. */
+  get showable() {
+    return this.#word.state !== "off";
+  }
+
+  /** Pictures are asked for from now on, or not any more. */
+  set watched(yes) {
+    if (yes === (this.#watchedSince !== null)) return;
+    this.#watchedSince = yes ? performance.now() : null;
+    this.#times = [];
+    if (!yes) this.#empty(); // kept, it would look slow or stale until the first new one comes
+  }
+
+  get watched() {
+    return this.#watchedSince !== null;
+  }
+
+  /** The monitor's word of the second: {at, state, newest, fps, until, why}, times by its clock. */
+  hear(word) {
+    this.#word = word;
+  }
+
+  /** The monitor's clock is another one from now on, ahead of the old one by this much; pictures begin anew. */
+  restart(shift) {
+    if (this.#drawn) this.#drawn = { ...this.#drawn, captured: this.#drawn.captured + shift };
+    if (this.#word.newest !== null) this.#word = { ...this.#word, newest: this.#word.newest + shift };
+    if (this.#last !== null) this.#last += shift;
+    this.#sighting = this.#counted = null;
+    this.#times = [];
+    if (this.watched) this.#watchedSince = performance.now();
+  }
+
+  /** A picture that could not be decoded. */
+  fail() {
+    this.#unreadable += 1;
+  }
+
+  /** Draw a picture; `now` is the monitor's time. */
+  paint(head, bitmap, now) {
+    const { canvas } = this.#part;
+    if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+      canvas.width = bitmap.width;
+      canvas.height = bitmap.height;
+    }
+    this.#canvas.drawImage(bitmap, 0, 0);
+    if (this.#drawn) this.#worst = Math.max(this.#worst, now - this.#drawn.captured);
+    this.#drawn = head;
+    this.#unreadable = 0;
+    this.#times.push(performance.now());
+    if (this.#word.state === "away" && head.captured > this.#word.at) this.#word = { ...this.#word, state: "live" };
+    if (this.state !== "live") this.update(now);
+    if (!WITH_PICTURE.has(this.state)) this.#putAway();
+  }
+
+  /** What was seen in one analysed picture: {captured, faces, boxes, size}. */
+  see(sighting) {
+    if (this.#sighting && sighting.captured < this.#sighting.captured) return;
+    this.#sighting = sighting;
+    if (sighting.faces) this.#counted = sighting;
+  }
+
+  /** Bring state, plate and boxes up to `now`, the monitor's time. */
+  update(now) {
+    const { stale_s, away_s } = this.#camera;
+    const drawn = this.#drawn && Math.max(0, now - this.#drawn.captured);
+    const newest = this.#word.newest === null ? null : Math.max(0, now - this.#word.newest);
+    const state = stateOf({
+      word: this.#word.state,
+      drawn,
+      newest,
+      watched: this.watched,
+      stale: stale_s * 1000,
+      away: away_s * 1000,
+      unreadable: this.#unreadable,
+    });
+    const captured = [this.#drawn?.captured, this.#word.newest].filter((t) => t != null);
+    if (captured.length) this.#last = Math.max(...captured);
+    if (state !== this.state) this.#enter(state, now);
+    this.#tell(now, drawn ?? newest);
+    this.#box(now);
+  }
+
+  /** Bring the numbers up to date: once a second, so that they can be read. */
+  count(now) {
+    const page = performance.now();
+    this.#times = this.#times.filter((t) => page - t < 4000);
+    this.#show(now);
+    this.#worst = 0;
+  }
+
+  /** Gone from the page: what it holds is freed now, not when the collector comes by. */
+  remove() {
+    this.#part.canvas.width = this.#part.thumb.width = 0;
+    this.element.remove();
+  }
+
+  #enter(state, now) {
+    this.state = state;
+    if (!WITH_PICTURE.has(state)) this.#putAway();
+    this.element.dataset.state = state;
+    this.#part.shape.setAttribute("href", `#shape-${state}`);
+    this.#part.open.setAttribute("aria-label", words.tileName(this.name, state));
+    this.#show(now);
+  }
+
+  /** No picture in this state: a thumb of the last one at most, and outside the camera's slot not even that. */
+  #putAway() {
+    if (this.state === "off") this.#dropThumb();
+    else if (this.#drawn) this.#keepThumb();
+    this.#empty();
+  }
+
+  #keepThumb() {
+    const { canvas, thumb } = this.#part;
+    thumb.width = THUMB;
+    thumb.height = Math.max(1, Math.round((THUMB * canvas.height) / canvas.width));
+    thumb.getContext("2d", { alpha: false }).drawImage(canvas, 0, 0, thumb.width, thumb.height);
+    thumb.hidden = false;
+  }
+
+  #dropThumb() {
+    this.#part.thumb.width = this.#part.thumb.height = 0;
+    this.#part.thumb.hidden = true;
+  }
+
+  #empty() {
+    const { canvas } = this.#part;
+    this.#canvas.clearRect(0, 0, canvas.width, canvas.height);
+    this.#drawn = null;
+    this.#worst = 0;
+  }
+
+  /** State's word, count of faces, and plate. */
+  #tell(now, age) {
+    const counted = this.state === "live" && this.#counted !== null && now - this.#counted.captured < COUNTED;
+    this.#part.faces.hidden = !counted;
+    if (counted) write(this.#part.faces, words.faces(this.#counted.faces));
+    const wall = Date.now();
+    const last = this.#last === null ? null : wall - (now - this.#last);
+    write(this.#part.word, words.label(this.state, last, wall));
+    const plate = words.plate({
+      state: this.state,
+      age,
+      waiting: performance.now() - this.#knownSince,
+      last,
+      until: this.#word.until,
+      zone: this.#camera.zone,
+      why: this.#word.why,
+      unreadable: this.#unreadable,
+      now: wall,
+    });
+    this.#part.plate.hidden = plate === null;
+    if (plate) {
+      ["first", "second", "third"].forEach((line, at) => {
+        write(this.#part[line], plate[at]);
+        this.#part[line].hidden = !plate[at];
+      });
+    }
+  }
+
+  /** Rate and age; `now` is null before there can be any. */
+  #show(now) {
+    const { rate: rateNode, age: ageNode, note, open } = this.#part;
+    const shown = WITH_PICTURE.has(this.state);
+    rateNode.hidden = ageNode.hidden = !shown;
+    if (!shown) {
+      write(note, "");
+      open.title = "";
+      return;
+    }
+    if (now === null) return;
+    const page = performance.now();
+    const source = this.#word.fps;
+    const seen = this.watched && page - this.#watchedSince > 2000 ? rate(this.#times, page, this.#watchedSince) : source;
+    write(rateNode, this.state === "stale" ? words.rate(0) : words.rates(seen, source));
+    const captured = this.#drawn?.captured ?? this.#word.newest;
+    const age = captured === null ? 0 : Math.max(this.#worst, now - captured);
+    write(ageNode, words.age(age, this.#drawn ?? {}, Date.now()));
+    write(note, words.ageNote(this.#drawn ?? {}));
+    if (open.title !== note.textContent) open.title = note.textContent;
+  }
+
+  #box(now) {
+    const shown = this.#boxed(now);
+    const key = shown ? `${this.#sighting.captured} ${shown}` : "";
+    if (key === this.#boxes) return;
+    this.#boxes = key;
+    const { boxes } = this.#part;
+    boxes.replaceChildren();
+    if (!shown) return;
+    boxes.setAttribute("viewBox", `0 0 ${this.#sighting.size.join(" ")}`);
+    boxes.classList.toggle("dashed", shown === "dashed");
+    for (const box of this.#sighting.boxes) boxes.append(rectangle(box, "under"), rectangle(box, "over"));
+  }
+
+  /** solid | dashed, or empty: no box rather than a wrong one. */
+  #boxed(now) {
+    if (this.state !== "live" || !this.#drawn || !this.#sighting?.boxes.length) return "";
+    const [width, height] = this.#sighting.size;
+    if (Math.abs((this.#drawn.width * height) / (this.#drawn.height * width) - 1) > ASPECT) return "";
+    const age = now - this.#sighting.captured;
+    if (age > DASHED) return "";
+    return age > SOLID ? "dashed" : "solid";
+  }
+}
+
+function rectangle([x, y, width, height], className) {
+  const rect = document.createElementNS(SVG, "rect");
+  for (const [name, value] of Object.entries({ x, y, width, height, class: className })) rect.setAttribute(name, value);
+  return rect;
+}

@@ -1,0 +1,62 @@
+/* What a screen reader is told without being asked: at most one sentence in five seconds, and the loss of the monitor once. */
+
+import * as words from "./words.js";
+
+const QUIET = 5000;
+/** A camera's staleness is told only if it lasts. */
+const LASTING = 5000;
+
+export class Voice {
+  #status;
+  #alert;
+  #events = [];
+  #changes = new Map();
+  #pending = new Map();
+  #told = new Map();
+  #spokeAt = -Infinity;
+  #lost = false;
+
+  /** @param {HTMLElement} status with role="status" @param {HTMLElement} alert with role="alert" */
+  constructor(status, alert) {
+    this.#status = status;
+    this.#alert = alert;
+  }
+
+  /** Faces were seen. */
+  event(camera, count) {
+    this.#events.push({ camera, count });
+  }
+
+  /** A camera is in this state, at the page's time `now`; called as often as one likes. */
+  camera(name, state, now) {
+    const pending = this.#pending.get(name);
+    if (pending?.state !== state) {
+      this.#pending.set(name, { state, since: now });
+      return;
+    }
+    if (now - pending.since < (state === "stale" || state === "slow" ? LASTING : 0)) return;
+    const told = this.#told.get(name);
+    if (told === state) return;
+    this.#told.set(name, state);
+    const worth = state === "live" ? told !== undefined && told !== "starting" : state !== "starting";
+    if (worth && told !== undefined) this.#changes.set(name, state);
+  }
+
+  /** The connection to the monitor is lost (true) or there (false). */
+  monitor(lost) {
+    if (lost === this.#lost) return;
+    this.#lost = lost;
+    this.#alert.textContent = lost ? "No connection to the monitor." : "";
+  }
+
+  /** Speak, if there is something to say and it has been quiet for long enough. */
+  tick(now) {
+    if (now - this.#spokeAt < QUIET || !(this.#events.length || this.#changes.size)) return;
+    const said = [...this.#changes].map(([camera, state]) => words.spokenChange(camera, state));
+    if (this.#events.length) said.push(words.spokenEvents(this.#events));
+    this.#events = [];
+    this.#changes.clear();
+    this.#spokeAt = now;
+    this.#status.textContent = `${said.join(". ")}.`;
+  }
+}

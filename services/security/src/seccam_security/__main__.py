@@ -1,0 +1,68 @@
+"""`seccam-security`: one worker."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Mapping
+
+from seccam import logs, service
+from seccam.broker import Consumer, Publisher
+from seccam.frame import Receiver
+from seccam.metrics import BrokerMetrics, EventMetrics
+from seccam.service import Surroundings
+from seccam.settings import BrokerSettings
+from seccam_security import detectors
+from seccam_security.analysis import Analyst
+from seccam_security.detectors import DetectorError
+from seccam_security.metrics import SecurityMetrics
+from seccam_security.service import MOST_SECONDS, MOST_SILENCE, MOST_UNCONFIRMED, Worker, serve
+from seccam_security.settings import SecuritySettings
+from seccam_security.warmup import warm_up
+
+PROGRAM = "seccam-security"
+
+
+def run(surroundings: Surroundings, broker: BrokerSettings, settings: SecuritySettings) -> int:
+    """One worker, from its detector to its last event."""
+    log = logs.get(__name__)
+    try:
+        detector = detectors.chosen(settings)
+    except DetectorError as e:
+        log.error("detector_unusable", error=str(e))  # noqa: TRY400  # the error says it all, and a trace would hide it
+        return 1
+    registry = surroundings.registry
+    analyst = Analyst(detector, whole_seconds=settings.whole_seconds, whole_width=settings.whole_width)
+    broker_metrics = BrokerMetrics(registry, ("publish", "consume"))
+    publisher = Publisher(broker, PROGRAM, broker_metrics, events=EventMetrics(registry))
+    worker = Worker(settings, analyst, Receiver(secrets.token_hex(8)), publisher, SecurityMetrics(registry, detector))
+    consumer = Consumer(broker, PROGRAM, broker_metrics, [worker.subscription()])
+    log.info("warmed_up", detector=detector.name, model=detector.model, seconds=round(warm_up(analyst), 3))
+
+    def live() -> Mapping[str, str]:
+        hung = worker.busy_for()
+        return {
+            **consumer.heartbeat.silent("broker-thread", MOST_SILENCE),
+            **({"frame": f"in hand for {hung:.0f} s"} if hung > MOST_SECONDS else {}),
+        }
+
+    def ready() -> Mapping[str, str]:
+        waiting = publisher.oldest_unconfirmed()
+        return {
+            **consumer.trouble(),
+            **({"events": f"unconfirmed for {waiting:.0f} s"} if waiting > MOST_UNCONFIRMED else {}),
+        }
+
+    surroundings.probes.watch(live=live, ready=ready)
+    serve(worker, consumer, publisher, surroundings.stop)
+    return 0
+
+
+def main() -> int:
+    """The console script."""
+    about = "Counts faces in the cameras' pictures and announces them. Run as many as there is work for."
+    return service.main(PROGRAM, about, (BrokerSettings, SecuritySettings), run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

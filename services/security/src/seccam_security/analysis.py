@@ -1,0 +1,142 @@
+"""From a frame to the faces in its camera's picture: gate, plan, detector, memory. Knows neither broker nor clock."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from seccam.frame import Frame
+from seccam.message import Box
+from seccam_security import motion, plan
+from seccam_security.decode import CELL, Picture, Pixels, cut
+from seccam_security.detectors.base import Detector
+from seccam_security.faces import Face, area, distinct, intersection
+
+#: What a frame's time goes to: the values of the label `step`.
+STEPS = ("decode", "motion", "detect_moved", "detect_whole")
+
+
+@dataclass
+class Memory:
+    """What a worker knows of one camera's picture."""
+
+    #: Width and height of the picture; all the rest is of no use for another size.
+    size: tuple[int, int] = (0, 0)
+    #: Grey miniature of the last analysed frame; None = no frame yet.
+    miniature: Pixels | None = None
+    #: When the whole picture was last looked at, seconds of the caller's clock.
+    whole_at: float = 0.0
+    #: All faces in the picture, moving or still.
+    faces: list[Face] = field(default_factory=list)
+
+    def forget(self, width: int, height: int) -> None:
+        """Begin anew, with pictures of this size."""
+        self.size, self.miniature, self.faces = (width, height), None, []
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What came of one frame."""
+
+    #: False: nothing moved, so the faces are those of the last analysed frame.
+    analysed: bool
+    #: All faces in the picture.
+    faces: list[Face]
+    #: The whole picture in RGB, at the scale it was decoded for the detector; None if it wasn't.
+    pixels: Pixels | None
+    #: What the detector was given.
+    looks: list[plan.Look]
+    #: Seconds by step.
+    steps: dict[str, float]
+
+
+class Stopwatch:
+    """Adds up seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        """Time this block."""
+        began = time.perf_counter()
+        yield
+        self.seconds[step] += time.perf_counter() - began
+
+
+class Analyst:
+    """Finds the faces in one frame after the other of any number of cameras."""
+
+    def __init__(self, detector: Detector, *, whole_seconds: float, whole_width: int) -> None:
+        self._detector = detector
+        self._whole_seconds, self._whole_width = whole_seconds, whole_width
+
+    def analyse(self, frame: Frame, memory: Memory, now: float) -> Analysis:
+        """The faces in the frame's picture; `memory` is its camera's and is brought up to date. Raises BadFrame.
+
+        Motion is judged against the last frame that was analysed here, however many of the camera's frames other workers
+        had meanwhile; what moves too slowly for one step adds up that way.
+        """
+        watch = Stopwatch()
+        picture = Picture(frame)
+        if memory.size != (picture.width, picture.height):
+            memory.forget(picture.width, picture.height)
+        before = memory.miniature
+        whole_due = before is None or now - memory.whole_at >= self._whole_seconds
+        pixels = None
+        with watch("decode"):
+            if whole_due:
+                pixels = picture.colour(plan.whole(picture.box, self._whole_width).scale)
+                miniature = picture.shrunk(pixels)
+            else:
+                miniature = picture.miniature()
+        with watch("motion"):
+            cells = [] if before is None else motion.moved(before, miniature)
+        moved = [_in_pixels(box, picture.box) for box in cells]
+        looks = plan.looks(
+            picture.box,
+            moved,
+            memory.faces,
+            whole_width=self._whole_width,
+            whole_due=whole_due,
+            smallest=self._detector.smallest,
+            turn=frame.seq,
+        )
+        if not looks:
+            return Analysis(False, memory.faces, None, [], watch.seconds)
+        if pixels is None or len(looks) > 1:
+            with watch("decode"):
+                pixels = picture.colour(max(look.scale for look in looks))
+        found = []
+        for look in looks:
+            with watch("detect_whole" if look.whole else "detect_moved"):
+                found += self._look(pixels, picture.box, look)
+        memory.faces = _remember(memory.faces, found, looks)
+        memory.miniature = miniature
+        if looks[0].whole:
+            memory.whole_at = now
+        return Analysis(True, memory.faces, pixels, looks, watch.seconds)
+
+    def _look(self, pixels: Pixels, picture: Box, look: plan.Look) -> list[Face]:
+        """The faces that the detector finds in a part of the picture, in the picture's pixels."""
+        found = self._detector.find(cut(pixels, picture, look.box, look.scale))
+        placed = (Face(_placed(face.box, look, picture), face.score) for face in found)
+        return [face for face in placed if area(face.box)]
+
+
+def _remember(known: list[Face], found: list[Face], looks: list[plan.Look]) -> list[Face]:
+    """All faces in the picture: those found, and known ones where nobody looked, until the next look at the whole."""
+    return distinct([*found, *(face for face in known if not any(look.covers(face) for look in looks))])
+
+
+def _in_pixels(cells: Box, picture: Box) -> Box:
+    x, y, w, h = cells
+    return intersection((x * CELL, y * CELL, w * CELL, h * CELL), picture)
+
+
+def _placed(box: Box, look: plan.Look, picture: Box) -> Box:
+    x, y, w, h = (round(v / look.scale) for v in box)
+    return intersection((look.box[0] + x, look.box[1] + y, w, h), picture)

@@ -1,0 +1,66 @@
+"""The worker's metrics, every known combination of labels there from the start."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from seccam.metrics import AGE, WORK, CameraLabels
+from seccam_security.analysis import STEPS
+from seccam_security.detectors.base import Detector
+
+#: Why a frame is dropped unseen.
+DROPS = ("stale", "redelivered", "corrupt", "oversize", "unknown_camera", "shutdown")
+#: What comes of the others.
+OUTCOMES = ("analysed", "still")
+VISITS = ("announced", "suppressed")
+#: The label of frames on a topic that names no camera.
+NO_CAMERA = "other"
+
+
+class SecurityMetrics:
+    """Frames, faces and where the time goes."""
+
+    def __init__(self, registry: CollectorRegistry, detector: Detector) -> None:
+        self.received = Counter("seccam_security_frames_received", "Frames received", ["camera"], registry=registry)
+        self.done = Counter(
+            "seccam_security_frames_done",
+            "Frames judged: analysed, or still (nothing moved)",
+            ["camera", "outcome"],
+            registry=registry,
+        )
+        self.dropped = Counter("seccam_security_frames_dropped", "Frames dropped unseen", ["camera", "reason"], registry=registry)
+        self.faces = Counter("seccam_security_faces", "Faces in analysed frames", ["camera"], registry=registry)
+        self.visits = Counter(
+            "seccam_security_visits",
+            "Visits announced, and visits that began within the cooldown and were not",
+            ["camera", "outcome"],
+            registry=registry,
+        )
+        self.future = Counter(
+            "seccam_frames_from_future", "Frames that a camera's clock put into the future", ["camera"], registry=registry
+        )
+        self.busy = Counter("seccam_security_busy_seconds", "Time spent on frames, waiting not counted", registry=registry)
+        age = Histogram(
+            "seccam_security_frame_age_seconds",
+            "Age of frames, on arrival and when judged",
+            ["stage"],
+            buckets=AGE,
+            registry=registry,
+        )
+        self.age_received, self.age_done = age.labels("received"), age.labels("done")
+        step = Histogram("seccam_security_step_seconds", "Time of each step of a frame", ["step"], buckets=WORK, registry=registry)
+        self.steps = {name: step.labels(name) for name in STEPS}
+        info = Gauge("seccam_security_detector_info", "The detector in use: always 1", ["detector", "model"], registry=registry)
+        info.labels(detector.name, detector.model).set(1)
+        self.label = CameraLabels(self._new_camera)
+        self._new_camera(NO_CAMERA)
+
+    def _new_camera(self, camera: str) -> None:
+        for counter in (self.received, self.faces, self.future):
+            counter.labels(camera)
+        for reason in DROPS:
+            self.dropped.labels(camera, reason)
+        for outcome in OUTCOMES:
+            self.done.labels(camera, outcome)
+        for outcome in VISITS:
+            self.visits.labels(camera, outcome)

@@ -1,0 +1,54 @@
+"""The security service's settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from seccam.settings import OpsSettings
+
+
+class SecuritySettings(OpsSettings):
+    """What a worker looks for, and how often it tells."""
+
+    PREFIX = "SECCAM_SECURITY_"
+
+    detector: Literal["libfacedetection", "yunet"] = Field(
+        "libfacedetection", description="Which detector finds faces; `yunet` needs a model file."
+    )
+    yunet_model: str = Field(
+        "",
+        validate_default=True,
+        description="Path of YuNet's ONNX file (OpenCV Zoo: face_detection_yunet); only for the detector `yunet`.",
+    )
+    min_score: float = Field(
+        0, ge=0, le=1, description="Least score (0 to 1) at which a find counts as a face; 0: the detector's own."
+    )
+    cooldown_seconds: float = Field(
+        60, ge=0, le=86_400, description="Seconds after an announcement in which only more faces of that camera are announced."
+    )
+    whole_seconds: float = Field(
+        3, gt=0, le=3600, description="Seconds between two looks at the whole picture, which find faces that don't move."
+    )
+    whole_width: int = Field(
+        640, ge=160, le=4096, description="Pixels of the longer side to which the picture is scaled down for these looks."
+    )
+    max_age_seconds: float = Field(2, gt=0, le=60, description="Seconds after capture at which a frame is dropped unseen.")
+    snapshot: bool = Field(True, description="Whether an event carries a small picture with the faces boxed.")
+    worker: str = Field("", max_length=64, description="The worker's name in events; empty: host name and process id.")
+
+    @field_validator("yunet_model")
+    @classmethod
+    def _readable(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("detector") == "yunet" and not (value and os.access(value, os.R_OK) and Path(value).is_file()):
+            raise ValueError(f"no readable file {value!r}: give the path of YuNet's model, or choose libfacedetection")
+        return value
+
+    @property
+    def worker_name(self) -> str:
+        """Who this worker is."""
+        return self.worker or f"{socket.gethostname()}-{os.getpid()}"[-64:]

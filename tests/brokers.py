@@ -1,0 +1,147 @@
+"""A private RabbitMQ node under test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pika
+import pytest
+
+from seccam import topology
+from seccam.settings import BrokerSettings
+from seccam_local.node import Node, Ports, installed
+from tests.waiting import eventually
+
+#: Ports below those that the kernel gives to outgoing connections, each once: whoever got one may not have bound it yet.
+#: Four apart, for some take the next ones too.
+_PORTS = iter(random.sample(range(15_000, 32_000, 4), k=4250))
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now, and that nobody else of these tests gets."""
+    for port in _PORTS:
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is left")
+
+
+#: Seconds that a durable queue must be old to survive a kill: RabbitMQ 3.10 syncs the list of its quorum queues and
+#: streams late, and one killed younger takes nothing ever after (seen at 0 s, not at 2 s).
+SETTLED = 3.0
+
+
+class RunningBroker:
+    """The node's processes, and what tests do to them."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.ports = node.ports
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+        self._declared_at = 0.0
+
+    def url(self, user: str) -> str:
+        """The broker's URL for one of the services' users."""
+        return self.node.url(user)
+
+    def settings(self, user: str) -> BrokerSettings:
+        """The same as a service's settings."""
+        return BrokerSettings(url=self.url(user))
+
+    def connection(self, user: str = topology.OPERATOR_USER) -> pika.BlockingConnection:
+        """A connection of the test's own."""
+        return pika.BlockingConnection(pika.URLParameters(self.url(user)))
+
+    def ensure_running(self) -> None:
+        """Start what is not running; wait until it takes connections."""
+        if self._epmd is None or self._epmd.poll() is not None:
+            self._epmd = self._started(self.node.epmd_command())
+        if self._server is None or self._server.poll() is not None:
+            self._server = self._started(self.node.server_command())
+        eventually(self._answers, within=120, every=0.2, what="broker up")
+
+    def kill(self) -> None:
+        """kill -9 of the node, as a power cut would."""
+        time.sleep(max(0.0, self._declared_at + SETTLED - time.monotonic()))
+        self._end(signal.SIGKILL)
+
+    def shut_down(self) -> None:
+        """An orderly stop of the node."""
+        self._end(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """The node and its port mapper are gone."""
+        self.shut_down()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
+
+    def empty(self) -> None:
+        """No message in any durable queue or stream; later, if a stream still recovers from what the last test did."""
+        eventually(self._emptied, within=30, every=0.2, what="an empty broker")
+        self._declared_at = time.monotonic()
+
+    def _emptied(self) -> bool:
+        with contextlib.suppress(pika.exceptions.AMQPChannelError), self.connection() as connection:
+            channel = connection.channel()
+            for name, arguments in topology.queues().items():
+                if arguments["x-queue-type"] == "stream":
+                    channel.queue_delete(name)
+                    channel.queue_declare(name, durable=True, arguments=arguments)
+                else:
+                    channel.queue_purge(name)
+            for queue, key in topology.bindings():
+                channel.queue_bind(queue, topology.EXCHANGE, key)
+            return True
+        return False
+
+    def depth(self, queue: str) -> int:
+        """Ready messages in a durable queue."""
+        with self.connection() as connection:
+            return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._server is not None and self._server.poll() is None:
+            os.killpg(self._server.pid, number)
+            self._server.wait(60)
+
+    def _started(self, command: list[str]) -> subprocess.Popen[bytes]:
+        command = ["setpriv", "--pdeathsig", "KILL", "--", *command]  # tests that are killed leave no broker behind
+        with (self.node.folder / "broker.log").open("ab") as log:
+            return subprocess.Popen(command, env=self.node.environment(), stdout=log, stderr=log, start_new_session=True)
+
+    def _answers(self) -> bool:
+        if self._server is not None and self._server.poll() is not None:
+            pytest.fail(f"the broker ended at its start:\n{(self.node.folder / 'broker.log').read_text()[-4000:]}")
+        try:
+            self.connection().close()
+        except (pika.exceptions.AMQPError, OSError):
+            return False
+        return True
+
+
+def start_broker(folder: Path) -> RunningBroker:
+    """A running node in this folder; the test is skipped on a machine without RabbitMQ, and fails there in CI."""
+    if not installed():
+        if os.environ.get("CI"):
+            pytest.fail("RabbitMQ is not installed")
+        pytest.skip("RabbitMQ is not installed: run `make setup`")
+    node = Node(folder, Ports(*(free_port() for _ in range(5))))
+    node.write()
+    broker = RunningBroker(node)
+    try:
+        broker.ensure_running()
+    except AssertionError:
+        print((folder / "broker.log").read_text()[-4000:], file=sys.stderr)
+        broker.stop()
+        raise
+    return broker

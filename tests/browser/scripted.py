@@ -1,0 +1,249 @@
+"""A monitor that does what a test tells it: for states that the real one reaches rarely, slowly or never."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import mimetypes
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.sync.server import Server, ServerConnection, serve
+from websockets.typing import Subprotocol
+
+import seccam_monitor
+from seccam import jpeg
+from tests.browser import pictures
+
+WEB = Path(seccam_monitor.__file__).parent / "web"
+#: The policy that the real monitor sends (its own test holds it to that).
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+ESTIMATED, UNTIMED = 1, 2
+
+
+def now_ms() -> float:
+    """The monitor's clock."""
+    return time.monotonic() * 1000
+
+
+@dataclass
+class Camera:
+    """A camera as the monitor would tell of it."""
+
+    name: str
+    state: str = "starting"
+    fps: float = 15.0
+    captured: float | None = None
+    until: int | None = None
+    zone: str | None = "UTC"
+    why: str = ""
+    stale_s: float = 2.0
+    away_s: float = 30.0
+    #: Pictures sent, which is the last one's sequence.
+    sent: int = 0
+
+
+class ScriptedMonitor:
+    """Serves the page and speaks PROTOCOL.md on a port of its own."""
+
+    def __init__(self, *names: str) -> None:
+        self.cameras = self.of(*names)
+        self.events: list[dict[str, Any]] = []
+        self.version = "0.1.0"
+        self.broker_lost: float | None = None
+        #: False: it doesn't speak any more, though the connection holds.
+        self.speaks = True
+        #: What the pages said, in order.
+        self.heard: list[dict[str, Any]] = []
+        self.requests: list[str] = []
+        self._viewers: set[ServerConnection] = set()
+        self._over = threading.Event()
+        self._videos: list[threading.Thread] = []
+        self.port = 0
+        self._server: Server | None = None
+        self.start()
+        self._beat = threading.Thread(target=self._heartbeat, daemon=True)
+        self._beat.start()
+
+    @staticmethod
+    def of(*names: str) -> list[Camera]:
+        """Cameras that have not sent a picture yet."""
+        return [Camera(name) for name in names]
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        self._server = serve(
+            self._speak,
+            "127.0.0.1",
+            self.port,
+            subprotocols=[Subprotocol("seccam.v1")],
+            compression=None,
+            process_request=self._answer,
+        )
+        self.port = self._server.socket.getsockname()[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop listening and leave every viewer."""
+        assert self._server is not None
+        self._server.shutdown()
+        for viewer in list(self._viewers):
+            viewer.close(1001)
+
+    def close(self) -> None:
+        """The end of it."""
+        self._over.set()
+        for thread in (self._beat, *self._videos):
+            thread.join()
+        self.stop()
+
+    def camera(self, name: str) -> Camera:
+        """The camera of this name."""
+        return next(camera for camera in self.cameras if camera.name == name)
+
+    def watched(self) -> set[str]:
+        """The cameras that the page asked for last."""
+        asked = [message["cams"] for message in list(self.heard) if message["type"] == "watch"]
+        return {self.cameras[i].name for i in asked[-1]} if asked else set()
+
+    def acked(self) -> list[tuple[int, int]]:
+        """Every acknowledgement, in order."""
+        return [(i, seq) for message in list(self.heard) if message["type"] == "ack" for i, seq in message["f"]]
+
+    def say(self, kind: str, **fields: Any) -> None:
+        """Send a JSON message to all viewers."""
+        if self.speaks:
+            self._send(json.dumps({"type": kind, **fields}))
+
+    def tell_status(self) -> None:
+        """Send the status message, as the real one does each second and on each change."""
+        rows = [[i, c.state, c.captured, c.fps, c.until, c.why] for i, c in enumerate(self.cameras)]
+        self.say("status", now=now_ms(), broker=self.broker_lost is None, since=self.broker_lost, c=rows)
+
+    def tell_cameras(self) -> None:
+        """Send the list of cameras."""
+        self.say("cams", cams=self._cams())
+
+    def show(self, name: str, picture: bytes, *, age: float = 0.0, flags: int = 0, size: tuple[int, int] | None = None) -> None:
+        """A picture of this camera, `age` seconds old, to whom watches it."""
+        camera = self.camera(name)
+        camera.captured, camera.state = now_ms() - age * 1000, "live"
+        if name in self.watched():
+            width, height = size or jpeg.size(picture)
+            index = self.cameras.index(camera)
+            camera.sent += 1
+            head = struct.pack("<BBHIdHH", 1, flags, index, camera.sent, camera.captured, width, height)
+            if self.speaks:
+                self._send(head + picture)
+
+    def see(self, name: str, *boxes: tuple[int, int, int, int], size: tuple[int, int] = (1280, 720), age: float = 0.0) -> None:
+        """A worker saw these faces."""
+        scores = [0.9] * len(boxes)
+        self.say("faces", cam=name, captured=now_ms() - age * 1000, faces=len(boxes), boxes=boxes, scores=scores, size=size)
+
+    def event(
+        self, name: str, event_id: str, *, faces: int = 1, age: float = 0.0, late_s: int = 0, told: bool = True, **more: Any
+    ) -> None:
+        """A face event; `told`: to those who are connected as well."""
+        event = {
+            "type": "event", "id": event_id, "cam": name,
+            "time": round((time.time() - age) * 1000), "captured": now_ms() - age * 1000,
+            "late_s": late_s, "faces": faces, "boxes": [pictures.FACE] * faces, "scores": [0.97] * faces, "size": [1280, 720],
+            "picture": f"/events/{event_id}/picture.jpg", **more,
+        }  # fmt: skip
+        self.events.append(event)
+        if told:
+            self.say(**{"kind" if k == "type" else k: v for k, v in event.items()})
+
+    def film(
+        self, fps: float, *names: str, picture: Callable[[int], bytes] = pictures.numbered, age: float = 0.02
+    ) -> threading.Event:
+        """Show numbered pictures of these cameras at this rate until the returned event is set."""
+        halt = threading.Event()
+
+        def run() -> None:
+            reel = [picture(n) for n in range(1, 31)]
+            for n in itertools.count():
+                if halt.wait(1 / fps) or self._over.is_set():
+                    return
+                for name in names or [c.name for c in self.cameras]:
+                    self.show(name, reel[n % len(reel)], age=age)
+
+        for name in names or [c.name for c in self.cameras]:
+            self.camera(name).fps = fps
+        self._videos.append(threading.Thread(target=run, daemon=True))
+        self._videos[-1].start()
+        return halt
+
+    def _cams(self) -> list[dict[str, Any]]:
+        return [
+            {"i": i, "name": c.name, "zone": c.zone, "stale_s": c.stale_s, "away_s": c.away_s} for i, c in enumerate(self.cameras)
+        ]
+
+    def _send(self, message: str | bytes) -> None:
+        for viewer in list(self._viewers):
+            try:
+                viewer.send(message)
+            except ConnectionClosed:
+                self._viewers.discard(viewer)
+
+    def _heartbeat(self) -> None:
+        while not self._over.wait(1):
+            self.tell_status()
+
+    def _speak(self, viewer: ServerConnection) -> None:
+        hello = {"v": 1, "version": self.version, "now": now_ms(), "cams": self._cams(), "events": self.events[-50:]}
+        viewer.send(json.dumps({"type": "hello", **hello}))
+        self._viewers.add(viewer)
+        self.tell_status()
+        try:
+            for body in viewer:
+                message = json.loads(body)
+                if message["type"] == "ping" and self.speaks:
+                    viewer.send(json.dumps({"type": "pong", "c": message["c"], "s": now_ms()}))
+                self.heard.append(message)
+        except ConnectionClosed:
+            pass  # the page left, as pages do
+        finally:
+            self._viewers.discard(viewer)
+
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        self.requests.append(path)
+        if path == "/ws":
+            return None
+        if path.startswith("/events/"):
+            return _response(200, pictures.snapshot(), "image/jpeg")
+        file = WEB / ("index.html" if path == "/" else path.removeprefix("/static/"))
+        if not file.is_file():
+            return _response(404, b"not found", "text/plain")
+        return _response(200, file.read_bytes(), mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+
+
+def _response(status: int, body: bytes, kind: str) -> Response:
+    headers = Headers(
+        {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Content-Security-Policy": POLICY,
+            "Cache-Control": "no-cache",
+            "Connection": "close",
+        }
+    )
+    return Response(status, "", headers, body)

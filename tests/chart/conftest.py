@@ -1,0 +1,38 @@
+"""The programs and the cluster that the chart's tests need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def helm_program() -> None:
+    """Skips where helm is missing; fails there if this is CI and has a cluster to test on."""
+    if shutil.which("helm") is None:
+        if os.environ.get("CI") and os.environ.get("KUBECONFIG"):
+            pytest.fail("helm is not installed")
+        pytest.skip("helm is not installed")
+
+
+@pytest.fixture(scope="session")
+def namespace() -> Iterator[str]:
+    """A namespace that enforces Pod Security "restricted", on the cluster that KUBECONFIG names; skips where none is named."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("KUBECONFIG names no cluster")
+    name = f"chart-{uuid.uuid4().hex[:8]}"
+    _kubectl("create", "namespace", name)
+    try:
+        _kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+        yield name
+    finally:
+        _kubectl("delete", "namespace", name, "--wait=false")
+
+
+def _kubectl(*arguments: str) -> None:
+    subprocess.run(["kubectl", *arguments], capture_output=True, timeout=60, check=True)

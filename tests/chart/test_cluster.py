@@ -1,0 +1,215 @@
+"""What an API server says of the chart's objects; needs the cluster that KUBECONFIG names."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import bcrypt
+import pytest
+import yaml
+
+from tests.chart.chart import CASES, CHART, Object, Rendered, helm, render, rendered_case, values_of
+
+PASSWORDS = {
+    user: f"{user}-0123456789" for user in ("camera", "monitor", "security", "notifier", "mqtt", "operator", "erlang-cookie")
+}
+
+
+def kubectl(*arguments: str, objects: Sequence[Object] = ()) -> subprocess.CompletedProcess[str]:
+    text = yaml.safe_dump_all(objects) if objects else None
+    return subprocess.run(["kubectl", *arguments], input=text, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.fixture(scope="module")
+def served(namespace: str) -> set[str]:
+    """The kinds that the cluster has, as group/kind."""
+    lines = kubectl("api-resources", "--no-headers", "--output=wide").stdout.splitlines()
+    cells = [line.split() for line in lines]
+    return {f"{version.rpartition('/')[0]}/{kind}" for row in cells for version, kind in _kinds(row)}
+
+
+def _kinds(row: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Version and kind stand around whether it is namespaced; there may be a column of short names before them."""
+    for before, flag, after in zip(row, row[1:], row[2:], strict=False):
+        if flag in ("true", "false"):
+            yield before, after
+
+
+def known(rendered: Rendered, served: set[str]) -> list[Object]:
+    """The objects whose kinds the cluster has."""
+    return [one for one in rendered.objects if f"{one['apiVersion'].rpartition('/')[0]}/{one['kind']}" in served]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_api_server_takes_every_object(case: str, namespace: str, served: set[str]) -> None:
+    rendered = rendered_case(case)
+    objects = [one for one in known(rendered, served) if one["metadata"].get("namespace", namespace) == namespace]
+    objects = [one for one in objects if one["kind"] != "Pod"]  # it asks for a ServiceAccount that is there: see below
+    assert {"Deployment", "Service", "NetworkPolicy"} <= {one["kind"] for one in objects}
+
+    answer = kubectl("create", "--dry-run=server", f"--namespace={namespace}", "--filename=-", objects=objects)
+
+    assert answer.returncode == 0, answer.stderr
+    # of the privileged container, and of nothing else
+    assert ("would violate PodSecurity" in answer.stderr) == (case == "webcam-host-path"), answer.stderr
+    assert answer.stderr.count("Warning") == (case == "webcam-host-path"), answer.stderr
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_namespace_that_enforces_restricted_takes_every_pod_but_a_privileged_one(case: str, namespace: str) -> None:
+    pods = [_bare(name, pod) for name, pod in rendered_case(case).pods()]
+
+    answer = kubectl("create", "--dry-run=server", f"--namespace={namespace}", "--filename=-", objects=pods)
+
+    if case == "webcam-host-path":
+        assert answer.stdout.count("created") == len(pods) - 1, answer.stderr
+        assert 'pods "seccam-camera-front" is forbidden: violates PodSecurity "restricted' in answer.stderr
+    else:
+        assert answer.returncode == 0, answer.stderr
+
+
+def _bare(name: str, pod: Object) -> Object:
+    """The pod without what has to be there beforehand: an account, a class, a claim."""
+    spec = {key: value for key, value in pod["spec"].items() if key not in ("serviceAccountName", "priorityClassName")}
+    mounted = {one["name"] for container in spec["containers"] for one in container.get("volumeMounts", [])}
+    claimed = mounted - {volume["name"] for volume in spec.get("volumes", [])}
+    spec["volumes"] = [*spec.get("volumes", []), *({"name": one, "emptyDir": {}} for one in sorted(claimed))]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": pod["metadata"]["labels"]}, "spec": spec}
+
+
+@pytest.fixture
+def secrets(namespace: str) -> Iterator[dict[str, dict[str, str]]]:
+    """Secrets that an earlier revision made."""
+    hashed = bcrypt.hashpw(b"kept-password", bcrypt.gensalt(4)).decode()
+    kept = {
+        "seccam-login": {"users": f"admin:{hashed}\n", "password": "kept-password", "session-key": "k" * 64},
+        "seccam-broker": PASSWORDS,
+    }
+    owner = {
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {"meta.helm.sh/release-name": "seccam", "meta.helm.sh/release-namespace": namespace},
+    }
+    made: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, **owner}, "stringData": data}
+        for name, data in kept.items()
+    ]
+    assert kubectl("create", f"--namespace={namespace}", "--filename=-", objects=made).returncode == 0
+    yield kept
+    kubectl("delete", "secret", f"--namespace={namespace}", *kept)
+
+
+def live(namespace: str) -> tuple[str, ...]:
+    return (f"--namespace={namespace}", "--dry-run=server", "--is-upgrade")
+
+
+def test_an_upgrade_keeps_what_was_generated_and_restarts_nothing_for_it(
+    namespace: str, secrets: dict[str, dict[str, str]]
+) -> None:
+    first, second = (render(options=live(namespace)) for _ in range(2))
+
+    for name, data in secrets.items():
+        assert {key: text for found, key, text in first.secrets() if found == name} == data
+    assert dict(first.pods()) == dict(second.pods())
+
+
+def test_another_user_name_gets_the_same_password(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
+    rendered = render(values={"monitor": {"login": {"username": "anna"}}}, options=live(namespace))
+
+    login = {key: text for name, key, text in rendered.secrets() if name == "seccam-login"}
+    user, _, hashed = login["users"].strip().partition(":")
+    assert user == "anna"
+    assert bcrypt.checkpw(b"kept-password", hashed.encode())
+    assert login["session-key"] == secrets["seccam-login"]["session-key"]
+
+
+def notes(case: str, namespace: str, *options: str) -> str:
+    """What an install with these values tells."""
+    dry = ("--dry-run=server", f"--namespace={namespace}", f"--values={values_of(case)}", *options)
+    answer = helm("install", "seccam", str(CHART), *dry)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.partition("\nNOTES:\n")[2]
+
+
+def test_an_install_tells_the_next_three_commands_and_no_password(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
+    told = notes("default", namespace)
+
+    assert "get secret seccam-login -o jsonpath='{.data.password}' | base64 -d" in told
+    assert f"kubectl -n {namespace} port-forward service/seccam-monitor 8080:80" in told
+    assert "http://localhost:8080" in told
+    assert not any(text in told for data in secrets.values() for text in data.values())
+    assert "WARNING" not in told
+
+
+def test_an_install_tells_that_a_page_beyond_the_cluster_needs_names(namespace: str) -> None:
+    beyond = "--set=monitor.service.type=LoadBalancer"
+
+    assert "monitor.allowedHosts" in notes("default", namespace, beyond)
+    assert "monitor.allowedHosts" not in notes("default", namespace, beyond, "--set=monitor.allowedHosts={192.168.1.9}")
+    assert "monitor.allowedHosts" not in notes("default", namespace)
+
+
+def test_an_install_warns_of_a_privileged_camera(namespace: str) -> None:
+    assert "WARNING: camera front runs in a privileged container" in notes("webcam-host-path", namespace)
+
+
+@pytest.fixture
+def nuclio(namespace: str) -> Iterator[str]:
+    """Nuclio's kinds, without Nuclio: as its own definitions have them, they take any field and keep a status that is given."""
+    if kubectl("get", "crd", "nucliofunctions.nuclio.io").returncode == 0:
+        yield namespace
+        return
+    definitions = [_definition("NuclioFunction"), _definition("NuclioProject")]
+    assert kubectl("create", "--filename=-", objects=definitions).returncode == 0
+    names = [one["metadata"]["name"] for one in definitions]
+    try:
+        waited = kubectl("wait", "--for=condition=Established", "--timeout=60s", *(f"crd/{name}" for name in names))
+        assert waited.returncode == 0, waited.stderr
+        yield namespace
+    finally:
+        kubectl("delete", "crd", *names)
+
+
+def _definition(kind: str) -> dict[str, Any]:
+    plural = f"{kind.lower()}s"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    spec = {
+        "group": "nuclio.io",
+        "scope": "Namespaced",
+        "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+        "versions": [{"name": "v1beta1", "served": True, "storage": True, "schema": schema}],
+    }
+    metadata = {"name": f"{plural}.nuclio.io"}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata, "spec": spec}
+
+
+def test_nuclio_is_given_the_password_of_ones_own_secret(nuclio: str, secrets: dict[str, dict[str, str]]) -> None:
+    values = {"broker": {"auth": {"existingSecret": "seccam-broker"}}}
+    rendered = render("nuclio", values=values, options=live(nuclio))
+
+    content = rendered.one("Secret", "seccam-notifier-function")["stringData"]["content"]
+    (url,) = json.loads(base64.b64decode(content)).values()
+    assert url.startswith(f"amqps://notifier:{secrets['seccam-broker']['notifier']}@")
+
+
+@pytest.mark.parametrize(
+    ("state", "rendered"),
+    [
+        ("ready", "ready"),  # Nuclio's to change: Helm 4 would call it a conflict
+        ("scaledToZero", "scaledToZero"),
+        ("error", "waitingForResourceConfiguration"),  # final, until it is deployed again
+        ("unhealthy", "waitingForResourceConfiguration"),  # and so is this, as long as no pod gets ready
+    ],
+)
+def test_an_upgrade_leaves_a_functions_state_to_nuclio(nuclio: str, state: str, rendered: str) -> None:
+    function = dict(rendered_case("nuclio").one("NuclioFunction", "seccam-notifier")) | {"status": {"state": state}}
+    assert kubectl("create", f"--namespace={nuclio}", "--filename=-", objects=[function]).returncode == 0
+    try:
+        upgraded = render("nuclio", options=live(nuclio)).one("NuclioFunction", "seccam-notifier")
+    finally:
+        kubectl("delete", "nucliofunction", "seccam-notifier", f"--namespace={nuclio}")
+
+    assert upgraded["status"] == {"state": rendered}

@@ -1,0 +1,343 @@
+"""Which connections the chart's network policies leave open, and which they shut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from tests.chart.chart import CASES, Rendered, render, rendered_case
+from tests.chart.flows import End, may_connect
+
+#: The release's namespace.
+HOME = "seccam"
+
+
+def cases(*but: str) -> tuple[str, ...]:
+    """All cases but these."""
+    assert set(but) <= set(CASES)
+    return tuple(one for one in CASES if one not in but)
+
+
+#: Who else there is. Addresses of pods are in no network that a case names.
+OTHERS = {
+    "stranger": End("10.1.0.2", "default"),
+    "neighbour": End("10.1.0.3", HOME),
+    "other release": End(
+        "10.1.0.4",
+        HOME,
+        {
+            "app.kubernetes.io/name": "seccam",
+            "app.kubernetes.io/instance": "other",
+            "app.kubernetes.io/component": "camera",
+            "seccam.dev/camera": "yard",
+        },
+    ),
+    "prometheus": End("10.1.0.5", "monitoring"),
+    "ingress": End("10.1.0.6", "ingress-nginx"),
+    # as KEDA's manifests label it; its chart adds more
+    "keda": End("10.1.0.7", "keda", {"app": "keda-operator"}),
+    "dns": End("10.1.0.8", "kube-system", {"k8s-app": "kube-dns"}),
+    "dns on the node": End("169.254.20.10"),
+    "api server": End("172.18.0.2"),
+    "lan": End("192.168.1.20"),
+    "other lan": End("192.168.2.20"),
+    "internet": End("203.0.113.7"),
+    "internet6": End("2001:db8::7"),
+    # where a cloud tells what its node may do
+    "metadata": End("169.254.169.254"),
+    "metadata6": End("fd00:ec2::254"),
+}
+RUNNING = ("seccam-camera-*", "seccam-monitor", "seccam-security", "seccam-notifier")
+INSIDE = cases("external-broker")
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Connections of one kind: each source to each target, in each case. A name of a port is one of the target's."""
+
+    what: str
+    cases: Sequence[str]
+    sources: Sequence[str]
+    targets: Sequence[str]
+    ports: Sequence[int | str]
+    protocols: Sequence[str] = ("TCP",)
+
+
+OPEN = [
+    Flow("services reach the broker", INSIDE, [*RUNNING, "seccam-test"], ["seccam-rabbitmq"], ["amqp*"]),
+    Flow(
+        "services and the hook reach a broker outside",
+        ["external-broker"],
+        [*RUNNING, "seccam-test", "seccam-topology"],
+        ["internet", "lan", "stranger"],
+        [5671],
+    ),
+    Flow("names are asked for", CASES, ["seccam-*"], ["dns", "dns on the node"], [53], ["UDP", "TCP"]),
+    Flow("names are asked of DNS pods with a port of their own", CASES, ["seccam-*"], ["dns"], [5353, 8053], ["UDP", "TCP"]),
+    Flow("anyone reaches the page", cases("ingress"), ["stranger", "ingress", "lan", "internet6"], ["seccam-monitor"], ["http"]),
+    Flow("the page's proxy reaches it", ["ingress"], ["ingress"], ["seccam-monitor"], ["http"]),
+    Flow("any pod of the cluster scrapes", cases("observed"), ["stranger", "prometheus", "neighbour"], RUNNING, [9090]),
+    Flow("any pod scrapes the broker", [*set(INSIDE) - {"observed"}], ["stranger"], ["seccam-rabbitmq"], ["prometheus"]),
+    Flow("the Prometheus that is told scrapes", ["observed"], ["prometheus"], RUNNING, [9090]),
+    Flow("the Prometheus that is told scrapes the broker", ["observed"], ["prometheus"], ["seccam-rabbitmq"], ["prometheus"]),
+    Flow("helm test asks the monitor", CASES, ["seccam-test"], ["seccam-monitor"], ["http", "ops"]),
+    Flow(
+        "cameras on the network are reached",
+        ["external-broker"],
+        ["seccam-camera-yard", "seccam-camera-garage"],
+        ["lan"],
+        [80, 554, 8554, 40000],
+        ["TCP", "UDP"],
+    ),
+    Flow("IFTTT is called", CASES, ["seccam-notifier"], ["internet", "internet6"], [443]),
+    Flow("what stands for IFTTT is called", ["external-broker"], ["seccam-notifier"], ["internet"], [8081]),
+    Flow("the broker's nodes meet", ["three-brokers"], ["seccam-rabbitmq"], ["seccam-rabbitmq"], ["epmd", "cluster"]),
+    Flow("three brokers ask for peers", ["three-brokers"], ["seccam-rabbitmq"], ["api server"], [443, 6443, 8443, 16443]),
+    Flow("sensors outside send", ["three-brokers"], ["lan"], ["seccam-rabbitmq"], ["mqtts"]),
+    Flow("KEDA wakes workers", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["amqp"]),
+    Flow("others may call as before", CASES, ["neighbour", "other release"], ["internet", "stranger"], [22, 443]),
+    Flow("others are reached as before", CASES, ["internet", "stranger"], ["neighbour", "other release"], [22, 443]),
+]
+
+SHUT = [
+    Flow(
+        "a demo, a device, a file need no network", cases("external-broker"), ["seccam-camera-*"], ["internet", "lan"], [443, 554]
+    ),
+    Flow("a film needs no network", ["external-broker"], ["seccam-camera-film"], ["internet", "lan"], [443, 554]),
+    Flow(
+        "cameras stay in their network",
+        ["external-broker"],
+        ["seccam-camera-*"],
+        ["internet", "internet6", "other lan", "stranger"],
+        [80, 443, 554],
+    ),
+    Flow(
+        "only the notifier calls the Internet", CASES, ["seccam-monitor", "seccam-security"], ["internet", "internet6"], [80, 443]
+    ),
+    # of all but cameras, some of which are on the network
+    Flow("DNS pods' own ports are theirs", CASES, ["seccam-[!c]*"], ["internet", "lan"], [5353, 8053], ["UDP", "TCP"]),
+    # RabbitMQ's nodes look for the API server, which may be anywhere
+    Flow("nobody asks the cloud what the node may do", CASES, ["seccam-[!r]*"], ["metadata", "metadata6"], [80, 443]),
+    Flow("nor do brokers", INSIDE, ["seccam-rabbitmq"], ["metadata", "metadata6"], [80]),
+    Flow("IFTTT is called by HTTPS", CASES, ["seccam-notifier"], ["internet"], [22, 80]),
+    Flow("no service but helm test reaches the monitor", CASES, ["seccam-[!t]*"], ["seccam-monitor"], ["http", "ops"]),
+    Flow(
+        "strangers don't reach the broker",
+        INSIDE,
+        ["stranger", "neighbour", "other release", "prometheus", "internet", "lan"],
+        ["seccam-rabbitmq"],
+        ["amqp*", "epmd", "cluster", 22, 9090, 15672],
+    ),
+    Flow(
+        "MQTT is shut unless it has a Service",
+        [*set(INSIDE) - {"three-brokers"}],
+        ["stranger", "neighbour", "other release", "lan"],
+        ["seccam-rabbitmq"],
+        ["mqtt*"],
+    ),
+    Flow("seccam itself needs no MQTT", [*set(INSIDE) - {"three-brokers"}], RUNNING, ["seccam-rabbitmq"], ["mqtt*"]),
+    Flow("MQTT is for who is told", ["three-brokers"], ["stranger", "other lan", "internet"], ["seccam-rabbitmq"], ["mqtts"]),
+    Flow("metrics are for the cluster", CASES, ["lan", "internet"], RUNNING, [9090]),
+    Flow("the broker's metrics are for the cluster", INSIDE, ["lan", "internet"], ["seccam-rabbitmq"], ["prometheus"]),
+    Flow("metrics are for who is told", ["observed"], ["stranger", "neighbour", "ingress"], RUNNING, [9090]),
+    Flow("the broker's metrics are for who is told", ["observed"], ["stranger", "neighbour"], ["seccam-rabbitmq"], ["prometheus"]),
+    Flow("the page is for who is told", ["ingress"], ["stranger", "neighbour", "lan", "internet"], ["seccam-monitor"], ["http"]),
+    Flow("nothing else of a service is open", CASES, ["stranger", "prometheus", "ingress"], RUNNING, [22, 8081, 8082]),
+    Flow("only the monitor has a page", CASES, ["stranger", "ingress"], ["seccam-[!m]*"], [8080]),
+    Flow("services reach no other broker", INSIDE, ["seccam-[!cn]*"], ["stranger", "lan"], [1883, 5671, 5672, 8883]),
+    Flow(
+        "services reach nothing else of the broker", INSIDE, [*RUNNING, "seccam-test"], ["seccam-rabbitmq"], ["prometheus", 15672]
+    ),
+    Flow("helm test reaches nothing else", CASES, ["seccam-test"], ["stranger", "internet"], [80, 443, 8080, 9090]),
+    Flow(
+        "one broker asks nobody", [*set(INSIDE) - {"three-brokers"}], ["seccam-rabbitmq"], ["api server", "internet"], [443, 6443]
+    ),
+    Flow("three brokers call nobody else", ["three-brokers"], ["seccam-rabbitmq"], ["stranger", "internet"], [80, 4369, 25672]),
+    Flow("services are no broker's node", ["three-brokers"], RUNNING, ["seccam-rabbitmq"], ["epmd", "cluster"]),
+    Flow(
+        "KEDA asks the broker only to wake workers",
+        cases("autoscaling-keda", "external-broker"),
+        ["keda"],
+        ["seccam-rabbitmq"],
+        ["amqp*"],
+    ),
+    Flow("KEDA sends no pictures", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["mqtt"]),
+]
+
+
+def policies(rendered: Rendered) -> list[Any]:
+    """The policies, in the release's namespace."""
+    return [{**one, "metadata": {"namespace": HOME, **one["metadata"]}} for one in rendered.every("NetworkPolicy")]
+
+
+def ends(rendered: Rendered) -> Mapping[str, End]:
+    """The release's pods, by what makes them, and everybody else."""
+    made = {name: (pod["metadata"]["labels"], pod["spec"]["containers"]) for name, pod in rendered.pods()}
+    for one in rendered.every("NuclioFunction"):
+        # Nuclio gives its pod the function's labels
+        name = one["metadata"]["name"]
+        made[name] = ({**one["metadata"]["labels"], "nuclio.io/function-name": name}, [])
+    pods = {
+        name: End(f"10.1.1.{number}", HOME, labels, [port for one in containers for port in one.get("ports", ())])
+        for number, (name, (labels, containers)) in enumerate(made.items(), start=1)
+    }
+    return {**OTHERS, **pods}
+
+
+def those(names: Sequence[str], known: Mapping[str, End]) -> list[str]:
+    """What a list of names and patterns means; each means something."""
+    found = [[one for one in known if fnmatchcase(one, name)] for name in names]
+    assert all(found), f"one of {names} is not there"
+    return [one for some in found for one in some]
+
+
+def numbers(ports: Sequence[int | str], target: End) -> list[int]:
+    """The numbers of ports; each name means one of the target's."""
+    named = [[one["containerPort"] for one in target.ports if fnmatchcase(one["name"], str(port))] for port in ports]
+    found = [[port] if isinstance(port, int) else some for port, some in zip(ports, named, strict=True)]
+    assert all(found), f"one of {ports} is not there"
+    return [one for some in found for one in some]
+
+
+def connections(flow: Flow, rendered: Rendered) -> Iterator[tuple[str, bool]]:
+    """Each of a flow's connections, and whether it can be opened."""
+    known, rules = ends(rendered), policies(rendered)
+    for source in those(flow.sources, known):
+        for target in those(flow.targets, known):
+            for port in numbers(flow.ports, known[target]):
+                for protocol in flow.protocols:
+                    name = f"{source} to {target}, {port}/{protocol}"
+                    yield name, may_connect(rules, known[source], known[target], port, protocol)
+
+
+@pytest.mark.parametrize("flow", OPEN, ids=lambda flow: flow.what)
+def test_what_is_needed_is_let_through(flow: Flow) -> None:
+    assert not [f"{case}: {name}" for case in flow.cases for name, can in connections(flow, rendered_case(case)) if not can]
+
+
+@pytest.mark.parametrize("flow", SHUT, ids=lambda flow: flow.what)
+def test_what_nobody_needs_is_not_let_through(flow: Flow) -> None:
+    assert not [f"{case}: {name}" for case in flow.cases for name, can in connections(flow, rendered_case(case)) if can]
+
+
+def test_sensors_come_from_anywhere_where_nobody_says_from_where() -> None:
+    rendered = render(values={"broker": {"mqtt": {"service": {"enabled": True}}}})
+    flow = Flow("sensors", (), ["lan", "internet6", "stranger"], ["seccam-rabbitmq"], ["mqtt"])
+
+    assert all(can for _, can in connections(flow, rendered))
+    assert not any(can for _, can in connections(replace(flow, ports=["amqp"]), rendered))
+
+
+def test_a_camera_that_may_call_anywhere_reaches_in_its_release_the_broker_and_what_any_pod_does() -> None:
+    rendered = render("three-brokers", values={"cameras": [{"name": "yard", "source": "rtsp://camera/"}]})
+    flow = Flow("the network", (), ["seccam-camera-yard"], ["lan", "internet6"], [554])
+    inside = replace(flow, targets=["seccam-*"], ports=[22, 4369, 8082, 15672, 25672])
+
+    assert all(can for _, can in connections(flow, rendered))
+    assert not any(can for _, can in connections(replace(flow, targets=["metadata", "metadata6"], ports=[80]), rendered))
+    assert all(can for _, can in connections(replace(flow, targets=["seccam-rabbitmq"], ports=["amqps"]), rendered))
+    assert not [name for name, can in connections(inside, rendered) if can]
+
+
+def test_the_notifier_calls_only_where_it_is_told() -> None:
+    rendered = render(values={"networkPolicy": {"notifierTo": ["192.168.1.0/24"]}})
+    flow = Flow("notifications", (), ["seccam-notifier"], ["lan"], [443])
+
+    assert all(can for _, can in connections(flow, rendered))
+    assert not any(can for _, can in connections(replace(flow, targets=["internet", "internet6", "stranger"]), rendered))
+
+
+def test_a_camera_with_an_address_of_its_own_making_is_reached_if_its_network_is_named() -> None:
+    values = {"cameras": [{"name": "yard", "source": "rtsp://camera/"}], "networkPolicy": {"cameraTo": ["169.254.0.0/16"]}}
+    flow = Flow("the camera", (), ["seccam-camera-yard"], ["metadata"], [554])
+
+    assert all(can for _, can in connections(flow, render(values=values)))
+
+
+def test_network_policies_can_be_left_out() -> None:
+    assert not policies(render(values={"networkPolicy": {"enabled": False}}))
+
+
+# --- What a policy means ----------------------------------------------------------------------------------------------
+
+WEB = End("10.0.0.1", "shop", {"app": "web"}, [{"name": "http", "containerPort": 8080}])
+DATA = End("10.0.0.2", "shop", {"app": "data", "tier": "back"})
+GUEST = End("10.0.0.3", "yard", {"app": "web"})
+
+
+def rule(spec: Any, namespace: str = "shop") -> Any:
+    return {"metadata": {"namespace": namespace}, "spec": {"podSelector": {}, **spec}}
+
+
+def test_a_pod_that_no_policy_selects_is_open() -> None:
+    shut = rule({"podSelector": {"matchLabels": {"app": "web"}}})
+
+    assert may_connect([], GUEST, WEB, 80)
+    assert may_connect([shut], GUEST, DATA, 80)
+    assert may_connect([shut], WEB, GUEST, 80)
+    assert not may_connect([shut], GUEST, WEB, 80)
+    assert may_connect([rule({}, "yard")], GUEST, WEB, 80)
+
+
+def test_a_direction_is_shut_where_it_is_named_or_has_rules() -> None:
+    assert not may_connect([rule({"policyTypes": ["Egress"]})], WEB, GUEST, 80)
+    assert may_connect([rule({"policyTypes": ["Egress"]})], GUEST, WEB, 80)
+    assert not may_connect([rule({"egress": [{"ports": [{"port": 53}]}]})], WEB, GUEST, 80)
+    assert not may_connect([rule({"egress": [{"ports": [{"port": 53}]}]})], GUEST, WEB, 80)
+
+
+def test_policies_add_up_and_both_ends_must_agree() -> None:
+    one, two = (rule({"ingress": [{"ports": [{"port": port}]}]}) for port in (80, 443))
+    leaving = rule({"policyTypes": ["Egress"]}, "yard")
+
+    assert may_connect([one, two], GUEST, WEB, 443)
+    assert not may_connect([one, two], GUEST, WEB, 22)
+    assert not may_connect([one, two, leaving], GUEST, WEB, 443)
+
+
+@pytest.mark.parametrize(
+    ("peer", "allowed"),
+    [
+        ({"podSelector": {}}, {"web", "data"}),
+        ({"podSelector": {"matchLabels": {"app": "web"}}}, {"web"}),
+        ({"namespaceSelector": {}}, {"web", "data", "guest"}),
+        ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "yard"}}}, {"guest"}),
+        ({"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "web"}}}, {"web", "guest"}),
+        ({"podSelector": {"matchExpressions": [{"key": "tier", "operator": "Exists"}]}}, {"data"}),
+        ({"podSelector": {"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}}, {"web"}),
+        ({"podSelector": {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["back"]}]}}, {"web"}),
+        ({"podSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["data", "x"]}]}}, {"data"}),
+        ({"ipBlock": {"cidr": "192.168.0.0/16", "except": ["192.168.2.0/24"]}}, {"near"}),
+        ({"ipBlock": {"cidr": "0.0.0.0/0"}}, {"web", "data", "guest", "near", "far"}),
+        ({"ipBlock": {"cidr": "::/0"}}, set()),
+    ],
+)
+def test_a_peer_is_who_its_selectors_or_its_block_mean(peer: Any, allowed: set[str]) -> None:
+    sources = {"web": WEB, "data": DATA, "guest": GUEST, "near": End("192.168.1.1"), "far": End("192.168.2.1")}
+    only = rule({"ingress": [{"from": [peer]}]})
+
+    assert {name for name, source in sources.items() if may_connect([only], source, WEB, 80)} == allowed
+
+
+@pytest.mark.parametrize(
+    ("port", "allowed"),
+    [
+        ({"port": 80}, {(80, "TCP")}),
+        ({"port": 80, "protocol": "UDP"}, {(80, "UDP")}),
+        ({"port": "http"}, {(8080, "TCP")}),
+        ({"port": "http", "protocol": "UDP"}, set()),
+        ({"port": "https"}, set()),
+        ({"port": 80, "endPort": 8080}, {(80, "TCP"), (8080, "TCP")}),
+        ({"protocol": "UDP"}, {(80, "UDP"), (8080, "UDP")}),
+    ],
+)
+def test_a_port_is_a_number_a_range_or_a_name_of_the_targets(port: Any, allowed: set[tuple[int, str]]) -> None:
+    asked = [(number, protocol) for number in (80, 8080) for protocol in ("TCP", "UDP")]
+    coming, going = rule({"ingress": [{"ports": [port]}]}), rule({"policyTypes": ["Egress"], "egress": [{"ports": [port]}]}, "yard")
+
+    assert {one for one in asked if may_connect([coming], GUEST, WEB, *one)} == allowed
+    assert {one for one in asked if may_connect([going], GUEST, WEB, *one)} == allowed

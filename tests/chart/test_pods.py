@@ -1,0 +1,147 @@
+"""What holds of every pod that the chart makes, whatever the values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.chart.chart import CASES, EXTENSIONS, Object, Rendered, rendered_case
+
+#: Volumes that Pod Security "restricted" allows.
+_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+_IMAGE = re.compile(r"\S+(:[\w.-]+|@sha256:[0-9a-f]{64})")
+
+
+@pytest.fixture(scope="module", params=CASES)
+def rendered(request: pytest.FixtureRequest) -> Rendered:
+    return rendered_case(request.param)
+
+
+def privileged(name: str, spec: Any) -> bool:
+    """Whether this pod is what someone asked for by webcam.mode hostPath."""
+    return name == "seccam-camera-front" and any("hostPath" in volume for volume in spec["volumes"])
+
+
+def containers(pod: Object) -> Iterator[tuple[str, Any]]:
+    for kind in ("initContainers", "containers"):
+        for container in pod["spec"].get(kind, []):
+            yield kind, container
+
+
+def test_every_pod_is_as_restricted_as_can_be_but_one_with_a_webcam_by_host_path(rendered: Rendered) -> None:
+    for name, pod in rendered.pods():
+        spec = pod["spec"]
+        context = spec["securityContext"]
+        assert context["runAsNonRoot"] is True, name
+        assert context["runAsUser"] == (999 if name == "seccam-rabbitmq" else 10001), name
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), name
+        for _, container in containers(pod):
+            own = container["securityContext"]
+            assert own["readOnlyRootFilesystem"] is True, name
+            if privileged(name, spec):
+                assert own["privileged"] is True
+                continue
+            assert own["allowPrivilegeEscalation"] is False, name
+            assert own["capabilities"] == {"drop": ["ALL"]}, name
+            assert not own.get("privileged"), name
+        if not privileged(name, spec):
+            assert all(_VOLUMES & volume.keys() for volume in spec.get("volumes", [])), name
+
+
+def test_no_pod_has_a_token_but_the_broker_that_looks_for_its_peers(rendered: Rendered) -> None:
+    for name, pod in rendered.pods():
+        assert pod["spec"]["automountServiceAccountToken"] is False, name
+        tokens = "serviceAccountToken" in repr(pod["spec"].get("volumes"))
+        assert tokens == (name == "seccam-rabbitmq" and _replicas(rendered, name) > 1), name
+    for account in rendered.every("ServiceAccount"):
+        assert account["automountServiceAccountToken"] is False
+
+
+def test_no_pod_gets_the_addresses_of_services_as_variables(rendered: Rendered) -> None:
+    for name, pod in rendered.pods():
+        assert pod["spec"]["enableServiceLinks"] is False, name
+
+
+def test_every_container_says_what_it_needs_and_may_take(rendered: Rendered) -> None:
+    for name, pod in rendered.pods():
+        for _, container in containers(pod):
+            resources = container["resources"]
+            assert {"cpu", "memory"} <= resources["requests"].keys(), name
+            assert "memory" in resources["limits"], name
+            assert "cpu" not in resources["limits"], f"{name}: a limit of processor time would only make it late"
+
+
+def test_every_service_is_probed(rendered: Rendered) -> None:
+    for one in [*rendered.every("Deployment"), *rendered.every("StatefulSet")]:
+        for container in one["spec"]["template"]["spec"]["containers"]:
+            assert "readinessProbe" in container, one["metadata"]["name"]
+            assert "startupProbe" in container, one["metadata"]["name"]
+            # a broker that is slow to answer is not helped by being killed
+            assert ("livenessProbe" in container) == (one["kind"] == "Deployment"), one["metadata"]["name"]
+
+
+def test_every_image_has_a_tag_or_a_digest(rendered: Rendered) -> None:
+    for name, pod in rendered.pods():
+        for _, container in containers(pod):
+            assert _IMAGE.fullmatch(container["image"]), name
+            assert not container["image"].endswith(":latest"), name
+
+
+def test_every_object_is_labelled(rendered: Rendered) -> None:
+    for one in rendered.objects:
+        labels = one["metadata"]["labels"]
+        assert labels["app.kubernetes.io/name"] == "seccam", one["metadata"]["name"]
+        assert labels["app.kubernetes.io/instance"] == "seccam", one["metadata"]["name"]
+        assert labels["app.kubernetes.io/component"], one["metadata"]["name"]
+
+
+def test_every_selector_finds_its_pods_and_no_others(rendered: Rendered) -> None:
+    pods = {name: pod["metadata"]["labels"] for name, pod in rendered.pods()}
+    for one in [*rendered.every("Deployment"), *rendered.every("StatefulSet")]:
+        wanted = one["spec"]["selector"]["matchLabels"].items()
+        assert [name for name, labels in pods.items() if wanted <= labels.items()] == [one["metadata"]["name"]]
+
+
+def test_pods_spread_over_nodes_where_that_is_possible(rendered: Rendered) -> None:
+    for one in [*rendered.every("Deployment"), *rendered.every("StatefulSet")]:
+        spread = one["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert spread[0]["whenUnsatisfiable"] == "ScheduleAnyway", one["metadata"]["name"]
+
+
+def test_no_secret_stands_anywhere_but_in_a_secret(rendered: Rendered) -> None:
+    elsewhere = repr([one for one in rendered.objects if one["kind"] != "Secret"])
+    for name, key, text in rendered.secrets():
+        assert text, f"{name}: {key} is empty"
+        assert text not in elsewhere, f"{name}: {key}"
+
+
+def test_every_disruption_budget_lets_a_node_be_emptied(rendered: Rendered) -> None:
+    for one in rendered.every("PodDisruptionBudget"):
+        assert one["spec"]["maxUnavailable"] == 1
+        assert "minAvailable" not in one["spec"]
+        # a broker that isn't ready may hold the only copy of what a peer lacks
+        stateless = one["metadata"]["name"] != "seccam-rabbitmq"
+        assert (one["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow") == stateless
+
+
+def test_each_pod_is_under_a_network_policy_that_denies(rendered: Rendered) -> None:
+    deny = rendered.one("NetworkPolicy", "seccam")["spec"]
+    assert deny["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in deny
+    for name, pod in rendered.pods():
+        assert deny["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items(), name
+
+
+def test_the_cases_need_no_more_than_the_extensions_known() -> None:
+    kinds = {f"{one['apiVersion']}/{one['kind']}" for case in CASES for one in rendered_case(case).objects}
+    foreign = {kind for kind in kinds if "." in kind.split("/")[0] and not kind.split("/")[0].endswith(".k8s.io")}
+    foreign |= {kind for kind in kinds if kind.startswith("gateway.")}
+    assert foreign - {"nuclio.io/v1beta1/NuclioProject"} <= set(EXTENSIONS)
+
+
+def _replicas(rendered: Rendered, name: str) -> int:
+    return int(rendered.one("StatefulSet", name)["spec"]["replicas"])

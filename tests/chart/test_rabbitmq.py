@@ -1,0 +1,221 @@
+"""The broker that the chart runs, and the one that it finds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seccam import topology
+from seccam.__main__ import main
+from tests.chart.chart import Rendered, refusal, render
+from tests.chart.test_cluster import kubectl, live
+
+BROKER = "seccam-rabbitmq"
+
+
+def broker(**values: Any) -> dict[str, Any]:
+    return {"broker": values}
+
+
+def configuration(rendered: Rendered) -> dict[str, str]:
+    """rabbitmq.conf; AssertionError if a key is in it twice."""
+    text = rendered.one("ConfigMap", BROKER)["data"]["rabbitmq.conf"]
+    lines = [line.partition(" = ") for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    assert len({key for key, _, _ in lines}) == len(lines)
+    return {key: value for key, _, value in lines}
+
+
+def cameras_in_definitions(rendered: Rendered) -> int:
+    (argument,) = [one for one in rendered.pod(BROKER)["initContainers"][0]["args"] if one.startswith("--cameras=")]
+    return int(argument.removeprefix("--cameras="))
+
+
+def test_each_user_has_a_password_of_its_own_and_the_nodes_have_their_cookie() -> None:
+    made = {key: text for name, key, text in render().secrets() if name == "seccam-broker"}
+
+    assert made.keys() == {*topology.PERMISSIONS, "erlang-cookie"}
+    assert len(set(made.values())) == len(made)
+    assert all(len(text) >= 24 and text.isalnum() for text in made.values())
+
+
+def test_no_secret_is_made_where_one_is_named() -> None:
+    rendered = render(values=broker(auth={"existingSecret": "mine"}))
+
+    assert not [name for name, _, _ in rendered.secrets() if name == "seccam-broker"]
+    named = [one["secret"]["secretName"] for one in rendered.pod(BROKER)["volumes"] if "secret" in one]
+    assert set(named) == {"mine"}
+
+
+def test_the_pods_own_command_makes_the_definitions_that_the_broker_loads(tmp_path: Path) -> None:
+    rendered = render()
+    first = rendered.pod(BROKER)["initContainers"][0]
+    (passwords,) = [one["secret"]["items"] for one in rendered.pod(BROKER)["volumes"] if one["name"] == "passwords"]
+    for item in passwords:
+        (tmp_path / item["path"]).write_text(f"of {item['key']}")
+    output = tmp_path / ".definitions.json"
+    places = {"/etc/seccam/passwords": tmp_path, configuration(rendered)["definitions.local.path"]: output}
+    command = [*first["command"], *first["args"]]
+    for place, here in places.items():
+        assert any(one.endswith(f"={place}") for one in command)
+        command = [one.replace(f"={place}", f"={here}") for one in command]
+
+    assert command[0] == "seccam"
+    assert main(command[1:]) == 0
+
+    assert {user["name"] for user in json.loads(output.read_text())["users"]} == set(topology.PERMISSIONS)
+
+
+@pytest.mark.parametrize(("cameras", "room"), [(1, 8), (8, 8), (9, 16), (16, 16), (33, 64)])
+def test_one_more_camera_seldom_changes_the_brokers_pod(cameras: int, room: int) -> None:
+    values = {"cameras": [{"name": f"c{i}", "source": "demo"} for i in range(cameras)]}
+
+    assert cameras_in_definitions(render(values=values)) == room
+
+
+@pytest.mark.parametrize(
+    ("limit", "watermark"),
+    [
+        ("768Mi", 483183820),
+        ("1Gi", 644245094),
+        ("1.5Gi", 966367641),
+        ("1G", 600000000),
+        ("800000k", 480000000),
+        (1000000000, 600000000),
+    ],
+)
+def test_publishers_are_held_up_well_before_the_memory_limit(limit: str | int, watermark: int) -> None:
+    told = configuration(render(values=broker(resources={"limits": {"memory": limit}})))
+
+    assert int(told["vm_memory_high_watermark.absolute"]) == watermark
+    assert "vm_memory_high_watermark.relative" not in told
+
+
+def test_without_a_memory_limit_the_watermark_is_a_share_of_the_nodes() -> None:
+    told = configuration(render(values=broker(resources={"limits": None}, memoryWatermark=0.4)))
+
+    assert told["vm_memory_high_watermark.relative"] == "0.4"
+    assert "vm_memory_high_watermark.absolute" not in told
+
+
+def test_nobody_gets_in_without_a_password() -> None:
+    told = configuration(render())
+
+    assert (told["mqtt.allow_anonymous"], told["anonymous_login_user"]) == ("false", "none")
+    assert not [key for key in told if key.startswith(("loopback_users", "default_"))]
+    plugins = render().one("ConfigMap", BROKER)["data"]["enabled_plugins"]
+    assert plugins == "[rabbitmq_mqtt,rabbitmq_prometheus].\n"
+
+
+def test_with_tls_nothing_listens_without() -> None:
+    rendered = render("three-brokers")
+
+    told = configuration(rendered)
+    assert (told["listeners.tcp"], told["mqtt.listeners.tcp"]) == ("none", "none")
+    assert (told["listeners.ssl.default"], told["mqtt.listeners.ssl.default"]) == ("5671", "8883")
+    for service in (BROKER, "seccam-mqtt"):
+        assert {port["port"] for port in rendered.one("Service", service)["spec"]["ports"]} <= {5671, 8883, 15692}
+    assert {port["containerPort"] for port in rendered.container(BROKER)["ports"]} == {5671, 8883, 15692, 4369, 25672}
+
+
+def test_cert_manager_makes_a_certificate_for_every_name_the_broker_has() -> None:
+    manager = {"issuerRef": {"name": "house"}, "dnsNames": ["mqtt.example.org"], "ipAddresses": ["192.168.1.9"]}
+    rendered = render(values=broker(tls={"enabled": True, "certManager": manager}, mqtt={"service": {"enabled": True}}))
+
+    made = rendered.one("Certificate", "seccam-rabbitmq-tls")["spec"]
+    assert {"seccam-rabbitmq", "seccam-mqtt.default.svc", "mqtt.example.org"} <= set(made["dnsNames"])
+    assert made["ipAddresses"] == ["192.168.1.9"]
+    assert {"name": "tls", "secret": {"secretName": made["secretName"]}} in rendered.pod(BROKER)["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (broker(tls={"enabled": True}), "broker.tls: name a Secret with the certificate"),
+        (broker(replicas=3, persistence={"enabled": False}), "broker.persistence.enabled: must be true with broker.replicas 3"),
+        (
+            broker(persistence={"size": "1Gi"}),
+            "broker.persistence.size: of 1Gi there is never more free than broker.diskFreeLimit, 1GB",
+        ),
+        (broker(diskFreeLimit="10GiB"), "broker.persistence.size: of 8Gi there is never more free than"),
+    ],
+)
+def test_what_can_not_work_is_refused(values: dict[str, Any], words: str) -> None:
+    assert words in refusal(values=values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"persistence": {"size": "2Gi"}}, {"persistence": {"size": "1Gi"}, "diskFreeLimit": "200MB"}, {"diskFreeLimit": "1000000"}],
+)
+def test_a_small_claim_does_with_a_small_limit(values: dict[str, Any]) -> None:
+    assert render(values=broker(**values)).one("StatefulSet", BROKER)
+
+
+def test_a_certificate_is_refused_where_there_is_no_cert_manager() -> None:
+    values = broker(tls={"enabled": True, "certManager": {"issuerRef": {"name": "house"}}})
+
+    assert "this cluster has no cert-manager" in refusal(values=values, extensions=())
+
+
+def test_three_nodes_look_for_one_another_and_make_the_queues_when_all_are_there() -> None:
+    rendered = render("three-brokers")
+
+    assert configuration(rendered)["cluster_formation.target_cluster_size_hint"] == "3"
+    assert "rabbitmq_peer_discovery_k8s" in rendered.one("ConfigMap", BROKER)["data"]["enabled_plugins"]
+    rights = {(*rule["resources"], *rule["verbs"]) for rule in rendered.one("Role", BROKER)["rules"]}
+    assert rights == {("endpoints", "get"), ("events", "create")}
+    assert rendered.one("StatefulSet", BROKER)["spec"]["podManagementPolicy"] == "Parallel"
+    assert rendered.one("Service", "seccam-rabbitmq-nodes")["spec"]["publishNotReadyAddresses"] is True
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "why"),
+    [
+        ("three-brokers", "default", "a broker of 3 can't become one of 1, for a single node is no majority"),
+        ("default", "three-brokers", "a broker of 1 can't become one of 3, for nodes that come to one that has streams"),
+    ],
+)
+def test_the_number_of_nodes_is_settled_at_the_first_install(namespace: str, there: str, wanted: str, why: str) -> None:
+    installed = dict(render(there).one("StatefulSet", BROKER))
+    installed["spec"] = dict(installed["spec"])
+    del installed["spec"]["volumeClaimTemplates"]
+    # its pods don't come, as their account isn't there
+    pod = {"serviceAccountName": "nobody", "containers": [{"name": "rabbitmq", "image": "rabbitmq"}]}
+    installed["spec"]["template"] = {**installed["spec"]["template"], "spec": pod}
+    assert kubectl("create", f"--namespace={namespace}", "--filename=-", objects=[installed]).returncode == 0
+    try:
+        assert render(there, options=live(namespace)).one("StatefulSet", BROKER)
+        with pytest.raises(AssertionError, match=why):
+            render(wanted, options=live(namespace))
+    finally:
+        kubectl("delete", "statefulset", BROKER, f"--namespace={namespace}")
+
+
+def test_one_node_asks_nobody_and_keeps_the_name_that_it_would_have_among_three() -> None:
+    alone, among = render(), render("three-brokers")
+
+    assert not alone.every("Role")
+    assert "peer_discovery" not in str(alone.one("ConfigMap", BROKER)["data"])
+    assert alone.environment(BROKER)["RABBITMQ_NODENAME"] == among.environment(BROKER)["RABBITMQ_NODENAME"]
+
+
+def test_only_a_change_of_its_configuration_restarts_the_broker() -> None:
+    def template(**values: Any) -> Any:
+        return render(values=broker(**values)).one("StatefulSet", BROKER)["spec"]["template"]
+
+    assert template() == template()
+    assert template(extraConfig="heartbeat = 30") != template()
+    assert template(extraPlugins=["rabbitmq_management"]) != template()
+
+
+def test_the_topology_is_made_on_a_broker_of_ones_own_by_its_operator_unless_that_is_not_wanted() -> None:
+    job = render("external-broker").container("seccam-topology")
+
+    assert job["command"] == ["seccam", "broker", "apply"]
+    assert {"name": "SECCAM_BROKER_USERNAME", "value": topology.OPERATOR_USER} in job["env"]
+    spared = render("external-broker", values=broker(external={"applyTopology": False}))
+    assert not [one for one in spared.every("Job") if one["metadata"]["name"] == "seccam-topology"]
+    assert not spared.every("StatefulSet")

@@ -1,0 +1,243 @@
+"""What the chart refuses, and in which words."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from runner import NotifierSettings
+
+from seccam import topology
+from seccam.settings import Group
+from seccam_camera.schedule import Schedule
+from seccam_camera.settings import CameraSettings
+from seccam_monitor import passwords
+from seccam_monitor.settings import MonitorSettings
+from seccam_security.settings import SecuritySettings
+from tests.chart.chart import CHART, refusal, render
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+MOUNT = {"name": "a", "mountPath": "/a"}
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def camera(**fields: Any) -> dict[str, Any]:
+    return {"cameras": [{"name": "front", "source": "demo"} | fields]}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"monitr": {}}, "additional properties 'monitr' not allowed"),
+        ({"monitor": {"replica": 2}}, "at '/monitor': additional properties 'replica' not allowed"),
+        (camera(zoom=2), "at '/cameras/0': additional properties 'zoom' not allowed"),
+        (camera(name="Front_Door"), "at '/cameras/0/name': 'Front_Door' does not match"),
+        (camera(name="a" * 33), "at '/cameras/0/name'"),
+        (camera(name="front-"), "at '/cameras/0/name'"),
+        (camera(source="ftp://camera"), "at '/cameras/0/source': 'ftp://camera' does not match"),
+        (camera(source="webcam"), "at '/cameras/0/source'"),
+        ({"cameras": [{"name": "front"}]}, "missing property 'sourceSecret'"),
+        (camera(view={"hours": "8pm-10pm"}), "at '/cameras/0/view/hours': '8pm-10pm' does not match"),
+        (camera(view={"hours": "Mon 20:00-22:00"}), "at '/cameras/0/view/hours'"),
+        (camera(view={"hours": "sunset-sunrise"}), "at '/cameras/0/view/hours'"),
+        (camera(view={"hours": "Mo-Fr 20:00-06:00; SH off"}), "at '/cameras/0/view/hours'"),
+        (camera(security={"fps": 61}), "at '/cameras/0/security/fps'"),
+        (camera(width=0), "at '/cameras/0/width'"),
+        (camera(holidays="Germany"), "at '/cameras/0/holidays'"),
+        (camera(webcam={"mode": "usb"}), "value must be one of 'devicePlugin', 'hostPath', 'none'"),
+        ({"commonLabels": {"app.kubernetes.io/name": "cameras"}}, "invalid propertyName 'app.kubernetes.io/name'"),
+        (camera(podLabels={"seccam.dev/camera": "back"}), "invalid propertyName 'seccam.dev/camera'"),
+        ({"cameras": None}, "missing property 'cameras'"),
+        ({"broker": {"replicas": 2}}, "at '/broker/replicas': value must be one of 1, 3"),
+        ({"broker": {"external": {"enabled": True}}}, "at '/broker/external/host': minLength"),
+        ({"notifier": {"mode": "lambda"}}, "value must be one of 'standalone', 'nuclio'"),
+        ({"notifier": {"ifttt": {"event": "a b"}}}, "at '/notifier/ifttt/event'"),
+        ({"monitor": {"ingress": {"enabled": True}}}, "at '/monitor/ingress/hosts': minItems"),
+        ({"monitor": {"route": {"enabled": True, "hostnames": ["a.b"]}}}, "at '/monitor/route/parentRefs': minItems"),
+        ({"security": {"keda": {"enabled": True}}}, "at '/security/keda/prometheus': minLength"),
+        ({"security": {"detector": "yunet"}}, "at '/security/yunetModel': minLength"),
+        ({"log": {"level": "loud"}}, "at '/log/level': value must be one of"),
+        ({"image": {"tag": "a b"}}, "at '/image/tag'"),
+        ({"monitor": {"resources": {"limits": {"memory": "lots"}}}}, "at '/monitor/resources/limits/memory'"),
+    ],
+)
+def test_wrong_values_are_refused_by_the_schema(values: dict[str, Any], words: str) -> None:
+    assert words in refusal(values=values)
+
+
+def test_an_hpa_and_keda_are_not_taken_together() -> None:
+    keda = {"enabled": True, "prometheus": "http://prometheus:9090"}
+
+    assert "at '/security/keda/enabled': value must be false" in refusal(
+        values={"security": {"hpa": {"enabled": True}, "keda": keda}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"cameras": [{"name": "a", "source": "demo"}] * 2}, "cameras: two are called a; names are unique"),
+        (camera(sourceSecret={"name": "front"}), "cameras: front has a source and a sourceSecret; give one of them"),
+        (camera(source="/dev/video0"), "cameras: front is a device of a node; say by webcam.mode how its pod gets it"),
+        (camera(webcam={"mode": "devicePlugin"}), "cameras: front has a webcam and a source that is no device"),
+    ],
+)
+def test_what_the_schema_cant_say_is_refused_in_plain_words(values: dict[str, Any], words: str) -> None:
+    assert words in refusal(values=values)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["rtsp://user:secret@camera/stream", "http://user:se/cret@camera/", "http://camera/?user=a&Password=secret"],
+)
+def test_a_source_with_a_login_is_refused_and_not_repeated(source: str) -> None:
+    said = refusal(values=camera(source=source))
+
+    assert "put the address into a Secret and name that by sourceSecret" in said
+    assert "secret@" not in said
+    assert "=secret" not in said
+
+
+def test_nuclio_mode_is_refused_where_the_cluster_has_no_nuclio() -> None:
+    assert "this cluster has no Nuclio" in refusal("nuclio", extensions=())
+
+
+def test_nuclio_mode_is_refused_where_the_password_cant_be_read() -> None:
+    said = refusal("nuclio", values={"broker": {"auth": {"existingSecret": "passwords"}}})
+
+    assert "Secret passwords in namespace default has no key notifier that can be read" in said
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"notifier": {"topologySpreadConstraints": [{"maxSkew": 1}]}}, "notifier.topologySpreadConstraints: a function of Nuclio"),
+        ({"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}, "imagePullSecrets: a function of Nuclio takes one"),
+        ({"notifier": {"extraVolumes": [{"name": "zones", "emptyDir": {}}]}}, "notifier.extraVolumes: zones is mounted nowhere"),
+        (
+            {"notifier": {"extraVolumes": [{"name": "a", "hostPath": {"path": "/a"}}], "extraVolumeMounts": [MOUNT]}},
+            "notifier.extraVolumes: a is a hostPath, which Nuclio passes over",
+        ),
+        ({"notifier": {"extraVolumeMounts": [MOUNT]}}, "notifier.extraVolumeMounts: a is none of notifier.extraVolumes"),
+    ],
+)
+def test_what_nuclio_cant_do_is_refused_in_nuclio_mode_alone(values: dict[str, Any], words: str) -> None:
+    assert words in refusal("nuclio", values=values)
+    assert render(values=values)
+
+
+def test_an_external_broker_is_refused_without_passwords() -> None:
+    said = refusal("external-broker", values={"broker": {"auth": {"existingSecret": ""}}})
+
+    assert "broker.auth.existingSecret" in said
+
+
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+
+
+@pytest.mark.parametrize(
+    ("where", "settings"),
+    [
+        (("monitor",), MonitorSettings),
+        (("monitor", "login"), MonitorSettings),
+        (("security",), SecuritySettings),
+        (("notifier",), NotifierSettings),
+        ((), CameraSettings),
+    ],
+)
+def test_a_number_that_a_service_refuses_is_refused_before_it_is_installed(where: tuple[str, ...], settings: type[Group]) -> None:
+    taken = settings.model_json_schema()["properties"]
+    asked = SCHEMA if where else SCHEMA["$defs"]["camera"]
+    for key in where:
+        asked = asked["properties"][key]
+
+    compared = 0
+    for key, one in asked["properties"].items():
+        setting = taken.get(re.sub("([A-Z])", r"_\1", key).lower(), {})
+        for bound in _BOUNDS:
+            if bound in setting:
+                assert one.get(bound) == setting[bound], f"{key}: {bound}"
+                compared += 1
+    assert compared
+
+
+@pytest.mark.parametrize("name", ["", "#anna", "an:na", "an na", "a" * 65])
+def test_the_user_that_is_made_has_a_name_that_the_monitor_takes(name: str) -> None:
+    assert passwords.name_fault(name) or " " in name  # inside a name the monitor takes a blank
+
+    assert "at '/monitor/login/username'" in refusal(values={"monitor": {"login": {"username": name}}})
+
+
+def test_a_cameras_name_is_what_the_topics_take() -> None:
+    pattern = re.compile(SCHEMA["$defs"]["camera"]["properties"]["name"]["pattern"])
+
+    for name in ("a", "front", "front-2", "0", "a" * 32, "a" * 33, "-a", "a-", "A", "a.b", "", "a_b", "ä", "a b"):
+        assert bool(pattern.search(name)) == topology.is_camera(name), name
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        "24/7",
+        "Mo-Fr 20:00-06:00; Sa,Su 00:00-24:00; PH 00:00-24:00",
+        "Mo-Fr 08:00-12:00,13:00-17:00; PH off",
+        "Nov-Feb 16:00-08:00; Mar-Oct 20:00-06:00",
+        'Mo-Fr 16:00-20:00 "around sunset, SH too"',
+        'Apr-Sep Mo[1] 10:00-12:00 open "first Mondays"',
+        "week 1-53/2 Fr 09:00-12:00 || off",
+        "2026 Dec 24-26 closed",
+        "easter -2 days off",
+    ],
+)
+def test_the_schema_takes_the_schedules_that_the_camera_takes(hours: str) -> None:
+    Schedule(hours, ZoneInfo("Europe/Berlin"), "DE")  # refuses what it can't read
+
+    assert re.search(SCHEMA["$defs"]["topic"]["properties"]["hours"]["pattern"], hours)
+
+
+def closed(schema: Any, path: str = "") -> list[str]:
+    """Where a schema tells of properties and takes others, too."""
+    if isinstance(schema, list):
+        return [found for number, one in enumerate(schema) for found in closed(one, f"{path}/{number}")]
+    if not isinstance(schema, dict):
+        return []
+    own = (
+        [path]
+        if schema.get("type") == "object" and "properties" in schema and schema.get("additionalProperties") is not False
+        else []
+    )
+    return own + [found for key, one in schema.items() for found in closed(one, f"{path}/{key}")]
+
+
+def test_the_schema_is_closed_at_every_level_that_is_ours() -> None:
+    assert closed(SCHEMA) == ["/$defs/named/items"]  # Kubernetes' own objects
+
+
+def test_the_schema_knows_just_the_values_that_there_are() -> None:
+    def keys(schema: Any) -> Any:
+        if "$ref" in schema:
+            schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
+        return {key: keys(one) for key, one in schema.get("properties", {}).items()}
+
+    def compare(values: Any, known: Any, path: str) -> None:
+        if known and isinstance(values, dict) and path not in ("/broker/tls/certManager/issuerRef",):
+            assert values.keys() == known.keys(), path
+            for key, value in values.items():
+                compare(value, known[key], f"{path}/{key}")
+
+    known = keys(SCHEMA)
+    del known["global"]  # Helm's own, to charts that are part of another
+    resources = {"requests", "limits", "claims"}
+
+    def without_resources(tree: Any) -> Any:
+        return {key: {} if set(one) == resources else without_resources(one) for key, one in tree.items()}
+
+    compare(VALUES, without_resources(known), "")
+
+
+def test_the_defaults_are_taken() -> None:
+    assert render().objects

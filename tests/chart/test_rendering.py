@@ -1,0 +1,464 @@
+"""What the values become."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+import yaml
+
+from seccam import topology
+from seccam.settings import BrokerSettings, Group, LogSettings, load, names
+from seccam.version import __version__
+from seccam_camera.settings import CameraSettings
+from seccam_monitor.settings import MonitorSettings
+from seccam_security.settings import SecuritySettings
+from tests.chart.chart import CASES, CHART, KUBERNETES, helm, render, rendered_case, values_of
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_helm_finds_no_fault_with_the_chart(case: str) -> None:
+    answer = helm("lint", "--strict", str(CHART), f"--values={values_of(case)}", "--kube-version=1.34.0")
+
+    # where a case needs kinds that only some clusters have, lint knows of none
+    assert answer.returncode == 0 or "this cluster has no" in answer.stdout, answer.stdout
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_services_take_the_settings_that_the_chart_gives_them(case: str) -> None:
+    rendered = rendered_case(case)
+    groups: dict[str, type[Group]] = {"camera": CameraSettings, "monitor": MonitorSettings, "security": SecuritySettings}
+    for name, pod in rendered.pods():
+        component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        if component not in groups:
+            continue
+        variables = {one["name"]: one.get("value") for one in pod["spec"]["containers"][0]["env"]}
+        own = groups[component]
+        known = set(names(own)) | set(names(BrokerSettings)) | set(names(LogSettings))
+        assert {one for one in variables if one.startswith("SECCAM_")} <= known, name
+        from_elsewhere = {"SECCAM_BROKER_PASSWORD", "SECCAM_CAMERA_SOURCE", "SECCAM_MONITOR_USERS_FILE"}
+        from_elsewhere |= {"SECCAM_MONITOR_SESSION_KEY_FILE", "SECCAM_MONITOR_HOST", "SECCAM_BROKER_CA_FILE"}
+        plain = {one: value for one, value in variables.items() if value is not None and one not in from_elsewhere}
+        load(BrokerSettings, LogSettings, own, environ=plain)  # raises what is wrong
+
+
+def test_each_camera_is_a_deployment_that_never_runs_twice() -> None:
+    rendered = rendered_case("external-broker")
+
+    for name in ("yard", "garage", "film"):
+        deployment = rendered.one("Deployment", f"seccam-camera-{name}")
+        assert deployment["metadata"]["labels"]["seccam.dev/camera"] == name
+        assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+        assert deployment["spec"]["replicas"] == 1
+    assert rendered.environment("seccam-monitor")["SECCAM_MONITOR_CAMERAS"] == "yard,garage,film"
+
+
+def test_a_cameras_settings_are_only_those_that_it_has() -> None:
+    assert {name for name in rendered_case().environment("seccam-camera-demo") if name.startswith("SECCAM_CAMERA_")} == {
+        "SECCAM_CAMERA_NAME",
+        "SECCAM_CAMERA_SOURCE",
+        "SECCAM_CAMERA_OPS_HOST",
+    }
+    seen = rendered_case("webcam-device-plugin").environment("seccam-camera-front")
+    assert seen["SECCAM_CAMERA_SECURITY_HOURS"] == "Mo-Fr 20:00-06:00; Sa,Su 00:00-24:00; PH 00:00-24:00"
+    assert seen["SECCAM_CAMERA_HOLIDAYS"] == "DE"
+    assert seen["SECCAM_CAMERA_WIDTH"] == "1920"
+
+
+def _untexts(tree: Any, path: str = "") -> Iterator[str]:
+    """Where a name, a label or an annotation is no text."""
+    if isinstance(tree, list):
+        for number, one in enumerate(tree):
+            yield from _untexts(one, f"{path}/{number}")
+    elif isinstance(tree, dict):
+        texts = path.endswith(("/labels", "/matchLabels", "/annotations", "/selector"))
+        for key, one in tree.items():
+            named = key in ("name", "namespace", "secretName", "priorityClassName", "storageClassName", "ingressClassName")
+            if (texts or named) and not isinstance(one, str | dict | list):
+                yield f"{path}/{key}: {one!r}"
+            yield from _untexts(one, f"{path}/{key}")
+
+
+@pytest.mark.parametrize("name", ["on", "123", "null"])
+def test_a_name_stays_a_text_though_yaml_would_read_something_else_in_it(name: str) -> None:
+    broker = {
+        "auth": {"existingSecret": name},
+        "persistence": {"storageClass": name},
+        "tls": {"enabled": True, "existingSecret": name},
+    }
+    values = {
+        "nameOverride": name,
+        "fullnameOverride": name,
+        "priorityClassName": name,
+        "cameras": [{"name": name, "source": "demo", "zone": "UTC"}],
+        "monitor": {"login": {"existingSecret": name}, "ingress": {"className": name}},
+        "notifier": {"ifttt": {"existingSecret": name, "existingSecretKey": name}},
+        "broker": broker,
+    }
+    options = (f"--namespace={name}",)
+
+    for case in ("ingress", "observed", "three-brokers"):
+        rendered = render(case, values=values, release=name, options=options)
+        assert not list(_untexts(list(rendered.objects))), case
+        assert rendered.one("Job", f"{name}-check")["spec"]["template"]["spec"]["containers"][0]["name"] == name
+
+
+def test_a_source_with_a_login_comes_from_a_secret() -> None:
+    sources = [
+        one for one in rendered_case("external-broker").container("seccam-camera-yard")["env"] if one["name"].endswith("_SOURCE")
+    ]
+
+    assert sources == [{"name": "SECCAM_CAMERA_SOURCE", "valueFrom": {"secretKeyRef": {"name": "yard-camera", "key": "source"}}}]
+
+
+def test_a_device_plugins_webcam_needs_a_resource_and_the_devices_group() -> None:
+    rendered = rendered_case("webcam-device-plugin")
+
+    assert rendered.pod("seccam-camera-front")["securityContext"]["supplementalGroups"] == [44]
+    resources = rendered.container("seccam-camera-front")["resources"]
+    assert resources["limits"] == {"squat.ai/video": 1, "memory": "384Mi"}
+    assert resources["requests"]["cpu"] == "200m"
+    assert rendered.pod("seccam-camera-front")["nodeSelector"] == {"kubernetes.io/hostname": "porch"}
+
+
+def test_a_nodes_webcam_is_mounted_where_the_source_says() -> None:
+    rendered = rendered_case("webcam-host-path")
+    spec = rendered.pod("seccam-camera-front")
+
+    device = {"path": "/dev/v4l/by-id/usb-webcam-video-index0", "type": "CharDevice"}
+    assert {"name": "webcam", "hostPath": device} in spec["volumes"]
+    assert {"name": "webcam", "mountPath": "/dev/video0"} in spec["containers"][0]["volumeMounts"]
+    assert spec["containers"][0]["securityContext"]["privileged"] is True
+    assert spec["securityContext"]["runAsUser"] == 10001
+    assert "privileged" not in rendered.container("seccam-camera-demo")["securityContext"]
+
+
+def test_every_camera_with_a_schedule_is_checked_before_anything_is_installed() -> None:
+    cameras = [
+        {"name": "plain", "source": "demo", "view": {"fps": 5}},
+        {"name": "timed", "source": "demo", "security": {"hours": "Mo-Fr 20:00-06:00"}},
+        {"name": "hidden", "sourceSecret": {"name": "later"}},
+    ]
+    job = render(values={"cameras": cameras}).one("Job", "seccam-check")
+
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    checked = job["spec"]["template"]["spec"]["containers"]
+    assert {one["name"]: one["args"] for one in checked} == {"timed": ["--check"], "hidden": ["--check"]}
+    # a Secret that comes later keeps no hook waiting
+    assert next(one for one in checked[1]["env"] if one["name"].endswith("SOURCE"))["valueFrom"]["secretKeyRef"]["optional"] is True
+    assert not rendered_case().every("Job")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"security": {"hours": "Mo-Fr 20:00-07:00"}},
+        {"view": {"hours": "Mo-Fr 20:00-06:00"}},
+        {"zone": "Europe/Paris"},
+        {"holidays": "FR"},
+        {"sourceSecret": {"name": "other"}},
+        {"extraEnv": [{"name": "SECCAM_CAMERA_QUALITY", "value": "101"}]},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_cameras_of_the_same_settings_are_checked_as_one(other: dict[str, Any]) -> None:
+    same = {"security": {"hours": "Mo-Fr 20:00-06:00"}, "zone": "Europe/Berlin"}
+    cameras = [{"name": f"yard-{number}", "source": f"rtsp://camera-{number}/", **same} for number in range(30)]
+    odd = {"name": "odd", **({} if "sourceSecret" in other else {"source": "demo"}), **same, **other}
+
+    def checked(cameras: list[dict[str, Any]]) -> list[str]:
+        return [one["name"] for one in render(values={"cameras": cameras}).pod("seccam-check")["containers"]]
+
+    assert checked(cameras) == ["yard-0"]
+    assert checked([*cameras[:15], odd, *cameras[15:]]) == ["yard-0", "odd"]
+
+
+def test_the_login_is_generated_and_its_password_is_not_in_the_monitors_reach() -> None:
+    rendered = rendered_case()
+    login = {key: text for name, key, text in rendered.secrets() if name == "seccam-login"}
+
+    user, _, hashed = login["users"].strip().partition(":")
+    assert user == "admin"
+    assert bcrypt.checkpw(login["password"].encode(), hashed.encode())
+    assert len(login["password"]) >= 20
+    assert len(login["session-key"]) >= 32
+    volume = next(one for one in rendered.pod("seccam-monitor")["volumes"] if one["name"] == "login")
+    assert {one["key"] for one in volume["secret"]["items"]} == {"users", "session-key"}
+
+
+def test_no_two_installs_have_the_same_passwords() -> None:
+    first, second = ({key: text for _, key, text in render().secrets()} for _ in range(2))
+
+    assert all(first[key] != second[key] for key in first)
+
+
+def test_a_login_of_ones_own_makes_no_secret() -> None:
+    rendered = rendered_case("external-broker")
+
+    assert not rendered.every("Secret")
+    volume = next(one for one in rendered.pod("seccam-monitor")["volumes"] if one["name"] == "login")
+    assert volume["secret"]["secretName"] == "page-users"
+
+
+def test_the_monitor_knows_the_names_it_is_called_by() -> None:
+    for case, names_of in (("ingress", {"cameras.lan", "cameras.example.org"}), ("gateway", {"cameras.example.org"})):
+        allowed = rendered_case(case).environment("seccam-monitor")["SECCAM_MONITOR_ALLOWED_HOSTS"].split(",")
+        assert set(allowed) == names_of | {
+            "seccam-monitor",
+            "seccam-monitor.default",
+            "seccam-monitor.default.svc",
+            "seccam-monitor.default.svc.cluster.local",
+        }
+
+
+def test_the_page_is_served_beyond_the_cluster_and_the_metrics_are_not() -> None:
+    rendered = rendered_case("ingress")
+
+    page = rendered.one("Service", "seccam-monitor")["spec"]
+    assert page["type"] == "NodePort"
+    assert [(one["port"], one["targetPort"], one["nodePort"]) for one in page["ports"]] == [(8080, "http", 30080)]
+    assert rendered.one("Service", "seccam-monitor-ops")["spec"]["clusterIP"] == "None"
+    rule = rendered.one("Ingress", "seccam-monitor")["spec"]["rules"][0]
+    assert rule["host"] == "cameras.example.org"
+    assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "seccam-monitor", "port": {"name": "http"}}
+
+
+def test_callers_from_outside_can_be_known_by_their_own_address() -> None:
+    local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+    rendered = render(values={"monitor": {"service": local}, "broker": {"mqtt": {"service": {"enabled": True, **local}}}})
+
+    for name in ("seccam-monitor", "seccam-mqtt"):
+        assert rendered.one("Service", name)["spec"]["externalTrafficPolicy"] == "Local"
+    assert "externalTrafficPolicy" not in rendered_case("ingress").one("Service", "seccam-monitor")["spec"]
+
+
+def test_a_route_leads_to_the_page() -> None:
+    spec = rendered_case("gateway").one("HTTPRoute", "seccam-monitor")["spec"]
+
+    assert spec["parentRefs"] == [{"name": "house", "namespace": "gateways", "sectionName": "https"}]
+    assert spec["rules"][0]["backendRefs"] == [{"name": "seccam-monitor", "port": 80}]
+
+
+def test_a_pod_can_be_given_more() -> None:
+    rendered = rendered_case("ingress")
+    deployment, spec = rendered.one("Deployment", "seccam-monitor"), rendered.pod("seccam-monitor")
+    container = spec["containers"][0]
+
+    assert container["image"] == f"registry.example.org/seccam/monitor@sha256:{'0123456789abcdef' * 4}"
+    assert rendered.container("seccam-camera-demo")["image"] == "registry.example.org/seccam/camera:1.2.3-rc.1"
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    assert spec["priorityClassName"] == "page"
+    assert rendered.pod("seccam-camera-demo")["priorityClassName"] == "cameras"
+    assert spec["tolerations"] == [{"key": "house", "operator": "Exists"}]
+    assert "nodeAffinity" in spec["affinity"]
+    assert {"name": "TZ", "value": "Europe/Berlin"} in container["env"]
+    assert container["envFrom"] == [{"configMapRef": {"name": "more", "optional": True}}]
+    assert {"name": "more", "mountPath": "/more"} in container["volumeMounts"]
+    assert {"name": "more", "emptyDir": {}} in spec["volumes"]
+    assert deployment["spec"]["template"]["metadata"]["annotations"]["note"] == "yes"
+    assert deployment["spec"]["template"]["metadata"]["labels"]["tier"] == "page"
+    assert all(one["metadata"]["labels"]["team"] == "house" for one in rendered.objects)
+    assert rendered.one("ServiceAccount", "seccam-monitor")["metadata"]["annotations"] == {"note": "yes"}
+
+
+def test_what_a_person_sets_goes_before_what_the_chart_sets_and_no_variable_is_there_twice() -> None:
+    extra = {"extraEnv": [{"name": "SECCAM_LOG_LEVEL", "value": "debug"}, {"name": "HOME", "value": "/tmp/home"}]}
+    rendered = render(values=dict.fromkeys(("camera", "monitor", "security", "notifier", "broker"), extra))
+
+    for name in ("seccam-camera-demo", "seccam-monitor", "seccam-security", "seccam-notifier", "seccam-rabbitmq"):
+        names = [one["name"] for one in rendered.container(name)["env"]]
+        assert len(names) == len(set(names)), name
+        assert rendered.environment(name)["SECCAM_LOG_LEVEL"] == "debug", name
+        assert rendered.environment(name)["HOME"] == "/tmp/home", name
+
+
+def test_monitors_in_a_namespace_of_all_releases_are_told_apart() -> None:
+    elsewhere = {"namespace": "monitoring"}
+    kinds = ("serviceMonitor", "podMonitor", "prometheusRule", "dashboards")
+
+    def names(namespace: str) -> set[tuple[str, str]]:
+        values = {"observability": dict.fromkeys(kinds, elsewhere)}
+        rendered = render("observed", values=values, options=[f"--namespace={namespace}"])
+        found = [one for one in rendered.objects if one["metadata"].get("namespace") == "monitoring"]
+        return {(one["kind"], one["metadata"]["name"]) for one in found}
+
+    assert names("shop")
+    assert not names("shop") & names("home")
+
+
+def test_a_release_with_dots_in_its_name_has_services_that_kubernetes_takes() -> None:
+    rendered = render(release="cam.home")
+
+    assert rendered.environment("cam-home-seccam-monitor")["SECCAM_BROKER_URL"] == "amqp://cam-home-seccam-rabbitmq:5672/"
+    assert not [one for one in rendered.every("Service") if "." in one["metadata"]["name"]]
+
+
+def test_a_device_may_belong_to_a_group_with_a_long_number() -> None:
+    front = {"name": "front", "source": "/dev/video0", "webcam": {"mode": "devicePlugin", "group": 1_000_001}}
+
+    assert render(values={"cameras": [front]}).pod("seccam-camera-front")["securityContext"]["supplementalGroups"] == [1_000_001]
+
+
+def test_two_releases_share_no_name_and_no_pod() -> None:
+    first, second = (render(release=release) for release in ("front-house", "back-house"))
+
+    named = [{(one["kind"], one["metadata"]["name"]) for one in rendered.objects} for rendered in (first, second)]
+    assert not named[0] & named[1]
+    wanted = first.one("Deployment", "front-house-seccam-monitor")["spec"]["selector"]["matchLabels"].items()
+    assert not any(wanted <= pod["metadata"]["labels"].items() for _, pod in second.pods())
+
+
+def test_a_long_release_name_leaves_names_that_kubernetes_takes() -> None:
+    camera = {"name": "a" * 32, "source": "demo"}
+    rendered = render(release="a-release-with-a-name-of-fifty-three-characters-or-so", values={"cameras": [camera]})
+
+    assert all(len(one["metadata"]["name"]) <= 63 for one in rendered.objects if one["kind"] in ("Service", "Pod", "StatefulSet"))
+    assert all(len(one["metadata"]["name"]) <= 253 for one in rendered.objects)
+
+
+@pytest.mark.parametrize("case", ["autoscaling-hpa", "autoscaling-keda"])
+def test_workers_that_are_scaled_have_no_number_of_replicas(case: str) -> None:
+    assert "replicas" not in rendered_case(case).one("Deployment", "seccam-security")["spec"]
+    assert rendered_case().one("Deployment", "seccam-security")["spec"]["replicas"] == 1
+
+
+def test_a_default_install_asks_for_less_than_a_core() -> None:
+    def millicores(text: str) -> int:
+        return int(text.removesuffix("m")) if text.endswith("m") else int(float(text) * 1000)
+
+    asked = 0
+    for name, pod in rendered_case().pods():
+        if not name.endswith("-test"):
+            asked += sum(millicores(one["resources"]["requests"]["cpu"]) for one in pod["spec"]["containers"])
+    assert 0 < asked < 1000
+
+
+def test_an_external_broker_is_reached_as_told_and_none_is_run() -> None:
+    rendered = rendered_case("external-broker")
+
+    assert rendered.environment("seccam-camera-film")["SECCAM_BROKER_URL"] == "amqps://rabbit.example.org:5671/house%2Fcameras"
+    assert not rendered.every("StatefulSet")
+    password = next(one for one in rendered.container("seccam-camera-film")["env"] if one["name"] == "SECCAM_BROKER_PASSWORD")
+    assert password["valueFrom"]["secretKeyRef"] == {"name": "broker-passwords", "key": "camera"}
+    ca = next(one for one in rendered.pod("seccam-camera-film")["volumes"] if one["name"] == "broker-ca")
+    assert ca["secret"]["secretName"] == "rabbit-ca"
+
+
+@pytest.mark.parametrize("vhost", ["/", "cams", "house/cameras", "a#b", "a?b=c&d", "50% + x", "k\u00fcche"])
+def test_services_connect_to_the_vhost_of_an_external_broker_whatever_its_name(vhost: str) -> None:
+    rendered = render("external-broker", values={"broker": {"external": {"vhost": vhost}}})
+    url = rendered.environment("seccam-camera-film")["SECCAM_BROKER_URL"]
+
+    (broker,) = load(BrokerSettings, environ={"SECCAM_BROKER_URL": url})
+    assert broker.vhost == vhost
+
+
+def test_the_ifttt_key_comes_from_a_secret() -> None:
+    env = {one["name"]: one for one in rendered_case("external-broker").container("seccam-notifier")["env"]}
+
+    assert env["IFTTT_KEY"]["valueFrom"]["secretKeyRef"] == {"name": "ifttt", "key": "webhooks"}
+    assert "IFTTT_KEY" not in {one["name"] for one in rendered_case().container("seccam-notifier")["env"]}
+
+
+# --- Nuclio -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_function_is_what_nuclio_needs_to_deploy_it() -> None:
+    rendered = rendered_case("nuclio")
+    function = rendered.one("NuclioFunction", "seccam-notifier")
+    spec = function["spec"]
+
+    assert function["status"] == {"state": "waitingForResourceConfiguration"}
+    project = function["metadata"]["labels"]["nuclio.io/project-name"]
+    assert rendered.one("NuclioProject", project)
+    assert spec["image"] == f"ghcr.io/seccam/notifier-nuclio:{__version__}"
+    assert spec["imagePullPolicy"] == "IfNotPresent"
+    assert spec["disableDefaultHTTPTrigger"] is True
+    assert spec["loggerSinks"] == [{"level": "warning"}]
+    assert (spec["replicas"], spec["deploymentStrategy"]) == (1, {"type": "Recreate"})
+    trigger = spec["triggers"]["events"]
+    assert trigger["kind"] == "rabbit-mq"
+    assert trigger["attributes"]["queueName"] == topology.EVENTS_QUEUE
+    assert not {"topics", "prefetchCount", "exchangeName"} & trigger["attributes"].keys()
+    assert not any(key.startswith(("helm.sh", "app.kubernetes.io/version")) for key in function["metadata"]["labels"])
+    assert not rendered.every("Job")
+    assert "seccam-notifier" not in {one["metadata"]["name"] for one in rendered.every("Deployment")}
+
+
+def test_a_functions_project_is_there_before_it() -> None:
+    """Objects are rendered in the order in which Helm makes them."""
+    kinds = [one["kind"] for one in rendered_case("nuclio").objects if one["apiVersion"].startswith("nuclio.io/")]
+
+    assert kinds == ["NuclioProject", "NuclioFunction"]
+
+
+def test_the_brokers_password_reaches_nuclio_by_its_secret_alone() -> None:
+    rendered = rendered_case("nuclio")
+    secret = rendered.one("Secret", "seccam-notifier-function")
+    passwords = {key: text for name, key, text in rendered.secrets() if name == "seccam-broker"}
+    reference = rendered.one("NuclioFunction", "seccam-notifier")["spec"]["triggers"]["events"]["url"]
+
+    assert secret["type"] == "nuclio.io/functionconfig"
+    assert secret["metadata"]["labels"]["nuclio.io/function-name"] == "seccam-notifier"
+    key = "NUCLIO_B64_" + base64.b64encode(reference.encode()).decode().replace("=", "_")
+    assert json.loads(base64.b64decode(secret["stringData"]["content"])) == {
+        key: f"amqps://notifier:{passwords['notifier']}@seccam-rabbitmq:5671/?cacertfile=/etc/seccam/broker-ca/ca.crt"
+    }
+
+
+def test_a_password_of_a_file_reaches_nuclio_without_its_newline(tmp_path: Path) -> None:
+    """As the services and the broker take it. The Secret is read in a cluster alone: here it stands in a copy of the chart."""
+    copy = shutil.copytree(CHART, tmp_path / "seccam")
+    read = '{{ $_ := set . "seccamPasswords" (dict "notifier" (b64enc "p w+\\n")) }}'
+    (copy / "templates" / "asked.yaml").write_text(f'{read}url: {{{{ include "seccam.function.url" . }}}}\n')
+
+    asked = helm("template", "seccam", str(copy), "--show-only=templates/asked.yaml", f"--kube-version={KUBERNETES}")
+
+    assert asked.returncode == 0, asked.stderr
+    assert yaml.safe_load(asked.stdout) == {"url": "amqp://notifier:p%20w%2B@seccam-rabbitmq:5672/"}
+
+
+def test_the_function_and_the_standalone_notifier_have_the_same_environment() -> None:
+    function = rendered_case("nuclio").one("NuclioFunction", "seccam-notifier")["spec"]["env"]
+    standalone = render("nuclio", values={"notifier": {"mode": "standalone"}}).container("seccam-notifier")["env"]
+
+    assert function == standalone
+
+
+@pytest.mark.parametrize("case", ["nuclio", "default"])  # with the broker's authority, and without
+def test_a_function_has_the_volumes_that_the_standalone_notifier_has(case: str) -> None:
+    zones = {"name": "zones", "configMap": {"name": "zones"}}
+    mounts = [{"name": "zones", "mountPath": "/zones"}, {"name": "zones", "mountPath": "/etc/zones", "readOnly": True}]
+    own = {"extraVolumes": [zones], "extraVolumeMounts": mounts}
+
+    function = render(case, values={"notifier": own | {"mode": "nuclio"}}).one("NuclioFunction", "seccam-notifier")["spec"]
+    pod = render(case, values={"notifier": own | {"mode": "standalone"}}).pod("seccam-notifier")
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    wanted = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] != "tmp"]
+    assert function["volumes"] == [{"volume": volumes[one["name"]], "volumeMount": one} for one in wanted]
+
+
+def test_a_function_has_the_common_labels_and_those_of_its_pod() -> None:
+    values = {"commonLabels": {"team": "house"}, "notifier": {"podLabels": {"floor": "2"}}}
+
+    labels = render("nuclio", values=values).one("NuclioFunction", "seccam-notifier")["metadata"]["labels"]
+    assert (labels["team"], labels["floor"]) == ("house", "2")
+
+
+def test_a_function_is_pulled_with_the_secret() -> None:
+    values = {"imagePullSecrets": [{"name": "registry"}]}
+
+    assert render("nuclio", values=values).one("NuclioFunction", "seccam-notifier")["spec"]["imagePullSecrets"] == "registry"
+
+
+def test_nuclios_pod_can_be_scraped() -> None:
+    service = rendered_case("nuclio").one("Service", "seccam-notifier-ops")["spec"]
+
+    assert service["selector"] == {"nuclio.io/function-name": "seccam-notifier"}
+    assert service["ports"][0]["targetPort"] == 9090

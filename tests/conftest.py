@@ -1,0 +1,41 @@
+"""What every test may use; no test sees the settings of whoever runs it, or takes that one's way to the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from tests.brokers import RunningBroker, start_broker
+
+# how long one example takes says more of the machine than of the code
+hypothesis.settings.register_profile("seccam", deadline=None)
+hypothesis.settings.load_profile("seccam")
+
+
+# the session's, for fixtures of a module or more start processes, too
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in list(os.environ):
+            if name.startswith(("SECCAM_", "IFTTT_")) or name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+                environment.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """One private RabbitMQ node for the whole session."""
+    broker = start_broker(tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def broker(running_broker: RunningBroker) -> RunningBroker:
+    """The private RabbitMQ node with all its queues empty."""
+    running_broker.ensure_running()
+    running_broker.empty()
+    return running_broker

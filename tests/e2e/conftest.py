@@ -1,0 +1,99 @@
+"""A cluster, a release that most tests share, and what is kept when one fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from seccam.version import __version__
+from tests.browser.conftest import browser, open_page  # noqa: F401  # fixtures
+from tests.e2e import ifttt
+from tests.e2e.cluster import Namespace, run
+from tests.e2e.release import Release
+
+#: Images that are not the chart's defaults: the tests' own (tests/e2e/Dockerfile), and another RabbitMQ as repository:tag.
+TESTS_IMAGE = os.environ.get("E2E_TESTS_IMAGE", f"ghcr.io/seccam/tests:{__version__}")
+BROKER_IMAGE = os.environ.get("E2E_BROKER_IMAGE", "")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> None:
+    """A cluster that answers; where one is named and doesn't, the test fails."""
+    if not os.environ.get("KUBECONFIG"):
+        if os.environ.get("CI"):
+            pytest.fail("KUBECONFIG names no cluster")
+        pytest.skip("KUBECONFIG names no cluster")
+    for program in ("kubectl", "helm"):
+        if shutil.which(program) is None:
+            pytest.fail(f"{program} is not installed")
+    run(["kubectl", "get", "--raw", "/readyz"])
+
+
+MakeNamespace = Callable[..., Namespace]
+
+#: Those that are there now.
+_NAMESPACES: list[Namespace] = []
+
+
+def _made(purpose: str, level: str = "restricted") -> Namespace:
+    namespace = Namespace.make(f"seccam-{purpose}-{int(time.time()) % 100_000}", level=level)
+    _NAMESPACES.append(namespace)
+    ifttt.start(namespace, TESTS_IMAGE)
+    return namespace
+
+
+def _delete(since: int) -> None:
+    """Those made since there were so many."""
+    while len(_NAMESPACES) > since:
+        _NAMESPACES.pop().delete()
+
+
+@pytest.fixture
+def make_namespace(cluster: None) -> Iterator[MakeNamespace]:
+    """Makes namespaces with a stand-in for IFTTT in them: purpose, level of Pod Security. They go at the test's end."""
+    before = len(_NAMESPACES)
+    yield _made
+    _delete(before)
+
+
+def a_release(namespace: Namespace, name: str = "seccam", **values: Any) -> Release:
+    """One that is not installed yet."""
+    release = Release(namespace, name, **values)
+    if BROKER_IMAGE:
+        repository, _, tag = BROKER_IMAGE.rpartition(":")
+        release.add(broker={"image": {"repository": repository, "tag": tag}})
+    return release
+
+
+# apart from `release`, so that a namespace in which nothing gets ready is still there when that is reported
+@pytest.fixture(scope="package")
+def _shared_namespace(cluster: None) -> Iterator[Callable[[], Namespace]]:
+    before = len(_NAMESPACES)
+    yield lambda: _made("e2e")
+    _delete(before)
+
+
+@pytest.fixture(scope="package")
+def release(_shared_namespace: Callable[[], Namespace]) -> Release:
+    """The release that most tests share, in a namespace that enforces Pod Security `restricted`."""
+    shared = a_release(_shared_namespace())
+    shared.install()
+    return shared
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure comes with what the cluster says of the namespaces the tests made."""
+    report = yield
+    if report.failed:
+        for namespace in _NAMESPACES:
+            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):  # of a cluster that says nothing any more
+                report.sections.append((f"namespace {namespace.name}", namespace.describe()))
+    return report

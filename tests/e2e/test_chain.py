@@ -1,0 +1,105 @@
+"""The whole chain on a cluster: from the camera to the phone, to the browser, and to whoever speaks MQTT."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+from collections import Counter
+
+from playwright.sync_api import expect
+
+from seccam import topology
+from tests.browser import seen
+from tests.browser.conftest import Open, keep
+from tests.e2e import ifttt
+from tests.e2e.release import Release
+from tests.scenes import jpeg, photo
+from tests.waiting import eventually
+
+#: Answers a canvas's pixels as a short number.
+PIXELS = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let sum = 0;
+  for (let n = 0; n < data.length; n += 997) sum = (sum * 31 + data[n]) | 0;
+  return sum;
+}"""
+
+
+def test_all_pods_get_ready_in_a_namespace_that_enforces_restricted(release: Release) -> None:
+    # that helm returned says that they are; here: that it is all of them, and that none had to be started again
+    pods = release.namespace.pods(release.selector())
+    components = Counter(pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods)
+    assert components == dict.fromkeys(("camera", "monitor", "security", "notifier", "rabbitmq"), 1)
+    assert {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods} == dict.fromkeys(
+        (pod["metadata"]["name"] for pod in pods), 0
+    )
+
+
+def test_helm_test_passes(release: Release) -> None:
+    assert "Phase:          Succeeded" in release.namespace.helm("test", release.name, "--timeout", "3m")
+
+
+def test_the_demos_faces_are_told_to_ifttt_with_their_count(release: Release) -> None:
+    def one_and_then_two() -> bool:
+        told = [call for call in ifttt.told(release.namespace) if call[0] == "demo"]
+        return any(pair == (("demo", "1"), ("demo", "2")) for pair in itertools.pairwise(told))
+
+    # somebody comes 1 s into each minute of the demo, somebody else 8 s
+    eventually(one_and_then_two, within=150, every=2, what="one face, and then two")
+
+
+def test_the_page_shows_moving_video_with_boxes_after_login(release: Release, open_page: Open) -> None:
+    name, password = release.login()
+    with release.namespace.forward(f"service/{release.prefix}-monitor", 80) as port:
+        page = open_page(f"http://127.0.0.1:{port}/")
+        expect(page.locator(".tile")).to_have_count(0)
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+
+        seen.awaits(page, "demo", "Live", within=30)
+        canvas = seen.part(page, "demo", "canvas")
+        pictures = {canvas.evaluate(PIXELS)}
+
+        def moves() -> bool:
+            pictures.add(canvas.evaluate(PIXELS))
+            return len(pictures) >= 10
+
+        eventually(moves, within=30, every=0.1, what="ten different pictures")
+        expect(seen.part(page, "demo", "boxes").locator("rect").first).to_be_attached(timeout=60_000)
+        expect(page.locator(".event").first).to_be_visible(timeout=60_000)
+        keep(page, "on-kubernetes")
+        page.goto("about:blank")  # before its monitor is out of reach
+
+
+def test_a_wrong_password_shows_no_camera(release: Release, open_page: Open) -> None:
+    with release.namespace.forward(f"service/{release.prefix}-monitor", 80) as port:
+        page = open_page(f"http://127.0.0.1:{port}/")
+        page.get_by_label("Name").fill("admin")
+        page.get_by_label("Password").fill("admin")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.locator(".tile")).to_have_count(0)
+
+
+def test_an_mqtt_client_outside_gets_pictures_and_is_a_camera(release: Release) -> None:
+    login = ["-u", topology.MQTT_USER, "-P", release.broker_password(topology.MQTT_USER)]
+    with release.namespace.forward(f"service/{release.prefix}-rabbitmq", 1883) as port:
+        where = ["-h", "127.0.0.1", "-p", str(port), *login, "-q", "1"]
+        subscribe = ["mosquitto_sub", *where, "-C", "1", "-W", "60", "-N", "-t"]
+        picture = subprocess.run([*subscribe, "seccam/view/demo"], capture_output=True, timeout=90, check=True).stdout
+        assert picture[:2] == b"\xff\xd8"
+        assert picture[-2:] == b"\xff\xd9"
+
+        listener = subprocess.Popen([*subscribe, "seccam/events/porch"], stdout=subprocess.PIPE)
+        publish = ["mosquitto_pub", *where, "-t", "seccam/security/porch", "-s"]
+
+        def announced() -> bool:
+            subprocess.run(publish, input=jpeg(photo("astronaut")), timeout=30, check=True)
+            return listener.poll() is not None
+
+        eventually(announced, within=60, every=0.5, what="an event")
+        event = json.loads(listener.communicate()[0])
+    assert (event["data"]["camera"], event["data"]["faces"]) == ("porch", 1)
+    eventually(lambda: ("porch", "1") in ifttt.told(release.namespace), within=30, every=1, what="it told to IFTTT")

@@ -1,0 +1,28 @@
+"""A broker of three nodes."""
+
+from __future__ import annotations
+
+from tests.e2e import ledger, load
+from tests.e2e.conftest import MakeNamespace, a_release
+from tests.waiting import eventually
+
+
+def test_with_one_of_three_nodes_killed_events_are_confirmed_and_kept(make_namespace: MakeNamespace) -> None:
+    release = a_release(make_namespace("three"), broker={"replicas": 3})
+    release.install()
+    nodes = release.ready("rabbitmq", 3)
+    events = eventually(lambda: ledger.settle(release), within=120, every=2, what="events")
+
+    with load.cameras(release, 2, 1.0) as cameras:
+        # at once, as a power cut would; the node comes back by itself, and must not be needed until then
+        release.namespace.kubectl("delete", "pod", nodes[0], "--grace-period", "0", "--force")
+
+        def told_of() -> set[str]:
+            return {identity.rpartition("-")[0].rpartition("-")[0] for identity in ledger.published(release) - events}
+
+        eventually(lambda: told_of() >= set(cameras), within=60, every=1, what="events of the cameras that came after")
+
+    ledger.settle(release, *events)
+    assert release.total("security", "seccam_events_lost_total") == 0
+    release.ready("rabbitmq", 3, within=180)
+    ledger.settle(release, *events)

@@ -1,0 +1,291 @@
+"""Consuming from a real broker."""
+
+from __future__ import annotations
+
+import functools
+import struct
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pika
+import pika.data
+import pytest
+
+from seccam import topology
+from seccam.broker import Delivery, Subscription
+from tests.brokers import RunningBroker
+from tests.links import Links, Received, frame, gate_to, links_to, newest, through
+from tests.waiting import eventually
+
+WORK = topology.SECURITY_QUEUE
+
+
+@pytest.fixture
+def links(broker: RunningBroker) -> Iterator[Links]:
+    with links_to(broker) as links:
+        yield links
+
+
+def offer(links: Links, *cameras: str) -> None:
+    publisher = links.publisher("camera")
+    eventually(lambda: publisher.connected)
+    for camera in cameras:
+        publisher.offer(camera, frame(camera, camera.encode()))
+
+
+def test_subscriptions_are_added_and_removed_while_it_runs(links: Links) -> None:
+    front, yard = Received(), Received()
+    subscription = newest("front", front)
+    consumer = links.consumer("monitor", subscription)
+    eventually(lambda: consumer.subscribed_once)
+    publisher = links.publisher("camera")
+
+    def arrived(more: int) -> bool:
+        for camera in ("front", "yard"):
+            publisher.offer(camera, frame(camera, camera.encode()))
+        return len(yard.deliveries) > more
+
+    consumer.add(newest("yard", yard))
+    eventually(lambda: arrived(0) and front.deliveries)
+    consumer.remove(subscription)
+    eventually(lambda: len(consumer._channels) == 1)
+    seen = len(front.deliveries)
+    before = len(yard.deliveries)
+    eventually(lambda: arrived(before + 3))
+
+    assert len(front.deliveries) <= seen + 1
+    assert {d.body for d in yard.deliveries} == {b"yard"}
+
+
+def test_a_subscription_added_before_the_connection_is_made_when_it_comes(links: Links, broker: RunningBroker) -> None:
+    with gate_to(broker) as gate:
+        gate.shut()
+        consumer = links.consumer("monitor", settings=through(gate, broker, "monitor"))
+        received = Received()
+        consumer.add(newest("front", received))
+        eventually(lambda: links.losses("consume"))
+        gate.open()
+        eventually(lambda: consumer.connected)
+
+        offer(links, "front")
+
+        eventually(lambda: received.deliveries)
+
+
+def test_all_subscriptions_are_made_again_after_a_cut(links: Links, broker: RunningBroker) -> None:
+    with gate_to(broker) as gate:
+        front, yard = Received(), Received()
+        settings = through(gate, broker, "monitor")
+        consumer = links.consumer("monitor", newest("front", front), newest("yard", yard), settings=settings)
+        eventually(lambda: consumer.connected)
+        gate.shut()
+        eventually(lambda: not consumer.connected)
+        gate.open()
+        eventually(lambda: consumer.connected)
+
+        offer(links, "front", "yard")
+
+        eventually(lambda: front.deliveries and yard.deliveries)
+        assert links.losses("consume").keys() <= {"network", "refused"}
+
+
+def test_a_silent_cut_is_noticed_by_heartbeat_and_counts_as_alive_meanwhile(
+    links: Links, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seccam.broker.connection.HEARTBEAT", 1)
+    with gate_to(broker) as gate:
+        received = Received()
+        consumer = links.consumer("monitor", newest("front", received), settings=through(gate, broker, "monitor"))
+        publisher = links.publisher("camera", settings=through(gate, broker, "camera"))
+        eventually(lambda: consumer.connected and publisher.connected)
+        gate.freeze()
+        silence = []
+
+        def noticed() -> bool:
+            silence.append(max(consumer.heartbeat.age(), publisher.heartbeat.age()))
+            return not consumer.connected and not publisher.connected
+
+        eventually(noticed, within=30)
+        gate.open()
+        eventually(lambda: consumer.connected and publisher.connected, within=30)
+        assert links.losses("consume").get("heartbeat") == 1
+        assert links.losses("publish").get("heartbeat") == 1
+        assert max(silence) < 5
+
+
+def test_a_missing_queue_is_waited_for_and_the_other_subscriptions_go_on(links: Links, broker: RunningBroker) -> None:
+    with broker.connection() as connection:
+        connection.channel().queue_delete(topology.EVENTS_LOG)
+    received = Received()
+    log = Subscription(Received(), queue=topology.EVENTS_LOG, consume=lambda: {"x-stream-offset": "first"})
+    consumer = links.consumer("monitor", newest("front", received), log)
+    eventually(lambda: links.losses("consume").get("closed", 0) >= 1)
+
+    offer(links, "front")
+
+    eventually(lambda: received.deliveries)
+    assert not consumer.connected
+    assert not consumer.subscribed_once
+    assert consumer.trouble()["broker"].startswith("closed for")
+    broker.empty()  # it declares the stream again
+    eventually(lambda: consumer.connected, within=20)
+    assert consumer.trouble() == {}
+
+
+def test_a_queue_that_is_deleted_and_made_again_is_consumed_again(links: Links, broker: RunningBroker) -> None:
+    received = Received()
+    consumer = links.consumer("security", Subscription(received, queue=WORK))
+    eventually(lambda: consumer.connected)
+    with broker.connection() as connection:
+        connection.channel().queue_delete(WORK)
+    eventually(lambda: not consumer.connected)
+    with broker.connection() as connection:
+        channel = connection.channel()
+        channel.queue_declare(WORK, durable=True, arguments=topology.queues()[WORK])
+        channel.queue_bind(WORK, topology.EXCHANGE, topology.every(topology.SECURITY))
+    eventually(lambda: consumer.connected, within=20)
+
+    publisher = links.publisher("camera")
+    publisher.offer("front", frame("front", b"frame", flow=topology.SECURITY))
+
+    eventually(lambda: received.bodies == [b"frame"])
+
+
+def test_a_channel_that_the_broker_closes_does_not_leave_it_deaf(links: Links) -> None:
+    """An acknowledgement given twice is such an error; RabbitMQ's consumer timeout is another."""
+    received: list[Delivery] = []
+    consumer = links.consumer("monitor", newest("front", received.append))
+    eventually(lambda: consumer.connected)
+    offer(links, "front")
+    eventually(lambda: received)
+    for _ in range(2):
+        received[0].ack()
+    eventually(lambda: links.losses("consume").get("closed"))
+    eventually(lambda: consumer.connected)
+
+    offer(links, "front")
+
+    eventually(lambda: len(received) > 1)
+
+
+def test_a_queue_that_may_not_be_read_counts_as_auth(links: Links) -> None:
+    consumer = links.consumer("camera", Subscription(Received(), queue=WORK))
+
+    eventually(lambda: links.losses("consume").get("auth"))
+
+    assert not consumer.connected
+
+
+def test_frames_are_shared_and_one_not_acknowledged_goes_to_another_worker(links: Links, broker: RunningBroker) -> None:
+    held: list[Delivery] = []
+    with gate_to(broker) as gate:
+        crashing = links.consumer("security", Subscription(held.append, queue=WORK), settings=through(gate, broker, "security"))
+        eventually(lambda: crashing.connected)
+        publisher = links.publisher("camera")
+        publisher.offer("front", frame("front", b"poison", flow=topology.SECURITY))
+        eventually(lambda: held)
+        received = Received()
+        other = links.consumer("security", Subscription(received, queue=WORK))
+        eventually(lambda: other.connected)
+
+        gate.shut()
+
+        eventually(lambda: received.deliveries)
+        assert (received.deliveries[0].body, received.deliveries[0].redelivered) == (b"poison", True)
+
+
+def test_acknowledging_from_another_thread_and_after_a_cut_does_no_harm(links: Links, broker: RunningBroker) -> None:
+    held: list[Delivery] = []
+    with gate_to(broker) as gate:
+        consumer = links.consumer("monitor", newest("front", held.append), settings=through(gate, broker, "monitor"))
+        eventually(lambda: consumer.connected)
+        offer(links, "front")
+        eventually(lambda: held)
+        gate.shut()
+        eventually(lambda: not consumer.connected)
+        gate.open()
+        eventually(lambda: consumer.connected)
+        held[0].ack()
+        offer(links, "front")
+        eventually(lambda: len(held) == 2)
+
+        thread = threading.Thread(target=held[1].ack)
+        thread.start()
+        thread.join()
+        offer(links, "front")
+
+        eventually(lambda: len(held) == 3)
+        assert consumer.connected
+
+
+def test_calls_run_in_the_connections_thread_at_once_or_later(links: Links) -> None:
+    consumer = links.consumer("monitor")
+    eventually(lambda: consumer.connected)
+    ran: list[tuple[str, threading.Thread]] = []
+
+    consumer.soon(lambda: ran.append(("later", threading.current_thread())), after=0.2)
+    consumer.soon(lambda: ran.append(("now", threading.current_thread())))
+
+    eventually(lambda: len(ran) == 2)
+    assert ran == [("now", consumer), ("later", consumer)]
+
+
+#: Tables, as they go over the wire, that the broker passes on and pika can't read: a time beyond its calendar, and too deep a one.
+UNREADABLE = {
+    "time": b"\x01aT" + (2**63).to_bytes(8, "big"),
+    "deep": functools.reduce(lambda inner, _: b"\x01aF" + struct.pack(">I", len(inner)) + inner, range(2000), b""),
+}
+
+
+@pytest.mark.parametrize("table", UNREADABLE.values(), ids=UNREADABLE)
+def test_headers_that_pika_can_not_read_are_none_and_the_connection_holds(
+    links: Links, broker: RunningBroker, table: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = Received()
+    consumer = links.consumer("monitor", newest("front", received))
+    eventually(lambda: consumer.connected)
+
+    def raw(pieces: list[bytes], _: object) -> int:
+        pieces += [len(table).to_bytes(4, "big"), table]
+        return 4 + len(table)
+
+    with broker.connection("camera") as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        with monkeypatch.context() as patch:
+            patch.setattr(pika.data, "encode_table", raw)
+            channel.basic_publish(topology.EXCHANGE, "seccam.view.front", b"x", pika.BasicProperties(headers={"a": 1}))
+    eventually(lambda: received.deliveries)
+    offer(links, "front")
+
+    eventually(lambda: received.bodies == [b"x", b"front"])
+    assert received.deliveries[0].headers == {}
+    assert links.losses("consume") == {}
+    assert links.value("seccam_broker_unreadable_headers_total") == 1
+
+
+def test_texts_that_are_not_utf_8_come_as_texts(links: Links, broker: RunningBroker) -> None:
+    received = Received()
+    everything = Subscription(received, keys=(topology.every(topology.VIEW),))
+    consumer = links.consumer("monitor", everything)
+    eventually(lambda: consumer.connected)
+
+    with broker.connection() as connection:
+        odd: Any = b"seccam.view.\xff"
+        connection.channel().basic_publish(topology.EXCHANGE, odd, b"x", pika.BasicProperties(content_type=odd, message_id=odd))
+    eventually(lambda: received.deliveries)
+
+    (delivery,) = received.deliveries
+    assert (delivery.key, delivery.content_type, delivery.message_id) == ("seccam.view.\ufffd",) * 3
+
+
+def test_stopping_a_consumer_is_quick_and_counts_as_no_loss(links: Links) -> None:
+    consumer = links.consumer("monitor", newest("front", Received()))
+    eventually(lambda: consumer.connected)
+
+    consumer.stop(5)
+
+    assert not consumer.is_alive()
+    assert links.losses("consume") == {}
+    assert links.value("seccam_broker_connected", direction="consume") == 0

@@ -1,0 +1,179 @@
+"""A broker that dies, hangs, or runs out of memory: nothing confirmed is lost, and everything comes back by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seccam.broker import Publisher
+from seccam.settings import BrokerSettings
+from tests.brokers import RunningBroker
+from tests.links import Links, Received, event, frame, links_to, newest, waiting_events
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def links(broker: RunningBroker) -> Iterator[Links]:
+    with links_to(broker) as links:
+        yield links
+
+
+def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(links: Links, broker: RunningBroker) -> None:
+    """The ledger: every event that was handed over is confirmed in the end, and is in the queue at least once, in order."""
+    received = Received()
+    consumer = links.consumer("monitor", newest("front", received))
+    publisher = links.publisher("security", outbox_limit=1000)
+    camera = links.publisher("camera")
+    handed: list[str | None] = []
+
+    def hand_over(count: int) -> None:
+        for number in range(len(handed), len(handed) + count):
+            assert publisher.keep(event(number))
+            handed.append(event(number).message_id)
+
+    hand_over(150)
+    eventually(lambda: links.value("seccam_events_published_total", type="face", outcome="confirmed") > 20)
+    broker.kill()
+    hand_over(50)
+    broker.ensure_running()
+    hand_over(50)
+
+    eventually(lambda: publisher.oldest_unconfirmed() == 0, within=60)
+    found = waiting_events(broker)
+    assert set(found) == set(handed)
+    assert list(dict.fromkeys(found)) == handed
+    assert len(found) - len(handed) <= 1, "at most the one whose confirm was cut off comes twice"
+    eventually(lambda: consumer.connected and camera.connected, within=30)
+    camera.offer("view", frame("front", b"after"))
+    eventually(lambda: received.bodies == [b"after"])
+
+
+def test_an_orderly_restart_of_the_broker_is_survived_and_counts_as_closed(links: Links, broker: RunningBroker) -> None:
+    received = Received()
+    consumer = links.consumer("monitor", newest("front", received))
+    publisher = links.publisher("camera")
+    eventually(lambda: consumer.connected and publisher.connected)
+
+    broker.node.ctl("stop_app")
+    eventually(lambda: not consumer.connected and not publisher.connected)
+    broker.node.ctl("start_app")
+
+    eventually(lambda: consumer.connected and publisher.connected, within=60)
+    publisher.offer("view", frame("front", b"after"))
+    eventually(lambda: received.bodies == [b"after"])
+    assert "closed" in links.losses("consume")
+
+
+def test_a_memory_alarm_stops_frames_and_holds_events_back_until_it_is_over(links: Links, broker: RunningBroker) -> None:
+    received = Received()
+    consumer = links.consumer("monitor", newest("front", received))
+    camera, security = links.publisher("camera"), links.publisher("security")
+    eventually(lambda: consumer.connected and camera.connected and security.connected)
+    broker.node.ctl("set_vm_memory_high_watermark", "absolute", "1")
+    try:
+        eventually(lambda: _is_blocked(camera), within=20)
+        for number in range(3):
+            security.keep(event(number))
+        eventually(lambda: security.blocked)  # though it waits for a confirm at that moment
+        links.dropped.clear()
+        for number in range(5):
+            camera.offer("view", frame("front", b"%d" % number))
+        assert {why for _, why in links.dropped} == {"blocked"}
+        assert len(links.dropped) >= 4
+        assert links.value("seccam_broker_blocked") == 1
+        assert links.value("seccam_events_unconfirmed") == 3
+        time.sleep(1.0)  # no turn of theirs may take longer
+        assert max(camera.heartbeat.age(), security.heartbeat.age()) < 1.0
+        assert consumer.connected
+        began = time.monotonic()
+        links.publisher("camera").stop(3)
+        assert time.monotonic() - began < 4
+    finally:
+        broker.node.ctl("set_vm_memory_high_watermark", "absolute", "512MB")
+
+    eventually(lambda: security.oldest_unconfirmed() == 0 and not camera.blocked, within=20)
+    assert waiting_events(broker) == [event(n).message_id for n in range(3)]
+    assert links.losses("publish") == {}
+    eventually(lambda: _got_through(links, camera))
+
+
+def _is_blocked(camera: Publisher) -> bool:
+    """The broker says so on the first frame after the alarm."""
+    camera.offer("view", frame("front", b"0"))
+    return camera.blocked
+
+
+def _got_through(links: Links, camera: Publisher) -> bool:
+    links.sent.clear()
+    camera.offer("view", frame("front", b"after"))
+    time.sleep(0.02)
+    return [m.body for m in links.sent] == [b"after"]
+
+
+def test_a_publisher_stops_in_time_under_an_alarm_with_an_event_unconfirmed(links: Links, broker: RunningBroker) -> None:
+    security = links.publisher("security")
+    eventually(lambda: security.connected)
+    broker.node.ctl("set_vm_memory_high_watermark", "absolute", "1")
+    try:
+        security.keep(event(1))
+        eventually(lambda: security.blocked)
+        began = time.monotonic()
+
+        security.stop(3)
+
+        assert time.monotonic() - began < 5
+        assert links.value("seccam_events_lost_total", reason="shutdown") == 1
+        eventually(lambda: not security.is_alive(), within=5, what="the thread is gone")
+    finally:
+        broker.node.ctl("set_vm_memory_high_watermark", "absolute", "512MB")
+
+
+def test_a_broker_that_hangs_is_noticed_and_used_again_when_it_goes_on(
+    links: Links, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGSTOP: connections are still taken, by the kernel, and nobody answers."""
+    monkeypatch.setattr("seccam.broker.connection.HEARTBEAT", 1)
+    monkeypatch.setattr("seccam.broker.connection.CONNECT_TIMEOUT", 1)
+    received = Received()
+    consumer = links.consumer("monitor", newest("front", received))
+    publisher = links.publisher("security")
+    eventually(lambda: consumer.connected and publisher.connected)
+    frozen = _processes_of(broker)
+    for process in frozen:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        publisher.keep(event(1))
+        eventually(lambda: links.losses("consume").get("network", 0) >= 1, within=30, what="an attempt to connect has failed")
+        eventually(lambda: links.losses("publish").get("network", 0) >= 1, within=30)
+        assert links.losses("consume")["heartbeat"] == 1
+        assert consumer.is_alive()
+        assert publisher.is_alive()
+        assert max(consumer.heartbeat.age(), publisher.heartbeat.age()) < 5
+    finally:
+        for process in frozen:
+            os.kill(process, signal.SIGCONT)
+
+    eventually(lambda: consumer.connected and publisher.oldest_unconfirmed() == 0, within=30)
+    assert set(waiting_events(broker)) == {event(1).message_id}
+
+
+def test_a_link_stops_in_time_while_a_broker_takes_its_connection_and_says_nothing(links: Links) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        publisher = links.publisher("camera", settings=BrokerSettings(url=f"amqp://127.0.0.1:{silent.getsockname()[1]}/"))
+        time.sleep(0.2)  # it is in the middle of connecting
+        began = time.monotonic()
+
+        publisher.stop(2)
+
+        assert time.monotonic() - began < 4
+
+
+def _processes_of(broker: RunningBroker) -> list[int]:
+    """The Erlang machine of this node, told by its pid file; not the scripts around it."""
+    return [int(Path(broker.node.folder / "pid").read_text())]

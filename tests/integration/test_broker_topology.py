@@ -1,0 +1,278 @@
+"""What the definitions make of a broker: rights, policies, dead letters, the log of events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pika
+import pika.exceptions
+import pytest
+from pika.adapters.blocking_connection import BlockingChannel
+
+from seccam import topology
+from seccam.broker import Subscription
+from tests.brokers import RunningBroker
+from tests.links import Received, event, links_to
+from tests.waiting import eventually
+
+Act = Callable[[BlockingChannel], object]
+
+
+def publish(key: str, exchange: str = topology.EXCHANGE, **properties: Any) -> Act:
+    def act(channel: BlockingChannel) -> None:
+        channel.confirm_delivery()
+        channel.basic_publish(exchange, key, b"x", pika.BasicProperties(delivery_mode=2, **properties))
+
+    return act
+
+
+def declare(queue: str) -> Act:
+    return lambda channel: channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+
+
+def delete(queue: str) -> Act:
+    return lambda channel: channel.queue_delete(queue)
+
+
+def purge(queue: str) -> Act:
+    return lambda channel: channel.queue_purge(queue)
+
+
+def consume(queue: str) -> Act:
+    def act(channel: BlockingChannel) -> None:
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume(queue, lambda *_: None)
+
+    return act
+
+
+def own_queue(key: str = "") -> Act:
+    def act(channel: BlockingChannel) -> None:
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        if key:
+            channel.queue_bind(queue, topology.EXCHANGE, key)
+        channel.basic_consume(queue, lambda *_: None)
+
+    return act
+
+
+JOBS: dict[str, dict[str, Act]] = {
+    "camera": {
+        "send pictures to view": publish("seccam.view.front"),
+        "send pictures to judge": publish("seccam.security.front"),
+        "tell its status": publish("seccam.status.front"),
+    },
+    "monitor": {
+        "watch one camera": own_queue("seccam.view.front"),
+        "watch all": own_queue("seccam.view.*"),
+        "hear of status": own_queue("seccam.status.*"),
+        "hear of faces": own_queue("seccam.faces.*"),
+        "read the log of events": consume(topology.EVENTS_LOG),
+    },
+    "security": {
+        "take frames": consume(topology.SECURITY_QUEUE),
+        "tell of faces": publish("seccam.faces.front"),
+        "tell of events": publish("seccam.events.front"),
+    },
+    "notifier": {
+        "take events": consume(topology.EVENTS_QUEUE),
+        "read its journal": consume(topology.JOURNAL),
+        "write its journal": publish(topology.JOURNAL, ""),
+        "park": publish(topology.PARKED_QUEUE, ""),
+        **{f"send to {name}": publish(name, "") for name in topology.RETRY_QUEUES},
+    },
+    "operator": {
+        "read what is parked": consume(topology.PARKED_QUEUE),
+        "send it again": publish(topology.EVENTS_QUEUE, ""),
+        "make a queue": declare(topology.PARKED_QUEUE),
+        "purge a queue": purge(topology.PARKED_QUEUE),
+    },
+}
+FORBIDDEN: dict[str, dict[str, Act]] = {
+    "camera": {
+        "send events": publish("seccam.events.front"),
+        "send faces": publish("seccam.faces.front"),
+        "send past the topics": publish("seccam.view.front.door"),
+        "send anything else": publish("other"),
+        "send into a queue": publish(topology.EVENTS_QUEUE, ""),
+        "watch": own_queue("seccam.view.*"),
+        "take frames": consume(topology.SECURITY_QUEUE),
+        "make a queue": declare("seccam.mine"),
+        "purge": purge(topology.SECURITY_QUEUE),
+        "delete": delete(topology.SECURITY_QUEUE),
+    },
+    "monitor": {
+        "send pictures": publish("seccam.view.front"),
+        "send events": publish("seccam.events.front"),
+        "take frames away from workers": consume(topology.SECURITY_QUEUE),
+        "take events away from the notifier": consume(topology.EVENTS_QUEUE),
+        "listen to everything": own_queue("#"),
+        "listen to all of seccam": own_queue("seccam.#"),
+        "make a durable queue": declare("seccam.mine"),
+        "delete the log": delete(topology.EVENTS_LOG),
+    },
+    "security": {
+        "send pictures": publish("seccam.view.front"),
+        "tell a camera's status": publish("seccam.status.front"),
+        "take events": consume(topology.EVENTS_QUEUE),
+        "watch": own_queue("seccam.view.*"),
+        "purge": purge(topology.EVENTS_QUEUE),
+        "send into a queue": publish(topology.PARKED_QUEUE, ""),
+    },
+    "notifier": {
+        "send events": publish("seccam.events.front"),
+        "take what is parked": consume(topology.PARKED_QUEUE),
+        "take frames": consume(topology.SECURITY_QUEUE),
+        "watch": own_queue("seccam.view.*"),
+        "delete": delete(topology.EVENTS_QUEUE),
+    },
+    "mqtt": {
+        "send events": publish("seccam.events.front"),
+        "tell a camera's status": publish("seccam.status.front"),
+        "take frames": consume(topology.SECURITY_QUEUE),
+        "take events": consume(topology.EVENTS_QUEUE),
+        "read the log": consume(topology.EVENTS_LOG),
+        "make a queue": declare("seccam.mine"),
+    },
+    "operator": {"touch what is not seccam's": declare("other"), "watch": own_queue("seccam.view.*")},
+}
+
+
+@contextmanager
+def channel_of(broker: RunningBroker, user: str) -> Iterator[BlockingChannel]:
+    with broker.connection(user) as connection:
+        yield connection.channel()
+
+
+def rows(table: dict[str, dict[str, Act]]) -> list[Any]:
+    return [pytest.param(user, act, id=f"{user}: {what}") for user, acts in table.items() for what, act in acts.items()]
+
+
+@pytest.mark.parametrize(("user", "act"), rows(JOBS))
+def test_each_user_can_do_its_job(broker: RunningBroker, user: str, act: Act) -> None:
+    with channel_of(broker, user) as channel:
+        act(channel)
+        channel.connection.process_data_events(0.05)
+
+        assert channel.is_open
+
+
+@pytest.mark.parametrize(("user", "act"), rows(FORBIDDEN))
+def test_and_nothing_more(broker: RunningBroker, user: str, act: Act) -> None:
+    with channel_of(broker, user) as channel:
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
+            act(channel)
+
+        assert refused.value.reply_code == 403
+
+
+def test_there_is_no_user_but_ours(broker: RunningBroker) -> None:
+    users = {line.split("\t")[0] for line in broker.node.ctl("list_users", "-q", "--no-table-headers").splitlines()}
+
+    assert users == set(topology.PERMISSIONS)
+
+
+def test_every_policy_is_in_force_on_its_queue(broker: RunningBroker) -> None:
+    """RabbitMQ ignores a key that it doesn't know; the broker's own word counts."""
+    definition = (
+        'begin {ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, N)), rabbit_policy:effective_definition(Q) end'
+    )
+    names = ", ".join(f'<<"{name}">>' for name in topology.queues())
+    told = broker.node.ctl(
+        "eval", f'io:format("~s~n", [rabbit_json:encode(maps:from_list([{{N, maps:from_list({definition})}} || N <- [{names}]]))]).'
+    )
+
+    in_force = json.loads(told.splitlines()[0])
+    assert in_force == {name: topology.policies()[name][1] for name in topology.queues()}
+
+
+def test_an_event_goes_to_the_notifiers_queue_and_to_the_log(broker: RunningBroker) -> None:
+    with links_to(broker) as links:
+        publisher = links.publisher("security")
+        for number in range(3):
+            publisher.keep(event(number))
+        eventually(lambda: publisher.oldest_unconfirmed() == 0)
+        replayed = [Received(), Received()]
+        for received in replayed:  # each reader has all of it: a stream is not emptied
+            first = Subscription(received, queue=topology.EVENTS_LOG, consume=lambda: {"x-stream-offset": "first"}, prefetch=10)
+            links.consumer("monitor", first)
+
+        eventually(lambda: all(len(r.deliveries) == 3 for r in replayed))
+    assert [d.message_id for d in replayed[0].deliveries] == [event(n).message_id for n in range(3)]
+    assert broker.depth(topology.EVENTS_QUEUE) == 3
+
+
+@contextmanager
+def shorter_delay(broker: RunningBroker, queue: str, milliseconds: int) -> Iterator[None]:
+    """The policy that is in force, with another time."""
+    definition = {**topology.policies()[queue][1], "message-ttl": milliseconds}
+    pattern = f"^{queue.replace('.', '[.]')}$"
+    broker.node.ctl("set_policy", "--apply-to", "queues", "--priority", "9", "shorter", pattern, json.dumps(definition))
+    try:
+        yield
+    finally:
+        broker.node.ctl("clear_policy", "shorter")
+
+
+def test_a_delayed_event_comes_back_with_its_id_headers_and_body(broker: RunningBroker) -> None:
+    queue = "seccam.events.retry.10s"
+    with shorter_delay(broker, queue, 300), links_to(broker) as links:
+        headers = {"x-seccam-attempt": 1, "text": "as it was"}
+        with channel_of(broker, "notifier") as channel:
+            publish(queue, "", message_id="front-a1-7", headers=headers, content_type="application/json")(channel)
+        received = Received()
+        links.consumer("notifier", Subscription(received, queue=topology.EVENTS_QUEUE))
+
+        eventually(lambda: received.deliveries)
+    (delivery,) = received.deliveries
+    assert (delivery.message_id, delivery.body, delivery.content_type) == ("front-a1-7", b"x", "application/json")
+    assert {name: delivery.headers[name] for name in headers} == headers
+    assert delivery.headers["x-first-death-reason"] == "expired"
+
+
+def test_an_event_may_go_through_the_same_delay_many_times(broker: RunningBroker) -> None:
+    """RabbitMQ drops a message that comes to a queue it died in, if it trusts the old x-death headers: they are not sent on."""
+    queue = "seccam.events.retry.10s"
+    rounds: list[int] = []
+    with shorter_delay(broker, queue, 100), channel_of(broker, "notifier") as channel:
+        channel.basic_qos(prefetch_count=1)
+        publish(queue, "", message_id="front-a1-7", headers={"x-seccam-attempt": 1})(channel)
+        for method, properties, _ in channel.consume(topology.EVENTS_QUEUE, inactivity_timeout=10):
+            assert method is not None, f"lost after {rounds}"
+            rounds.append(properties.headers["x-seccam-attempt"])
+            if len(rounds) == 4:
+                break
+            publish(queue, "", message_id="front-a1-7", headers={"x-seccam-attempt": rounds[-1] + 1})(channel)
+            channel.basic_ack(method.delivery_tag)
+    assert rounds == [1, 2, 3, 4]
+
+
+def test_a_rejected_event_is_parked_with_its_id_and_headers(broker: RunningBroker) -> None:
+    with channel_of(broker, "security") as channel:
+        publish("seccam.events.front", message_id="front-a1-7", headers={"camera": "front"})(channel)
+    with channel_of(broker, "notifier") as channel:
+        method, _, _ = next(channel.consume(topology.EVENTS_QUEUE, inactivity_timeout=10))
+        channel.basic_nack(method.delivery_tag, requeue=False)
+        channel.connection.process_data_events(0.05)
+        channel.cancel()
+    eventually(lambda: broker.depth(topology.PARKED_QUEUE) == 1)
+    with channel_of(broker, "operator") as channel:
+        _, properties, body = channel.basic_get(topology.PARKED_QUEUE, auto_ack=True)
+
+    assert (properties.message_id, properties.headers["camera"], body) == ("front-a1-7", "front", b"x")
+
+
+def test_frames_nobody_takes_are_gone_after_two_seconds(broker: RunningBroker) -> None:
+    with channel_of(broker, "camera") as channel:
+
+        def full() -> bool:
+            for _ in range(topology.WORK_QUEUE_LEAST + 10):
+                channel.basic_publish(topology.EXCHANGE, "seccam.security.front", b"x")
+            return broker.depth(topology.SECURITY_QUEUE) == topology.WORK_QUEUE_LEAST
+
+        eventually(full)
+
+    eventually(lambda: broker.depth(topology.SECURITY_QUEUE) == 0, within=15)

@@ -1,0 +1,292 @@
+"""Sources against real servers, without a broker."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import simplejpeg
+from prometheus_client import CollectorRegistry
+
+from seccam_camera.metrics import CameraMetrics
+from seccam_camera.service import CameraService
+from seccam_camera.settings import CameraSettings
+from seccam_camera.sources import Wishes, open_source
+from seccam_camera.sources.address import parse
+from seccam_camera.sources.base import Halt, Lost, NotOpened, Source
+from seccam_camera.sources.http import open_http
+from tests.brokers import free_port
+from tests.scenes import scaled, scene
+from tests.servers.mjpeg import Framing, MjpegServer, digest
+from tests.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[bytes]:
+    photo = scaled(scene(("astronaut", 180, 500, 200)), 640, 360)
+    return [simplejpeg.encode_jpeg(photo, quality=quality) for quality in (70, 80, 90)]
+
+
+def opened(url: str, halt: Halt | None = None) -> Source:
+    return open_source(parse(url), Wishes(1280, 720, 15), halt or Halt())
+
+
+def consume(source: Source) -> None:
+    """Read until it is lost."""
+    while True:
+        source.read()
+
+
+@pytest.fixture
+def halt() -> Iterator[Halt]:
+    made = Halt()
+    yield made
+    made.set()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["boundary behind", "boundary before"])
+@pytest.mark.parametrize("framing", ["length", "boundary", "chunked"])
+def test_every_framing_gives_the_pictures_as_they_are_and_at_once(framing: Framing, late: bool, pictures: list[bytes]) -> None:
+    births: dict[bytes, float] = {}
+
+    def dress(picture: bytes, number: int) -> bytes:
+        comment = b"\xff\xfe\x00\x0a%08d" % number
+        dressed = picture[:2] + comment + picture[2:]
+        births[dressed] = time.monotonic()
+        return dressed
+
+    with MjpegServer(pictures, 10, framing=framing, late_boundary=late, dress=dress) as server:
+        source = opened(server.url)
+        lags = []
+        for _ in range(12):
+            shot = source.read()
+            assert isinstance(shot.jpeg, bytes)
+            lags.append(time.monotonic() - births[shot.jpeg])
+        source.close()
+
+    assert sorted(lags)[len(lags) // 2] < 0.05, "half a frame's interval: nobody waits for the next one"
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Digest"])
+def test_a_login_in_the_address_is_given_when_asked_for(scheme: str, pictures: list[bytes]) -> None:
+    with MjpegServer(pictures, 30, login=("admin", "hunter:2"), scheme=scheme) as server:  # type: ignore[arg-type]  # one of its literals
+        source = opened(server.url.replace("//", "//admin:hunter%3A2@"))
+        assert source.read().jpeg in pictures
+        source.close()
+
+        with pytest.raises(NotOpened, match="wrong user or password") as wrong:
+            opened(server.url.replace("//", "//admin:hunter3@"))
+        with pytest.raises(NotOpened, match="wants a user") as missing:
+            opened(server.url)
+        assert (wrong.value.outcome, missing.value.outcome) == ("refused", "refused")
+
+
+@pytest.mark.parametrize(
+    ("challenges", "chosen"),
+    [
+        ([digest("SHA-256")], "algorithm=SHA-256"),
+        ([digest("MD5"), digest("SHA-256"), 'Basic realm="camera"'], "algorithm=SHA-256"),
+        ([f'Basic realm="a, b", {digest("SHA-256")}, {digest("MD5")}'], "algorithm=SHA-256"),
+        (["Negotiate", digest("SHA-512-256"), digest("MD5")], "algorithm=MD5"),
+        ([digest("SHA-256-sess")], "algorithm=SHA-256-sess"),
+        ([digest("MD5", qop="auth-int")], "qop=auth-int"),
+        ([digest(qop="auth-int, auth")], "qop=auth,"),
+        ([digest(qop="")], "response="),
+    ],
+)
+def test_the_best_of_the_logins_offered_is_given(challenges: list[str], chosen: str, pictures: list[bytes]) -> None:
+    login = ("ädmin", "hunter:2")
+    with MjpegServer(pictures, 30, login=login, scheme="Digest", challenges=challenges) as server:
+        source = opened(server.url.replace("//", "//%C3%A4dmin:hunter%3A2@"))
+        assert source.read().jpeg in pictures
+        source.close()
+
+        assert chosen in server.requests[-1]
+        with pytest.raises(NotOpened, match="wrong user or password"):
+            opened(server.url.replace("//", "//admin:hunter3@"))
+
+
+@pytest.mark.parametrize("first", ["Digest", 'Digest realm="camera"', digest("SHA-512-256"), digest(qop="new"), "Negotiate"])
+def test_basic_is_given_where_nothing_better_can_be(first: str, pictures: list[bytes]) -> None:
+    with MjpegServer(pictures, 30, login=("admin", "hunter2"), challenges=[first, 'Basic realm="camera"']) as server:
+        source = opened(server.url.replace("//", "//admin:hunter2@"))
+        assert source.read().jpeg in pictures
+        source.close()
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    ["Digest", "Digest ,,=,", 'Digest nonce="', "=", "Digest realm", digest("SHA-512-256"), digest(qop="new"), "Bearer x/y=="],
+)
+def test_a_login_that_is_not_known_is_told(challenge: str, pictures: list[bytes]) -> None:
+    with MjpegServer(pictures, login=("admin", "hunter2"), challenges=[challenge]) as server:
+        with pytest.raises(NotOpened, match="unsupported login scheme") as refused:
+            opened(server.url.replace("//", "//admin:hunter2@"))
+
+        assert refused.value.outcome == "refused"
+        assert "Authorization" not in "".join(server.requests)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        b"http://[bad/",
+        b"http://h:99999/",
+        b"http://h:port/",
+        b"http://" + b"h" * 64 + b".lan/",
+        b"http://a..b/",
+        b"//\xe2\x84\x80.lan/",
+        b"ftp://cam/",
+        b"mailto:a@b",
+        b"http://a b/",
+        b"http://\xff/",
+    ],
+)
+def test_a_redirect_to_nowhere_is_an_error(location: bytes, pictures: list[bytes]) -> None:
+    with MjpegServer(pictures, redirect=location) as server, pytest.raises(NotOpened) as nowhere:
+        opened(server.url.replace("//", "//admin:hunter2@"))
+
+    assert nowhere.value.outcome == "error"
+    assert "hunter2" not in str(nowhere.value)
+
+
+@pytest.mark.parametrize("location", ["/höf?ä=1", "/h%C3%B6f?%C3%A4=1"])
+def test_a_redirect_is_followed_with_the_login_and_in_ascii(location: str, pictures: list[bytes]) -> None:
+    with MjpegServer(pictures, 30, login=("admin", "hunter2"), scheme="Digest", redirect=location.encode()) as server:
+        source = opened(server.url.replace("//", "//admin:hunter2@"))
+        assert source.read().jpeg in pictures
+        source.close()
+
+        assert server.requests[-1].startswith("GET /h%C3%B6f?%C3%A4=1 ")
+
+
+def test_a_path_may_hold_any_letters(pictures: list[bytes]) -> None:
+    with MjpegServer(pictures, 30) as server:
+        opened(server.url + "/höf 1?q=%20ä").close()
+
+        assert server.requests[-1].startswith("GET /stream/h%C3%B6f%201?q=%20%C3%A4 ")
+
+
+@pytest.mark.parametrize("url", ["http://h:99999/", "http://[bad/", "http://" + "h" * 64 + "/", "http://a..b/", "http://a b/"])
+def test_whatever_goes_wrong_in_opening_is_told_as_such(url: str) -> None:
+    with pytest.raises(NotOpened) as failed:
+        open_http(url.replace("//", "//admin:hunter2@"), Halt())
+
+    assert failed.value.outcome == "error"
+    assert "hunter2" not in str(failed.value)
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_where_nobody_listens_it_is_refused_without_telling_the_login(scheme: str) -> None:
+    with pytest.raises(NotOpened) as refused:
+        opened(f"{scheme}://admin:hunter2@127.0.0.1:{free_port()}/hunter2")
+
+    assert refused.value.outcome == "refused"
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_host_that_is_none_is_an_error_told_plainly() -> None:
+    with pytest.raises(NotOpened, match=r"no such host|reached"):
+        opened("http://no-such-host.invalid/")
+
+
+@pytest.mark.parametrize(("kind", "body"), [("text/html", b"<p>log in</p>"), ("image/jpeg", b"\xff\xd8\xff\xd9")])
+def test_what_is_no_stream_is_refused_by_what_it_is(kind: str, body: bytes) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with pytest.raises(NotOpened, match=f"gives {kind}"):
+            opened(f"http://127.0.0.1:{server.server_port}/")
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["streams", "hangs"])
+def test_at_the_end_of_its_slots_the_connection_is_closed_within_a_second(hangs: bool, pictures: list[bytes]) -> None:
+    settings = CameraSettings(name="front", zone="UTC", view_hours="08:00-12:00", security_hours="08:00-12:00")
+    with MjpegServer(pictures, 15) as server:
+        metrics = CameraMetrics(CollectorRegistry(), "front", settings.rates())
+        offered: list[str] = []
+        camera = CameraService(settings, metrics, lambda halt: opened(server.url, halt), lambda slot, _: offered.append(slot))
+        before = datetime(2026, 11, 23, 11, 59, 59, tzinfo=UTC)
+        camera.run_once(before, time.monotonic())
+        eventually(lambda: "view" in offered, within=30)
+        if hangs:
+            server.hang()
+
+        ended = time.monotonic()
+        camera.run_once(before + timedelta(seconds=1), ended)
+        eventually(lambda: not any(thread.name == "reader" for thread in threading.enumerate()), what="closed by its thread")
+
+        assert time.monotonic() - ended < 1
+
+
+def test_a_stream_that_is_cut_is_lost(pictures: list[bytes]) -> None:
+    with MjpegServer(pictures, 30) as server:
+        source = opened(server.url)
+        source.read()
+        server.cut()
+
+        with pytest.raises(Lost) as lost:
+            consume(source)
+        assert lost.value.cause in ("ended", "error")
+        source.close()
+
+
+def test_a_read_from_a_server_that_hangs_ends_at_the_halt_at_once(pictures: list[bytes], halt: Halt) -> None:
+    with MjpegServer(pictures, 30) as server:
+        source = opened(server.url, halt)
+        server.hang()
+        ended: list[float] = []
+
+        def read() -> None:
+            try:
+                consume(source)
+            except Lost:
+                ended.append(time.monotonic())
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        eventually(reader.is_alive)
+        asked = time.monotonic()
+        halt.set()
+        reader.join(10)
+
+        assert ended
+        assert ended[0] - asked < 1
+        source.close()
+
+
+def test_opening_ends_at_the_halt_too(pictures: list[bytes], halt: Halt) -> None:
+    with MjpegServer(pictures, 30) as server:
+        server.hang()
+        failures: list[NotOpened] = []
+
+        def try_to_open() -> None:
+            try:
+                opened(server.url, halt)
+            except NotOpened as e:
+                failures.append(e)
+
+        opener = threading.Thread(target=try_to_open)
+        opener.start()
+        eventually(lambda: server.connections == 1)
+        asked = time.monotonic()
+        halt.set()
+        opener.join(10)
+
+        assert failures
+        assert time.monotonic() - asked < 2

@@ -1,0 +1,102 @@
+"""The camera with a webcam: V4L2 for real, in an emulated machine that has one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from seccam import jpeg, topology
+from tests.brokers import RunningBroker
+from tests.integration.cameras import COMMAND, Audience
+from tests.integration.test_camera import write_video
+from tests.links import links_to
+from tests.scenes import scaled, scene
+
+REPOSITORY = Path(__file__).parents[2]
+MACHINE = REPOSITORY.parent / "shared" / "webcam" / "run"
+#: Seconds the machine may run; it needs about 40 alone on two cores.
+SECONDS = 420
+
+pytestmark = [
+    pytest.mark.webcam,
+    pytest.mark.timeout(SECONDS + 240),  # the first time, the machine is built
+    pytest.mark.skipif(not MACHINE.exists(), reason="there is no emulated webcam here (../shared/webcam)"),
+]
+
+
+@pytest.fixture
+def audience(broker: RunningBroker) -> Iterator[Audience]:
+    with links_to(broker) as links:
+        yield Audience(links)
+
+
+def session(broker: RunningBroker, hold: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """What the session in the machine printed, and its exit status."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SECCAM_")},
+        # the machine's way to this one's loopback
+        "SECCAM_BROKER_URL": broker.url(topology.CAMERA_USER).replace("127.0.0.1", "10.0.2.2"),
+        "SECCAM_LOG_FORMAT": "json",
+        "SECCAM_CAMERA_NAME": "front",
+        "SECCAM_CAMERA_SOURCE": "/dev/video0",
+        "SECCAM_CAMERA_OPS_PORT": "9101",
+        "SECCAM_CAMERA_WIDTH": "640",
+        "SECCAM_CAMERA_HEIGHT": "360",
+        "SECCAM_CAMERA_VIEW_FPS": "5",
+    }
+    inside = Path(__file__).with_name("webcam_session.py")
+    return subprocess.run(
+        [str(MACHINE), *options, "--seconds", str(SECONDS), "--", sys.executable, str(inside), hold, COMMAND],
+        env=environment,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def check_states(audience: Audience, done: subprocess.CompletedProcess[str], why: str) -> None:
+    """It was live, away with this reason, live again and stopped in order."""
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    states = [status.state for status in audience.statuses()]
+    first_live = states.index("live")
+    away = states.index("away", first_live)
+    assert "live" in states[away:], told
+    reasons = {status.why for status in audience.statuses() if status.state == "away"}
+    assert any(why in reason for reason in reasons), reasons
+
+
+def test_a_webcam_with_raw_pictures_is_encoded_and_comes_back_after_it_was_unplugged(
+    broker: RunningBroker, audience: Audience
+) -> None:
+    done = session(broker, "free")
+
+    check_states(audience, done, "unplugged")
+    bodies = audience.view.bodies
+    assert len(bodies) >= 10, done.stdout
+    assert {jpeg.size(body) for body in bodies} == {(640, 360)}
+    assert simplejpeg.decode_jpeg(bodies[-1]).std() > 20, "a test pattern, not grey"
+
+
+def test_a_webcam_with_jpegs_is_passed_on_and_comes_back_after_it_starved(
+    broker: RunningBroker, audience: Audience, tmp_path: Path
+) -> None:
+    photo = scaled(scene(("astronaut", 180, 500, 200)), 640, 360)
+    clip = tmp_path / "clip.avi"
+    write_video(clip, "mjpeg", "yuvj420p", [np.ascontiguousarray(np.roll(photo, n * 8, axis=1)) for n in range(20)], fps=5)
+
+    done = session(broker, "held", "--mjpeg", str(clip))
+
+    check_states(audience, done, "unplugged, or its driver hangs")
+    bodies = audience.view.bodies
+    assert len(bodies) >= 10, done.stdout
+    assert all(jpeg.size(body) == (640, 360) for body in bodies), "trimmed: each ends with its end marker"
+    assert len(set(bodies)) <= 20, "the clip's own JPEGs, over and over"

@@ -1,0 +1,165 @@
+"""Any MQTT client is a viewer, a listener, a camera, and nothing more: with Mosquitto's own clients."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from seccam import topology
+from tests.brokers import RunningBroker
+from tests.integration.monitors import Sender, picture, running
+from tests.integration.test_security import WorkerProcess
+from tests.scenes import jpeg, photo
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("mosquitto")
+#: What Mosquitto's clients exit with when the broker refuses: MQTT's "bad user name or password", "not authorised".
+REFUSED = (4, 5)
+
+
+class Clients:
+    """mosquitto_sub and mosquitto_pub on one broker."""
+
+    def __init__(self, broker: RunningBroker) -> None:
+        self._port, self._passwords = broker.ports.mqtt, broker.node.passwords()
+
+    def login(self, user: str = topology.MQTT_USER) -> list[str]:
+        """The options that say who one is."""
+        return ["-u", user, "-P", self._passwords[user]]
+
+    def subscribe(
+        self, topic: str, *, count: int = 1, seconds: int = 30, login: Sequence[str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Prints the payloads of so many messages and ends."""
+        who = self.login() if login is None else login
+        options = ["-N", "-t", topic, "-C", str(count), "-W", str(seconds), "-q", "1"]
+        return subprocess.Popen(self._command("sub", who, options), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def publish(self, topic: str, payload: bytes, *, login: Sequence[str] | None = None) -> subprocess.CompletedProcess[bytes]:
+        """QoS 1: it ends well once the broker has taken the message."""
+        who = self.login() if login is None else login
+        return subprocess.run(
+            self._command("pub", who, ["-t", topic, "-s", "-q", "1"]), input=payload, capture_output=True, timeout=60, check=False
+        )
+
+    def _command(self, kind: str, who: Sequence[str], options: Sequence[str]) -> list[str]:
+        return [f"mosquitto_{kind}", "-h", "127.0.0.1", "-p", str(self._port), *who, *options]
+
+
+@pytest.fixture
+def clients(broker: RunningBroker) -> Clients:
+    return Clients(broker)
+
+
+@pytest.fixture
+def sender(broker: RunningBroker) -> Iterator[Sender]:
+    """Publishes as the services do, by AMQP."""
+    sender = Sender(broker)
+    yield sender
+    sender.close()
+
+
+def test_what_a_camera_publishes_for_viewing_is_a_picture_by_mqtt(clients: Clients, sender: Sender) -> None:
+    viewer = clients.subscribe("seccam/view/demo")
+
+    def seen() -> bool:
+        sender.view("demo", picture(100))
+        return viewer.poll() is not None
+
+    eventually(seen, within=30, every=0.1)
+    assert viewer.communicate()[0] == picture(100)
+
+
+def test_events_are_heard_by_mqtt(clients: Clients, sender: Sender) -> None:
+    listener = clients.subscribe("seccam/events/#")
+    numbers = iter(range(1000))
+
+    def heard() -> bool:
+        sender.event("front", next(numbers))
+        return listener.poll() is not None
+
+    eventually(heard, within=30, every=0.1)
+    event = json.loads(listener.communicate()[0])
+    assert (event["type"], event["data"]["camera"], event["data"]["faces"]) == ("seccam.face", "front", 2)
+
+
+def test_a_bare_jpeg_for_viewing_is_shown_and_its_camera_listed(broker: RunningBroker, clients: Clients) -> None:
+    with running(broker) as monitor:
+
+        def shown() -> bool:
+            clients.publish("seccam/view/garden", picture(60))
+            return monitor.snapshot("garden") == picture(60)
+
+        eventually(shown, within=30, every=0.2)
+        assert [camera["name"] for camera in httpx.get(f"{monitor.base}/cameras", timeout=20).json()] == ["garden"]
+
+
+def test_the_faces_in_a_bare_jpeg_for_security_are_counted(broker: RunningBroker, clients: Clients, tmp_path: Path) -> None:
+    # announced again soon, as the first time nobody may listen yet
+    worker = WorkerProcess(broker, tmp_path, {"SECCAM_SECURITY_COOLDOWN_SECONDS": "1"})
+    try:
+        eventually(worker.ready, within=60, every=0.2, what="worker ready")
+        listener = clients.subscribe("seccam/events/garden")
+
+        def announced() -> bool:
+            assert clients.publish("seccam/security/garden", jpeg(photo("astronaut"))).returncode == 0
+            return listener.poll() is not None
+
+        eventually(announced, within=60, every=0.3)
+        event = json.loads(listener.communicate()[0])
+        assert (event["data"]["camera"], event["data"]["faces"]) == ("garden", 1)
+        # what it lacks is given it by its receiver
+        assert event["id"].startswith("garden-")
+        assert event["data"]["frame"]["boot_id"]
+    finally:
+        worker.stop()
+
+
+@pytest.mark.parametrize(
+    "login",
+    [[], ["-u", "mqtt", "-P", "wrong"], ["-u", "mqtt"], ["-u", "guest", "-P", "guest"], ["-u", "nobody", "-P", ""]],
+    ids=["anonymous", "wrong password", "no password", "RabbitMQ's default user", "unknown user"],
+)
+def test_who_is_not_known_is_refused(clients: Clients, login: list[str]) -> None:
+    reader = clients.subscribe("seccam/view/#", login=login, seconds=10)
+    _, told = reader.communicate(timeout=60)
+    assert reader.returncode in REFUSED, told
+    assert clients.publish("seccam/view/front", b"x", login=login).returncode in REFUSED
+
+
+@pytest.mark.parametrize("topic", ["seccam/events/front", "seccam/status/front", "seccam/faces/front", "seccam/other", "elsewhere"])
+def test_an_mqtt_client_may_be_a_camera_and_nothing_else(broker: RunningBroker, clients: Clients, topic: str) -> None:
+    """Only a worker announces faces, only a camera service tells its status: a forged one reaches nobody."""
+    connection = broker.connection()
+    channel = connection.channel()
+    queue = channel.queue_declare("seccam.test", exclusive=True).method.queue
+    for key in ("seccam.#", "elsewhere"):
+        channel.queue_bind(queue, topology.EXCHANGE, key)
+
+    assert clients.publish(topic, b"forged").returncode != 0
+    assert clients.publish("seccam/view/front", b"allowed").returncode == 0
+
+    # the allowed one came after it, so what is in front of it has arrived too
+    method, _, body = eventually(lambda: (got := channel.basic_get(queue, auto_ack=True))[0] and got)
+    assert (method.routing_key, body) == ("seccam.view.front", b"allowed")
+    connection.close()
+
+
+@pytest.mark.parametrize("user", [topology.CAMERA_USER, topology.SECURITY_USER, topology.NOTIFIER_USER])
+def test_a_services_user_reads_nothing_by_mqtt(clients: Clients, sender: Sender, user: str) -> None:
+    reader = clients.subscribe("seccam/view/#", login=clients.login(user), seconds=3)
+
+    def ended() -> bool:
+        sender.view("front", picture(10))
+        return reader.poll() is not None
+
+    eventually(ended, within=30, every=0.2)
+    output, told = reader.communicate()
+    assert output == b""
+    # RabbitMQ 3.10 ends the connection, 4.0 denies the subscription
+    assert reader.returncode != 0 or b"denied" in told

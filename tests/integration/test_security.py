@@ -1,0 +1,478 @@
+"""Real `seccam-security` processes on a real broker, with real pictures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import pika
+import pytest
+import simplejpeg
+from paho.mqtt.enums import CallbackAPIVersion
+
+from seccam import message, topology
+from tests.brokers import RunningBroker, free_port
+from tests.scenes import jpeg, photo, scene
+from tests.unit.security.models import yunet_model
+from tests.waiting import eventually
+
+#: A machine that runs other tests beside this one may take this long for what takes a second.
+PATIENCE = 60.0
+
+
+class WorkerProcess:
+    """One `seccam-security`."""
+
+    def __init__(self, broker: RunningBroker, folder: Path, settings: dict[str, str]) -> None:
+        self.port = free_port()
+        self.log = folder / f"worker-{self.port}.log"
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("SECCAM_")},
+            "SECCAM_BROKER_URL": broker.url(topology.SECURITY_USER),
+            "SECCAM_SECURITY_OPS_PORT": str(self.port),
+            "SECCAM_LOG_FORMAT": "json",
+            **settings,
+        }
+        command = [str(Path(sys.executable).with_name("seccam-security"))]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def ready(self) -> bool:
+        """What /readyz says."""
+        return self.get("/readyz") is not None
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of this name with these labels."""
+        total = 0.0
+        for line in (self.get("/metrics") or "").splitlines():
+            if re.match(rf"{re.escape(name)}[{{ ]", line) and all(f'{k}="{v}"' in line for k, v in labels.items()):
+                total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The log's lines of one event."""
+        found = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in found if line.get("event") == event]
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        return self.process.wait(20)
+
+    def get(self, path: str) -> str | None:
+        """What the ops port answers; None if it doesn't, or not with success."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except (urllib.error.URLError, OSError):
+            return None
+
+
+Start = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def start(broker: RunningBroker, tmp_path: Path) -> Iterator[Start]:
+    """Starts workers that are ready; those that still run at the test's end are ended."""
+    workers: list[WorkerProcess] = []
+
+    def begin(**settings: str) -> WorkerProcess:
+        worker = WorkerProcess(broker, tmp_path, {f"SECCAM_SECURITY_{k.upper()}": v for k, v in settings.items()})
+        workers.append(worker)
+        eventually(worker.ready, within=PATIENCE, what=f"worker ready; {worker.log.read_text()[-2000:]}")
+        return worker
+
+    yield begin
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.stop()
+
+
+class Lens:
+    """A camera's end of the broker."""
+
+    def __init__(self, broker: RunningBroker, camera: str = "front") -> None:
+        self.broker = broker
+        self._connection = broker.connection(topology.CAMERA_USER)
+        self._channel = self._connection.channel()
+        self.camera, self.seq = camera, 0
+
+    def publish(self, body: bytes, *, key: str = "", ts_ms: int | None = None) -> None:
+        """One frame, taken now unless told otherwise."""
+        self.seq += 1
+        taken = round(time.time() * 1000) if ts_ms is None else ts_ms
+        headers = {"camera": self.camera, "seq": self.seq, "boot_id": "0ddba11", "ts_ms": taken}
+        self._channel.basic_publish(
+            topology.EXCHANGE,
+            key or topology.key(topology.SECURITY, self.camera),
+            body,
+            pika.BasicProperties(content_type="image/jpeg", headers=headers),
+        )
+        self._connection.process_data_events(0)
+
+    def close(self) -> None:
+        """The camera is gone."""
+        if self._connection.is_open:
+            self._connection.close()
+
+
+@pytest.fixture
+def lens(broker: RunningBroker) -> Iterator[Lens]:
+    """A camera called front."""
+    lens = Lens(broker)
+    yield lens
+    lens.close()
+
+
+class Listener:
+    """Hears everything in a queue, or on a binding key, from its creation on."""
+
+    def __init__(self, broker: RunningBroker, queue: str = "", key: str = "") -> None:
+        self._connection = broker.connection(topology.MONITOR_USER if key else topology.OPERATOR_USER)
+        channel = self._connection.channel()
+        if key:
+            queue = channel.queue_declare("", exclusive=True).method.queue
+            channel.queue_bind(queue, topology.EXCHANGE, key)
+        self.bodies: list[bytes] = []
+        self.properties: list[pika.BasicProperties] = []
+        channel.basic_consume(queue, self._hear, auto_ack=True)
+
+    def _hear(self, _: object, __: object, properties: pika.BasicProperties, body: bytes) -> None:
+        self.bodies.append(body)
+        self.properties.append(properties)
+
+    def hear(self) -> int:
+        """How many messages have come so far."""
+        self._connection.process_data_events(0.01)
+        return len(self.bodies)
+
+    def events(self) -> list[message.FaceEvent]:
+        """The messages so far, as face events."""
+        self.hear()
+        return [message.FaceEvent.decode(body) for body in self.bodies]
+
+    def sightings(self) -> list[message.Sighting]:
+        """The messages so far, as sightings."""
+        self.hear()
+        return [message.Sighting.decode(body) for body in self.bodies]
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._connection.is_open:
+            self._connection.close()
+
+
+@pytest.fixture
+def notifier(broker: RunningBroker) -> Iterator[Listener]:
+    """Takes the events as the notifier would."""
+    listener = Listener(broker, queue=topology.EVENTS_QUEUE)
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def page(broker: RunningBroker) -> Iterator[Listener]:
+    """Hears the sightings as the monitor would."""
+    listener = Listener(broker, key=topology.every(topology.FACES))
+    yield listener
+    listener.close()
+
+
+FRAMES = "seccam_security_frames"
+
+
+def took(worker: WorkerProcess, frames: int) -> bool:
+    """Whether the worker is done with this many frames, one way or the other, and has accounted for each."""
+    received = worker.metric(f"{FRAMES}_received_total")
+    return received == frames == worker.metric(f"{FRAMES}_done_total") + worker.metric(f"{FRAMES}_dropped_total")
+
+
+def judged_together(workers: list[WorkerProcess], frames: int) -> bool:
+    """Whether the workers have judged this many frames between them."""
+    return sum(worker.metric(f"{FRAMES}_done_total") for worker in workers) == frames
+
+
+def test_a_face_becomes_an_event_with_its_picture_and_a_sighting(
+    lens: Lens, start: Start, notifier: Listener, page: Listener
+) -> None:
+    worker = start(worker="attic")
+    lens.publish(jpeg(scene(("astronaut", 60, 300, 200))))
+
+    [event] = eventually(notifier.events, within=PATIENCE)
+    [sighting] = eventually(page.sightings, within=PATIENCE)
+
+    properties = notifier.properties[0]
+    assert (properties.message_id, properties.delivery_mode, properties.content_type) == (event.id, 2, "application/json")
+    assert event.id == "front-0ddba11-1"
+    data = event.data
+    assert (data.faces, data.size, data.worker, data.frame.seq) == (1, (1280, 720), "attic", 1)
+    [(x, y, w, h)] = data.boxes
+    assert 300 < x < x + w < 500
+    assert 200 < y < y + h < 400
+    assert 0 <= data.ms["received"] <= data.ms["done"]
+    assert abs(event.time.timestamp() - time.time()) < PATIENCE
+    picture = base64.b64decode(data.snapshot or "")
+    assert len(picture) <= message.MAX_SNAPSHOT
+    assert simplejpeg.decode_jpeg(picture).shape == (270, 480, 3)
+    assert (sighting.boxes, sighting.scores, sighting.size) == (data.boxes, data.scores, data.size)
+    eventually(lambda: worker.metric("seccam_events_published_total", type="face", outcome="confirmed") == 1)
+    assert worker.metric("seccam_security_visits_total", camera="front", outcome="announced") == 1
+    [announced] = worker.lines("visit_announced")
+    assert announced["event_id"] == event.id
+    [confirmed] = eventually(lambda: worker.lines("event_confirmed"))
+    assert confirmed["trace_id"] == announced["trace_id"] == (event.traceparent or "").split("-")[1]
+
+
+def test_the_page_is_told_once_when_the_faces_are_gone(lens: Lens, start: Start, page: Listener) -> None:
+    worker = start()
+    for count, picture in enumerate([photo("astronaut"), photo("coffee"), photo("coffee"), photo("coffee")], 1):
+        lens.publish(jpeg(picture))
+        eventually(partial(took, worker, count), within=PATIENCE)
+
+    eventually(lambda: page.hear() >= 2)
+    assert [sighting.faces for sighting in page.sightings()] == [1, 0]
+
+
+def test_five_workers_share_the_frames_and_each_announces_a_still_and_a_moving_face_once(
+    lens: Lens, start: Start, notifier: Listener
+) -> None:
+    workers = [start(worker=f"worker{number}", max_age_seconds="30") for number in range(5)]
+    walk = [jpeg(scene(("grace_hopper", 90, 900, 300), ("astronaut", 50, 40 + 16 * step, 150))) for step in range(40)]
+    for count, body in enumerate(walk, 1):
+        lens.publish(body)
+        if count % 5 == 0:  # as many as workers, so that none waits in the queue until the broker drops it
+            eventually(partial(judged_together, workers, count), within=PATIENCE)
+
+    shares = [int(w.metric(f"{FRAMES}_done_total", outcome="analysed")) for w in workers]
+    busy = [f"worker{number}" for number, share in enumerate(shares) if share]
+    assert len(busy) > 1
+    eventually(lambda: notifier.hear() >= len(busy), within=PATIENCE)
+    events = notifier.events()
+    assert sorted(event.data.worker for event in events) == busy
+    # so the notifier tells of the first and of none of the others: none has more faces
+    assert {event.data.faces for event in events} == {2}
+
+
+def test_after_the_cooldown_a_face_that_is_still_there_is_announced_again(lens: Lens, start: Start, notifier: Listener) -> None:
+    start(cooldown_seconds="2", whole_seconds="0.1")
+    began = time.monotonic()
+
+    def tell() -> bool:
+        lens.publish(jpeg(photo("astronaut")))
+        return notifier.hear() >= 2
+
+    eventually(tell, within=PATIENCE, every=0.2)
+    assert time.monotonic() - began >= 1.9
+
+
+def test_bad_frames_are_dropped_and_counted_and_the_next_good_one_is_fine(lens: Lens, start: Start, notifier: Listener) -> None:
+    worker = start()
+    good = jpeg(photo("astronaut"))
+    at = good.index(b"\xff\xc0") + 5
+    bad = [
+        b"no picture",
+        b"",
+        os.urandom(20_000),
+        b"GIF89a" + bytes(100),
+        good[: len(good) // 2],
+        good[: len(good) // 2] + b"\xff\xd9",
+        good[:at] + b"\xff\xff\xff\xff" + good[at + 4 :],
+        good[:-2] + bytes(3 * 1024 * 1024) + b"\xff\xd9",
+    ]
+    for body in bad:
+        lens.publish(body)
+    with pika_channel(lens) as channel:
+        for key in ("seccam.security.No_Camera", "seccam.security.-"):
+            channel.basic_publish(topology.EXCHANGE, key, good)
+    lens.publish(good)
+
+    [event] = eventually(notifier.events, within=PATIENCE)
+
+    assert event.data.faces == 1
+    eventually(lambda: took(worker, len(bad) + 3), within=PATIENCE)
+    dropped = {
+        reason: worker.metric(f"{FRAMES}_dropped_total", reason=reason) for reason in ("corrupt", "oversize", "unknown_camera")
+    }
+    assert dropped == {"corrupt": 6, "oversize": 2, "unknown_camera": 2}
+    assert worker.process.poll() is None
+
+
+@contextmanager
+def pika_channel(lens: Lens) -> Iterator[Any]:
+    """A channel of one who may publish to topics that name no camera."""
+    with lens.broker.connection() as connection:
+        yield connection.channel()
+
+
+def test_a_frame_that_another_worker_died_of_is_dropped(
+    broker: RunningBroker, lens: Lens, start: Start, notifier: Listener
+) -> None:
+    with broker.connection() as dying:
+        taken = []
+        dying.channel().basic_consume(topology.SECURITY_QUEUE, lambda *message: taken.append(message))
+        lens.publish(jpeg(photo("astronaut")))
+        eventually(lambda: dying.process_data_events(0.05) or taken)
+        worker = start()
+    eventually(lambda: took(worker, 1), within=PATIENCE)
+
+    assert worker.metric(f"{FRAMES}_dropped_total", camera="front", reason="redelivered") == 1
+    assert notifier.events() == []
+
+
+def test_what_has_become_too_old_is_dropped(lens: Lens, start: Start, notifier: Listener) -> None:
+    worker = start(max_age_seconds="0.5")
+
+    def stale() -> float:
+        return worker.metric(f"{FRAMES}_dropped_total", camera="front", reason="stale")
+
+    lens.publish(jpeg(photo("coffee")))
+    eventually(lambda: took(worker, 1), within=PATIENCE)
+    before = stale()
+    worker.process.send_signal(signal.SIGSTOP)
+    lens.publish(jpeg(photo("astronaut")))
+    time.sleep(1.0)  # the very time it takes to become too old
+    worker.process.send_signal(signal.SIGCONT)
+    eventually(lambda: took(worker, 2), within=PATIENCE)
+
+    assert stale() == before + 1
+    assert notifier.events() == []
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_camera_whose_clock_is_an_hour_off_is_watched_all_the_same(
+    lens: Lens, start: Start, notifier: Listener, hours: int
+) -> None:
+    worker = start()
+    for count in range(1, 4):
+        lens.publish(jpeg(photo("astronaut")), ts_ms=round((time.time() + hours * 3600) * 1000))
+        eventually(partial(took, worker, count), within=PATIENCE)
+
+    [event] = eventually(notifier.events, within=PATIENCE)
+    assert abs(event.time.timestamp() - time.time()) < PATIENCE
+    assert worker.metric(f"{FRAMES}_dropped_total") == 0
+    assert worker.metric("seccam_frames_from_future_total", camera="front") == (3 if hours > 0 else 0)
+
+
+def test_a_bare_jpeg_from_an_mqtt_client_is_counted(broker: RunningBroker, start: Start, notifier: Listener) -> None:
+    start()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.username_pw_set(topology.MQTT_USER, broker.node.passwords()[topology.MQTT_USER])
+    client.connect("127.0.0.1", broker.ports.mqtt)
+    client.loop_start()
+    try:
+        client.publish("seccam/security/porch", jpeg(photo("astronaut")), qos=1).wait_for_publish(PATIENCE)
+        [event] = eventually(notifier.events, within=PATIENCE)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+    assert (event.data.camera, event.data.faces, event.data.frame.ts_ms) == ("porch", 1, None)
+    assert event.id.startswith("porch-")
+
+
+def test_yunet_counts_too(lens: Lens, start: Start, notifier: Listener) -> None:
+    worker = start(detector="yunet", yunet_model=yunet_model())
+    lens.publish(jpeg(scene(("astronaut", 60, 300, 200), ("grace_hopper", 60, 700, 200))))
+
+    [event] = eventually(notifier.events, within=PATIENCE)
+
+    assert event.data.faces == 2
+    assert worker.metric("seccam_security_detector_info", detector="yunet", model="yunet_n_320_320.onnx") == 1
+
+
+def bound_again(broker: RunningBroker) -> bool:
+    """False while the broker still recovers a stream."""
+    with broker.connection() as connection:
+        try:
+            for queue, key in topology.bindings():
+                connection.channel().queue_bind(queue, topology.EXCHANGE, key)
+        except pika.exceptions.ChannelClosedByBroker:
+            return False
+    return True
+
+
+def test_an_event_outlives_the_broker_and_keeps_its_id(broker: RunningBroker, lens: Lens, start: Start) -> None:
+    worker = start()
+    with broker.connection() as connection:  # nobody to take it: mandatory, so it comes back
+        for queue, key in topology.bindings():
+            if key == topology.every(topology.EVENTS):
+                connection.channel().queue_unbind(queue, topology.EXCHANGE, key)
+    lens.publish(jpeg(photo("astronaut")))
+    eventually(lambda: worker.metric("seccam_events_published_total", type="face", outcome="returned") >= 1, within=PATIENCE)
+    lens.close()
+    broker.kill()
+    eventually(lambda: not worker.ready(), within=PATIENCE)
+    broker.ensure_running()
+    eventually(lambda: bound_again(broker), within=PATIENCE)
+    listener = Listener(broker, queue=topology.EVENTS_QUEUE)
+
+    [event] = eventually(listener.events, within=PATIENCE)
+
+    listener.close()
+    assert event.id == listener.properties[0].message_id == "front-0ddba11-1"
+    eventually(worker.ready, within=PATIENCE)
+    assert worker.metric("seccam_events_unconfirmed") == 0
+    assert worker.metric("seccam_events_lost_total") == 0
+
+
+def test_sigterm_under_load_ends_it_with_nothing_owed(lens: Lens, start: Start, notifier: Listener) -> None:
+    worker = start(whole_seconds="0.01")
+    body = jpeg(photo("astronaut"))
+    for _ in range(30):
+        lens.publish(body)
+    eventually(lambda: worker.metric(f"{FRAMES}_done_total") >= 3, within=PATIENCE)
+    began = time.monotonic()
+    worker.process.terminate()
+
+    assert worker.process.wait(20) == 0
+    assert time.monotonic() - began < 10
+    assert len(eventually(notifier.events)) == 1
+    assert worker.lines("event_lost") == []
+    assert worker.lines("stopped")
+
+
+def test_without_a_broker_it_is_alive_but_not_ready_and_says_why(broker: RunningBroker, tmp_path: Path) -> None:
+    url = f"amqp://security:secret-word@127.0.0.1:{free_port()}/"
+    worker = WorkerProcess(broker, tmp_path, {"SECCAM_BROKER_URL": url})
+    try:
+        eventually(lambda: worker.lines("broker_lost"), within=PATIENCE)
+        assert worker.get("/healthz") is not None
+        assert not worker.ready()
+    finally:
+        assert worker.stop() == 0
+    assert "secret-word" not in worker.log.read_text()
+
+
+def test_wrong_settings_are_told_all_at_once_and_end_it_with_status_2(broker: RunningBroker, tmp_path: Path) -> None:
+    settings = {"SECCAM_SECURITY_DETECTOR": "yunet", "SECCAM_SECURITY_MIN_SCORE": "7", "SECCAM_SECURITY_COOLDOWN": "9"}
+    worker = WorkerProcess(broker, tmp_path, settings)
+
+    assert worker.process.wait(PATIENCE) == 2
+    said = worker.log.read_text()
+    for name in ("SECCAM_SECURITY_YUNET_MODEL", "SECCAM_SECURITY_MIN_SCORE", "SECCAM_SECURITY_COOLDOWN:"):
+        assert name in said
+
+
+def test_a_file_that_is_no_model_ends_it_with_a_word(broker: RunningBroker, tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_text("no model")
+    worker = WorkerProcess(broker, tmp_path, {"SECCAM_SECURITY_DETECTOR": "yunet", "SECCAM_SECURITY_YUNET_MODEL": str(model)})
+
+    assert worker.process.wait(PATIENCE) == 1
+    [line] = worker.lines("detector_unusable")
+    assert str(model) in line["error"]

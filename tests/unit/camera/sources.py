@@ -1,0 +1,56 @@
+"""Sources that do as told."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+
+from prometheus_client import CollectorRegistry
+
+from seccam_camera.metrics import CameraMetrics
+from seccam_camera.sources.base import Halt, Lost, Shot
+from tests.unit.camera.pictures import picture
+
+JPEG = picture(64, 48)
+
+
+class Script:
+    """Opens as told, and gives what is put in: pictures, or an error to raise."""
+
+    def __init__(self) -> None:
+        self.opened = self.closed = 0
+        self.refusal: Exception | None = None
+        #: Set it, and reads don't heed the halt, as PyAV's on a starving device.
+        self.deaf = False
+        self.let_go = threading.Event()
+        self._given: queue.Queue[Shot | Exception] = queue.Queue()
+
+    def open(self, halt: Halt) -> Script:
+        if self.refusal is not None:
+            raise self.refusal
+        self.opened += 1
+        self._halt = halt
+        return self
+
+    def give(self, thing: bytes | Exception = JPEG) -> None:
+        self._given.put(thing if isinstance(thing, Exception) else Shot(time.time(), time.monotonic(), thing))
+
+    def read(self) -> Shot:
+        while True:
+            try:
+                thing = self._given.get(timeout=0.01)
+            except queue.Empty:
+                if self.let_go.is_set() or (self._halt.is_set() and not self.deaf):
+                    raise Lost("ended", "stopped") from None
+                continue
+            if isinstance(thing, Exception):
+                raise thing
+            return thing
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def metrics(registry: CollectorRegistry) -> CameraMetrics:
+    return CameraMetrics(registry, "front", {"view": 15, "security": 2})

@@ -1,0 +1,80 @@
+"""The demo's scene."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from seccam_camera import encode
+from seccam_camera.sources.base import Halt, Lost, NotOpened
+from seccam_camera.sources.demo import CYCLE, PATHS, PICTURES, Demo, Scene, place
+from seccam_security.detectors import LibFaceDetection
+from tests.scenes import scaled
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    if not (PICTURES / "room.png").exists():
+        pytest.fail("the demo's pictures are missing: run `make setup`")
+    return Scene()
+
+
+def faces(scene: Scene, second: float) -> int:
+    data = encode.from_planes(*scene.at(second, "12:34:56"), 80)
+    small = scaled(simplejpeg.decode_jpeg(data), 640, 360)
+    return len(LibFaceDetection().find(small))
+
+
+@pytest.mark.parametrize(("second", "count"), [(0.0, 0), (6.0, 1), (14.0, 2), (23.0, 1), (31.0, 0), (40.0, 1), (57.0, 0)])
+def test_people_come_and_go(scene: Scene, second: float, count: int) -> None:
+    assert faces(scene, second) == count
+
+
+def test_the_scene_is_the_same_at_the_same_second_of_each_cycle(scene: Scene) -> None:
+    for plane, again in zip(scene.at(14.0), scene.at(14.0 + CYCLE), strict=True):
+        assert (plane == again).all()
+
+
+def test_a_look_at_the_scene_does_not_change_it(scene: Scene) -> None:
+    before = [plane.copy() for plane in scene.at(0.0)]
+    scene.at(14.0, "00:00:00")
+
+    assert all((a == b).all() for a, b in zip(before, scene.at(0.0), strict=True))
+
+
+def test_each_second_has_a_picture_of_its_own_on_the_clock(scene: Scene) -> None:
+    seen = {scene.at(0.0, f"12:34:{second:02}")[0].tobytes() for second in range(60)}
+
+    assert len(seen) == 60
+
+
+def test_nobody_jumps() -> None:
+    for person in PATHS:
+        places = [place(person, n / 15) for n in range(round(CYCLE * 15))]
+        for before, after in itertools.pairwise(places):
+            if before and after:
+                assert np.abs(np.subtract(before, after)).max() <= 30
+
+
+def test_missing_pictures_are_told_with_the_cure(tmp_path: Path) -> None:
+    shutil.copy(PICTURES / "room.png", tmp_path)
+
+    with pytest.raises(NotOpened, match="make setup"):
+        Scene(tmp_path)
+
+
+def test_the_demo_runs_in_real_time_and_ends_at_the_halt() -> None:
+    halt = Halt()
+    demo = Demo(50, halt)
+    shots = [demo.read() for _ in range(5)]
+
+    gaps = [b.monotonic - a.monotonic for a, b in itertools.pairwise(shots)]
+    assert sum(gaps) > 0.05
+    halt.set()
+    with pytest.raises(Lost):
+        demo.read()

@@ -1,0 +1,106 @@
+"""What a webcam's buffers become."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import simplejpeg
+from numpy.typing import NDArray
+
+from seccam.errors import BadFrame
+from seccam_camera.sources import device
+from seccam_camera.sources.base import Halt
+from seccam_camera.sources.v4l2 import Picture
+from tests.unit.camera.pictures import pixels
+
+WIDTH, HEIGHT = 320, 180
+
+#: V4L2's name -> FFmpeg's, and the bytes of a line.
+FORMATS = {
+    "YUYV": ("yuyv422", 2 * WIDTH),
+    "NV12": ("nv12", WIDTH),
+    "YU12": ("yuv420p", WIDTH),
+    "RGB3": ("rgb24", 3 * WIDTH),
+    "GREY": ("gray", WIDTH),
+}
+
+
+def buffer(pixel_format: str, padding: int = 0) -> bytes:
+    """The photo as a driver gives it, so many bytes of padding behind each line."""
+    name, line = FORMATS[pixel_format]
+    raw = av.VideoFrame.from_ndarray(pixels(WIDTH, HEIGHT), format="rgb24").reformat(format=name).to_ndarray()
+    return np.pad(raw.reshape(-1, line), ((0, 0), (0, padding)), constant_values=255).tobytes()
+
+
+Encode = Callable[..., bytes]
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> Encode:
+    """The JPEG of one buffer of a webcam."""
+
+    def encode(data: bytes, pixel_format: str, padding: int = 0) -> bytes:
+        class Capture:
+            """A driver with this buffer."""
+
+            def __init__(self, path: str) -> None: ...
+
+            def captures(self) -> bool:
+                return True
+
+            def formats(self) -> list[str]:
+                return [pixel_format]
+
+            def start(self, *_: Any) -> tuple[str, int, int, int]:
+                return pixel_format, WIDTH, HEIGHT, FORMATS[pixel_format][1] + padding
+
+            def wait(self, seconds: float) -> bool:
+                return True
+
+            def take(self) -> Picture:
+                return Picture(memoryview(data), time.monotonic(), damaged=False)
+
+        monkeypatch.setattr(device, "Capture", Capture)
+        made = device.Device("/dev/video0", WIDTH, HEIGHT, 15, Halt()).read().jpeg
+        assert not isinstance(made, bytes)
+        return made(90)
+
+    return encode
+
+
+@pytest.mark.parametrize("below", [0, 1, 16 * WIDTH + 7], ids=["no padding", "a byte below", "lines below"])
+@pytest.mark.parametrize("pixel_format", FORMATS)
+def test_a_raw_picture_is_encoded_without_what_pads_it_below(pixel_format: str, below: int, encoded: Encode) -> None:
+    made = encoded(buffer(pixel_format) + b"\xff" * below, pixel_format)
+
+    assert_is_the_photo(made, grey=pixel_format == "GREY")
+
+
+@pytest.mark.parametrize("pixel_format", ["YUYV", "NV12", "RGB3", "GREY"])
+def test_a_raw_picture_is_encoded_without_what_pads_its_lines(pixel_format: str, encoded: Encode) -> None:
+    made = encoded(buffer(pixel_format, padding=64), pixel_format, padding=64)
+
+    assert_is_the_photo(made, grey=pixel_format == "GREY")
+
+
+@pytest.mark.parametrize("pixel_format", FORMATS)
+@pytest.mark.parametrize("size", [1, 1000, -1], ids=["a byte", "1000 bytes", "all but a byte"])
+def test_a_buffer_that_is_too_short_is_a_bad_frame(pixel_format: str, size: int, encoded: Encode) -> None:
+    with pytest.raises(BadFrame, match="320x180") as refused:
+        encoded(buffer(pixel_format)[:size], pixel_format)
+
+    assert refused.value.reason == "corrupt"
+
+
+def assert_is_the_photo(made: bytes, *, grey: bool) -> None:
+    got = simplejpeg.decode_jpeg(made, colorspace="GRAY" if grey else "RGB")
+    wanted: NDArray[Any] = pixels(WIDTH, HEIGHT)
+    if grey:
+        wanted = av.VideoFrame.from_ndarray(wanted, format="rgb24").to_ndarray(format="gray")[:, :, None]
+    assert got.shape == wanted.shape
+    assert np.abs(got.astype(int) - wanted).mean() < 6

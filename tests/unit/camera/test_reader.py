@@ -1,0 +1,206 @@
+"""Keeping a source open."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.processors import format_exc_info
+from structlog.testing import capture_logs
+
+from seccam_camera.reader import BACKOFF, FIRST_FRAME, GRACE, STALLED, Keeper, Stuck
+from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot
+from tests.unit.camera.sources import Script, metrics
+from tests.waiting import eventually
+
+
+class Kept:
+    """A keeper of a scripted source."""
+
+    def __init__(self) -> None:
+        self.source, self.registry = Script(), CollectorRegistry()
+        self.shots: list[Shot] = []
+        self.keeper = Keeper(self.source.open, self.shots.append, metrics(self.registry), "http://cam")
+        #: Seconds that the keeper believes to have passed beyond those that have.
+        self.ahead = 0.0
+
+    @property
+    def now(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def turn(self, wanted: bool = True) -> str:
+        self.keeper.turn(wanted, self.now)
+        return self.keeper.state(self.now)
+
+    def until(self, state: str, wanted: bool = True) -> None:
+        eventually(lambda: self.turn(wanted) == state, what=state)
+
+    def count(self, name: str, **labels: str) -> float:
+        value = self.registry.get_sample_value(f"seccam_camera_{name}", {"camera": "front", **labels})
+        assert value is not None
+        return value
+
+
+@pytest.fixture
+def kept() -> Iterator[Kept]:
+    made = Kept()
+    yield made
+    made.source.let_go.set()
+    made.keeper.close(within=5)
+
+
+def test_it_is_opened_when_wanted_and_live_from_the_first_frame_on(kept: Kept) -> None:
+    assert kept.turn(wanted=False) == "closed"
+    assert kept.turn() == "starting"
+
+    kept.source.give()
+    kept.until("live")
+
+    assert kept.source.opened == 1
+    assert kept.count("source_opens_total", outcome="ok") == 1
+
+
+def test_it_is_closed_when_not_wanted_and_that_is_no_loss(kept: Kept) -> None:
+    kept.source.give()
+    kept.until("live")
+
+    assert kept.turn(wanted=False) == "closed"
+
+    eventually(lambda: kept.source.closed == 1)
+    kept.turn(wanted=False)
+    assert sum(kept.count("source_lost_total", cause=cause) for cause in ("ended", "stalled", "error")) == 0
+
+
+def test_a_source_that_refuses_is_away_with_the_reason_and_tried_again(kept: Kept) -> None:
+    kept.source.refusal = NotOpened("refused", "refused: nobody listens there")
+    kept.until("away")
+    assert kept.keeper.why == "refused: nobody listens there"
+    assert kept.count("source_opens_total", outcome="refused") == 1
+
+    kept.source.refusal = None
+    kept.source.give()
+    kept.ahead += BACKOFF[0]
+    kept.until("live")
+    kept.turn()
+    assert kept.keeper.why == ""
+
+
+def test_a_fault_nobody_foresaw_loses_the_source_and_it_is_opened_again(kept: Kept) -> None:
+    with capture_logs([format_exc_info]) as lines:
+        kept.source.give()
+        kept.until("live")
+        kept.source.give(ZeroDivisionError("hunter2"))
+        kept.until("away")
+
+    assert kept.keeper.why == "a fault of the camera service (ZeroDivisionError), told in its log"
+    assert kept.count("source_lost_total", cause="error") == 1
+    (failed,) = [line for line in lines if line["event"] == "reader_failed"]
+    assert "in read" in failed["exception"], "the trace"
+    assert failed["log_level"] == "error"
+    eventually(lambda: kept.source.closed == 1)
+
+    kept.source.give()
+    kept.ahead += BACKOFF[0]
+    kept.until("live")
+
+
+def test_a_fault_nobody_foresaw_in_opening_it_is_tried_again_ever_later(kept: Kept) -> None:
+    kept.source.refusal = ZeroDivisionError("hunter2")
+    with capture_logs([format_exc_info]) as lines:
+        kept.until("away")
+        assert kept.count("source_opens_total", outcome="error") == 1
+        kept.turn()
+        assert kept.count("source_opens_total", outcome="error") == 1, "not at once"
+        kept.ahead += BACKOFF[0]
+        eventually(lambda: kept.turn() and kept.count("source_opens_total", outcome="error") == 2)
+
+    assert kept.keeper.why == "a fault of the camera service (ZeroDivisionError), told in its log"
+    assert ["in open" in line["exception"] for line in lines if line["event"] == "reader_failed"] == [True, True]
+
+    kept.source.refusal = None
+    kept.source.give()
+    kept.ahead += BACKOFF[1]
+    kept.until("live")
+
+
+def test_it_stays_away_until_a_frame_has_come(kept: Kept) -> None:
+    kept.source.give(Lost("ended", "the stream ended"))
+    kept.until("away")
+
+    kept.ahead += BACKOFF[0]
+    eventually(lambda: kept.turn() and kept.source.opened == 2)
+    assert kept.turn() == "away"
+
+    kept.source.give()
+    kept.until("live")
+
+
+def test_attempts_come_ever_later_but_never_so_late_that_it_takes_ten_seconds_to_be_back(kept: Kept) -> None:
+    kept.source.refusal = NotOpened("refused", "no")
+    attempts = []
+    for _ in range(400):
+        before = kept.count("source_opens_total", outcome="refused")
+        eventually(lambda: kept.turn() and (kept.keeper._reader is None or not kept.keeper._reader.is_alive()))
+        kept.turn()
+        if kept.count("source_opens_total", outcome="refused") > before:
+            attempts.append(kept.ahead)
+        kept.ahead += 0.1
+    gaps = [later - earlier for earlier, later in itertools.pairwise(attempts)]
+
+    assert gaps[0] < 1.2 * BACKOFF[0] + 0.2
+    assert 1.5 < max(gaps) <= BACKOFF[1] + 0.2
+    assert BACKOFF[1] + TIMEOUT < 10
+    assert len(attempts) > 10
+
+
+def test_a_source_that_falls_silent_is_closed_and_opened_again(kept: Kept) -> None:
+    kept.source.give()
+    kept.until("live")
+
+    kept.ahead += STALLED + 1
+    assert kept.turn() == "away"
+    assert kept.count("source_lost_total", cause="stalled") == 1
+    eventually(lambda: kept.source.closed == 1)
+
+    kept.ahead += BACKOFF[0]
+    eventually(lambda: kept.turn() and kept.source.opened == 2)
+
+
+def test_a_source_that_opens_and_gives_nothing_has_stalled_too(kept: Kept) -> None:
+    kept.turn()
+    kept.ahead += FIRST_FRAME + 1
+
+    assert kept.turn() == "away"
+    assert kept.keeper.why == "gives no pictures"
+
+
+def test_a_slow_source_has_three_of_its_intervals(kept: Kept) -> None:
+    kept.source.give()
+    kept.until("live")
+    reader = kept.keeper._reader
+    assert reader is not None
+    reader._interval = 10.0
+
+    kept.ahead += 29
+    assert kept.turn() == "live"
+    kept.ahead += 2
+    assert kept.turn() == "away"
+
+
+def test_a_reader_that_does_not_come_back_ends_the_process(kept: Kept) -> None:
+    kept.source.deaf = True
+    kept.source.give()
+    kept.until("live")
+
+    kept.ahead += STALLED + 1
+    kept.turn()
+    kept.ahead += GRACE - 1
+    assert kept.turn() == "away"
+    assert kept.source.opened == 1, "it may not open the device beside a thread that has it"
+
+    kept.ahead += 2
+    with pytest.raises(Stuck):
+        kept.turn()

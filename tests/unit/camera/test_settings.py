@@ -1,0 +1,125 @@
+"""The camera's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seccam.errors import SettingsError
+from seccam.settings import BrokerSettings, load
+from seccam_camera.settings import CameraSettings, system_zone
+
+
+def loaded(**settings: str) -> CameraSettings:
+    environ = {"SECCAM_CAMERA_NAME": "front", **{f"SECCAM_CAMERA_{name}": value for name, value in settings.items()}}
+    _, camera = load(BrokerSettings, CameraSettings, environ=environ)
+    assert isinstance(camera, CameraSettings)
+    return camera
+
+
+def faults(**settings: str) -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        loaded(**settings)
+    return list(error.value.faults)
+
+
+def test_a_name_is_all_it_needs() -> None:
+    settings = loaded()
+
+    assert settings.address.kind == "demo"
+    assert settings.rates() == {"view": 15, "security": 2}
+    assert settings.hours() == {"view": "24/7", "security": "24/7"}
+
+
+def test_all_faults_are_told_at_once_each_by_its_name() -> None:
+    told = faults(
+        NAME="Front Door",
+        SOURCE="ftp://u:hunter2@cam/",
+        ZONE="Europe/Atlantis",
+        HOLIDAYS="XX",
+        VIEW_FPS="0",
+        QUALITY="101",
+        WIDTH="wide",
+        TYPO="1",
+    )
+
+    names = {fault.partition(":")[0].removeprefix("SECCAM_CAMERA_") for fault in told}
+    assert names == {"NAME", "SOURCE", "ZONE", "HOLIDAYS", "VIEW_FPS", "QUALITY", "WIDTH", "TYPO"}
+    assert "hunter2" not in "".join(told)
+
+
+@pytest.mark.parametrize("rate", ["0", "5e-324", "0.0009", "60.1", "inf", "nan", "-1"])
+def test_a_rate_whose_interval_is_no_sensible_number_is_refused(rate: str) -> None:
+    told = faults(VIEW_FPS=rate, SECURITY_FPS=rate)
+
+    assert [fault.partition(":")[0] for fault in told] == ["SECCAM_CAMERA_VIEW_FPS", "SECCAM_CAMERA_SECURITY_FPS"]
+    assert loaded(VIEW_FPS="0.001").view_fps == 0.001
+
+
+def test_wrong_schedules_are_told_with_their_reason() -> None:
+    told = faults(VIEW_HOURS="24/24", SECURITY_HOURS="PH off")
+
+    assert [fault.partition(":")[0] for fault in told] == ["SECCAM_CAMERA_VIEW_HOURS", "SECCAM_CAMERA_SECURITY_HOURS"]
+    assert "a country is needed" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        ("Mo-Xx 25:00", "Mo-Xx 25:00: expected a weekday at 'Xx'; "),
+        ("Mo-Fr 08:00-", "Mo-Fr 08:00-: expected a time at its end; "),
+        ("Mo-Fr 08:00-12:00 foo", "Mo-Fr 08:00-12:00 foo: can't be read from 'foo' on; "),
+    ],
+)
+def test_a_wrong_schedule_is_one_line_that_names_the_place(hours: str, told: str) -> None:
+    (fault,) = faults(VIEW_HOURS=hours)
+
+    assert fault.startswith(f"SECCAM_CAMERA_VIEW_HOURS: {told}")
+    assert "\n" not in fault
+
+
+def test_a_wrong_country_hides_no_wrong_schedule() -> None:
+    told = faults(HOLIDAYS="XX", VIEW_HOURS="24/24", SECURITY_HOURS="PH off")
+
+    assert [fault.partition(":")[0] for fault in told] == ["SECCAM_CAMERA_HOLIDAYS", "SECCAM_CAMERA_VIEW_HOURS"]
+
+
+def test_a_name_that_cant_be_is_told_in_words() -> None:
+    (fault,) = faults(NAME="Front")
+    assert fault.startswith("SECCAM_CAMERA_NAME: Front: can't be a camera's name: 1 to 32 of a-z")
+
+
+def test_holidays_may_be_given_in_any_case() -> None:
+    assert loaded(HOLIDAYS="de", VIEW_HOURS="PH off; 24/7").holidays == "de"
+
+
+def test_a_login_is_in_no_representation() -> None:
+    settings = loaded(SOURCE="rtsp://admin:hunter2@cam/")
+
+    assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
+    assert settings.address.target == "rtsp://admin:hunter2@cam/"
+
+
+@pytest.mark.parametrize(
+    ("tz", "expected"),
+    [("Europe/Berlin", "Europe/Berlin"), (":Asia/Tokyo", "Asia/Tokyo"), ("CET-1CEST,M3.5.0", "America/Lima"), ("", "America/Lima")],
+)
+def test_the_zone_is_the_systems_unless_told(tz: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    localtime = tmp_path / "localtime"
+    (tmp_path / "zoneinfo" / "America").mkdir(parents=True)
+    (tmp_path / "zoneinfo" / "America" / "Lima").touch()
+    localtime.symlink_to(tmp_path / "zoneinfo" / "America" / "Lima")
+    monkeypatch.setenv("TZ", tz)
+
+    assert system_zone(localtime).key == expected
+
+
+def test_the_zone_is_utc_where_the_system_names_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TZ", raising=False)
+
+    assert system_zone(tmp_path / "nothing").key == "UTC"
+
+
+def test_the_zone_that_is_set_goes_before_the_systems() -> None:
+    assert loaded(ZONE="Asia/Kathmandu").tz.key == "Asia/Kathmandu"

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seccam.skew import Age, AgeEstimator
+
+NOON = 1_700_000_000.0
+
+
+class Step(NamedTuple):
+    """A picture that arrives `at` seconds after noon; `behind`: the receiver's clock minus the camera's time of it."""
+
+    at: float
+    behind: float
+    boot_id: str = "a"
+
+
+def ages(*steps: Step) -> list[Age]:
+    estimator = AgeEstimator()
+    return [
+        estimator.age(s.boot_id, round((NOON + s.at - s.behind) * 1000), wall=NOON + s.at, monotonic=1000 + s.at) for s in steps
+    ]
+
+
+def told(*steps: Step) -> list[tuple[float, bool]]:
+    return [(round(a.seconds, 2), a.estimated) for a in ages(*steps)]
+
+
+@pytest.mark.parametrize(
+    ("behind", "seconds", "estimated"),
+    [
+        (0.0, 0.0, False),
+        (0.05, 0.05, False),
+        (1.9, 1.9, False),
+        (-0.09, 0.0, False),  # clocks that differ by less than the tolerance
+        (2.1, 0.0, True),  # older ones die in the queues: the clocks differ
+        (-0.2, 0.0, True),
+        (3600.0, 0.0, True),
+        (-3600.0, 0.0, True),
+    ],
+)
+def test_the_first_picture_decides_whether_the_cameras_clock_is_believed(behind: float, seconds: float, estimated: bool) -> None:
+    assert told(Step(0, behind)) == [(seconds, estimated)]
+
+
+JOURNEYS = {
+    "lag comes and goes": ([Step(0, 0.1), Step(1, 0.6), Step(2, 0.1)], [(0.1, False), (0.6, False), (0.1, False)]),
+    "lag of a clock an hour off": ([Step(0, 3600), Step(1, 3600.5), Step(2, 3600)], [(0, True), (0.5, True), (0, True)]),
+    "the camera's clock steps an hour back": ([Step(0, 0.1), Step(1, 3600.1)], [(0.1, False), (0.1, True)]),
+    "the camera's clock steps an hour on": ([Step(0, 0.1), Step(1, -3600)], [(0.1, False), (0.1, True)]),
+    "the camera's clock is set right": ([Step(0, 3600), Step(1, 0.05)], [(0, True), (0, False)]),
+    "the receiver's steps and back": ([Step(0, 0), Step(1, -1.5), Step(2, 0)], [(0, False), (0, True), (0, False)]),
+    "more lag than time allows is a step, though below 2 s": ([Step(0, 0), Step(1, 1.5)], [(0, False), (0, True)]),
+    "a long silence may have brought lag": ([Step(0, 0), Step(10, 8)], [(0, False), (8, False)]),
+    "another run begins anew": ([Step(0, 3600), Step(1, 0.1, "b")], [(0, True), (0.1, False)]),
+}
+
+
+@pytest.mark.parametrize(("steps", "expected"), JOURNEYS.values(), ids=JOURNEYS)
+def test_lag_and_steps_of_clocks_are_told_apart(steps: list[Step], expected: list[tuple[float, bool]]) -> None:
+    assert told(*steps) == expected
+
+
+def test_a_picture_without_a_time_has_no_age_but_its_arrival() -> None:
+    assert AgeEstimator().age("a", None, wall=NOON, monotonic=0) == Age(0.0, estimated=False, untimed=True)
+
+
+def test_a_picture_of_the_future_is_told_of() -> None:
+    assert [a.future for a in ages(Step(0, 0), Step(1, -0.05), Step(2, -0.3))] == [False, False, True]
+
+
+def test_how_long_ago_a_time_was_is_told_by_the_same_clock_and_changes_nothing() -> None:
+    estimator = AgeEstimator()
+    assert estimator.since("a", 1, wall=NOON) is None
+    estimator.age("a", round((NOON - 3600) * 1000), wall=NOON, monotonic=0)
+
+    assert estimator.since("a", round((NOON - 3600) * 1000), wall=NOON + 2) == pytest.approx(2)
+    assert estimator.since("a", round((NOON + 9) * 1000), wall=NOON) == 0
+    assert estimator.since("b", 1, wall=NOON) is None
+    assert estimator.since("a", None, wall=NOON) is None
+
+
+@st.composite
+def journeys(draw: st.DrawFn) -> list[Step]:
+    """Pictures at any pace, with any lag, from a camera whose clock steps now and then, as the receiver's does."""
+    at, behind = 0.0, draw(st.sampled_from([0.0, 0.1, 3600.0, -3600.0, 1.9, 86400.0]))
+    steps = []
+    for _ in range(draw(st.integers(1, 30))):
+        at += draw(st.floats(0.01, 5))
+        behind += draw(st.one_of(st.floats(-0.2, 0.2), st.sampled_from([3600.0, -3600.0, 1.0, -1.0, 0.0, 0.0])))
+        steps.append(Step(at, behind))
+    return steps
+
+
+def pairs(steps: list[Step]) -> Iterator[tuple[float, Age, Age]]:
+    found = ages(*steps)
+    for (one, before), (other, after) in zip(
+        zip(steps, found, strict=True), list(zip(steps, found, strict=True))[1:], strict=False
+    ):
+        yield other.at - one.at, before, after
+
+
+@given(journeys())
+def test_age_is_never_negative_and_grows_no_faster_than_time(steps: list[Step]) -> None:
+    assert all(a.seconds >= 0 for a in ages(*steps))
+    for gap, before, after in pairs(steps):
+        assert after.seconds <= before.seconds + gap + 1e-6
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.01, 1), st.floats(0, 1)), min_size=1, max_size=30), st.sampled_from([0.0, 3600.0, -3600.0, 1e6])
+)
+def test_a_steady_clock_however_wrong_gives_the_lag_above_that_of_the_first_picture(
+    pace: list[tuple[float, float]], offset: float
+) -> None:
+    """Lag that grows no faster than time passes, as real lag does."""
+    at, lag, steps = 0.0, 0.0, [Step(0, offset)]
+    for gap, share in pace:
+        at += gap
+        lag = min(lag + gap, share)
+        steps.append(Step(at, offset + lag))
+
+    for step, age in zip(steps, ages(*steps), strict=True):
+        assert age.seconds == pytest.approx(step.behind - offset, abs=0.002)  # times are whole milliseconds
+        assert age.estimated == (offset != 0)

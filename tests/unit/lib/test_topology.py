@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seccam import topology
+
+
+@pytest.mark.parametrize("name", ["a", "1", "front", "front-door", "a-1", "a" * 32, "0--0"])
+def test_names_of_cameras(name: str) -> None:
+    assert topology.is_camera(name)
+    assert topology.camera_of(topology.VIEW, topology.key(topology.VIEW, name)) == name
+
+
+@pytest.mark.parametrize("name", ["", "-", "-a", "a-", "A", "a.b", "a/b", "a b", "ä", "a" * 33, "a\n", "*", "#", "+", "a_b"])
+def test_what_is_no_name_of_a_camera(name: str) -> None:
+    assert not topology.is_camera(name)
+    assert topology.camera_of(topology.VIEW, f"seccam.view.{name}") is None
+
+
+@given(st.text(max_size=40))
+def test_a_name_that_is_taken_is_one_level_of_a_topic_and_may_be_part_of_an_address(name: str) -> None:
+    if topology.is_camera(name):
+        assert re.fullmatch(r"[a-z0-9-]{1,32}", name)
+        assert topology.topic(topology.key(topology.VIEW, name)) == f"seccam/view/{name}"
+
+
+def test_each_queue_falls_under_its_own_policy_and_no_other() -> None:
+    patterns = {name: pattern for name, (pattern, _) in topology.policies().items()}
+
+    for queue in topology.queues():
+        assert [name for name, pattern in patterns.items() if re.search(pattern, queue)] == [queue]
+    for queue in ("amq.gen-x", "seccam.security.2", "other", "xseccam.events"):
+        assert not [name for name, pattern in patterns.items() if re.search(pattern, queue)]
+    assert re.search(patterns["seccam.mqtt"], "mqtt-subscription-mosq-abcqos0")
+
+
+def test_dead_lettering_that_must_not_lose_refuses_rather_than_drops() -> None:
+    """With drop-head RabbitMQ silently makes at-least-once at-most-once (docs: quorum queues)."""
+    for name, arguments in topology.queues().items():
+        if "x-dead-letter-exchange" in arguments:
+            definition = topology.policies()[name][1]
+            assert (definition["dead-letter-strategy"], definition["overflow"]) == ("at-least-once", "reject-publish")
+            assert arguments["x-queue-type"] == "quorum"
+
+
+def test_what_an_upgrade_may_change_is_policy_and_not_argument() -> None:
+    for arguments in topology.queues().values():
+        assert arguments.keys() <= {
+            "x-queue-type",
+            "x-single-active-consumer",
+            "x-dead-letter-exchange",
+            "x-dead-letter-routing-key",
+        }
+
+
+@pytest.mark.parametrize(("cameras", "length"), [(1, 32), (8, 32), (9, 36), (100, 400)])
+def test_the_work_queue_grows_with_the_cameras(cameras: int, length: int) -> None:
+    assert topology.policies(cameras)[topology.SECURITY_QUEUE][1]["max-length"] == length
+
+
+def test_the_hash_of_a_password_is_rabbitmqs() -> None:
+    """The example of RabbitMQ's documentation (docs/passwords)."""
+    assert topology.password_hash("test12", bytes.fromhex("908dc60a")) == "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR"
+
+
+def test_the_same_passwords_make_the_same_definitions_and_no_hash_tells_that_two_users_share_one() -> None:
+    """A broker skips definitions that are unchanged."""
+    shared = {"camera": "s", "mqtt": "s"}
+
+    made = topology.definitions(shared)
+
+    assert made == topology.definitions(shared)
+    assert len({user["password_hash"] for user in made["users"]}) == 2
+
+
+def test_definitions_hold_no_password_and_only_the_users_that_have_one() -> None:
+    made = topology.definitions({"camera": "geheim-1", "mqtt": "geheim-2"}, vhost="cams", cameras=20)
+
+    assert "geheim" not in json.dumps(made)
+    assert [user["name"] for user in made["users"]] == ["camera", "mqtt"]
+    assert {p["user"] for p in made["permissions"]} == {p["user"] for p in made["topic_permissions"]} == {"camera", "mqtt"}
+    assert all(not user["tags"] for user in made["users"])
+    parts = [part for name in ("permissions", "topic_permissions", "policies", "queues", "bindings") for part in made[name]]
+    assert {part["vhost"] for part in parts} == {"cams"}
+    assert {b["destination"] for b in made["bindings"]} <= {q["name"] for q in made["queues"]}
+
+
+def test_every_pattern_of_a_right_is_closed_at_both_ends() -> None:
+    """An open one would give away every queue whose name merely contains it."""
+    open_on_purpose = {r"^seccam\.", ".*"}
+    for rights in topology.PERMISSIONS.values():
+        for pattern in rights:
+            assert (pattern.startswith("^") and pattern.endswith("$")) or pattern in open_on_purpose

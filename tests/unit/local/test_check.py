@@ -1,0 +1,68 @@
+"""What is told of wrong settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from seccam_local import check, plan
+from seccam_local.check import faults, merged, taken
+from seccam_local.plan import Address, Service
+
+
+def test_a_fault_that_several_services_find_is_told_once() -> None:
+    assert merged(["A: bad", "B: bad", "A: bad"]) == ["A: bad", "B: bad"]
+
+
+def test_of_several_known_names_proposed_for_an_unknown_one_the_closest_stays() -> None:
+    unknown = "SECCAM_MONITR_PORT: no setting goes by this name"
+    names = ["SECCAM_LOCAL_MQTT_PORT", "SECCAM_MONITOR_PORT", "SECCAM_CAMERA_OPS_PORT"]
+    proposals = ["", *(f"; did you mean {name}?" for name in names)]
+
+    assert merged([unknown + proposal for proposal in proposals]) == [f"{unknown}; did you mean SECCAM_MONITOR_PORT?"]
+
+
+def test_all_that_is_wrong_is_told_by_the_names_a_person_used() -> None:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "SECCAM_CAMERAS": "Front=demo front=ftp://me:secret@x",
+        "SECCAM_CAMERA_VIEW_HOURS": "Mo-Xx 25:00",
+    }
+    made = plan.make(environ, webcam=False)
+
+    told = merged([*made.faults, *faults(made.services, environ)])
+
+    assert [fault.partition("; ")[0].partition(" or ")[0] for fault in told] == [
+        "SECCAM_CAMERAS: 'Front' can't be a camera's name: 1 to 32 of a-z, 0-9 and -, no - at either end",
+        "SECCAM_CAMERAS: front=ftp://x: must be demo, a device (/dev/video0), rtsp://…, http://…",
+        "SECCAM_CAMERA_VIEW_HOURS: Mo-Xx 25:00: expected a weekday at 'Xx'",
+    ]
+
+
+def test_the_one_cameras_own_setting_is_named_where_it_was_used() -> None:
+    environ = {"PATH": os.environ["PATH"], "SECCAM_CAMERA_SOURCE": "ftp://x", "SECCAM_CAMERA_NAME": "Front"}
+    made = plan.make(environ, webcam=False)
+
+    told = faults(made.services, environ)
+
+    assert {fault.partition(":")[0] for fault in told} == {"SECCAM_CAMERA_SOURCE", "SECCAM_CAMERA_NAME"}
+
+
+def test_an_address_that_is_not_this_machines_is_told() -> None:
+    (told,) = taken([Address("SECCAM_MONITOR_PORT", "192.0.2.1", 8080)])
+    assert told.startswith("SECCAM_MONITOR_PORT: can't listen on 192.0.2.1:8080: ")
+
+
+def test_a_host_that_has_no_address_is_told() -> None:
+    (told,) = taken([Address("SECCAM_MONITOR_PORT", "no.such.host.invalid", 8080)])
+    assert "no.such.host.invalid" in told
+
+
+def test_a_check_that_does_not_end_is_told_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "PATIENCE", 0.2)
+    ops = Address("SECCAM_MONITOR_OPS_PORT", "127.0.0.1", 9101)
+    hanging = Service("monitor", [sys.executable, "-c", "import time; time.sleep(60)"], "monitor", ops)
+
+    assert faults([hanging], os.environ) == ["monitor: its check did not end within 0 s"]

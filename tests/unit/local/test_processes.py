@@ -1,0 +1,129 @@
+"""Keeping processes running, and ending them in bounded time: with real processes, which are quick to come and go."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seccam_local.processes import Process, backoff, ending, stop
+from tests.waiting import eventually
+
+
+class Clock:
+    """Stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def started(script: str, log: Path, clock: Clock | None = None) -> Process:
+    process = Process("thing", ["bash", "-c", script], dict(os.environ), log=log, clock=clock or time.monotonic)
+    process.turn()
+    return process
+
+
+def turned(process: Process) -> bool:
+    """Whether it runs after a turn."""
+    process.turn()
+    return process.running
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_backoff_doubles_up_to_a_quarter_of_a_minute() -> None:
+    assert [backoff(n) for n in range(7)] == [0.5, 1, 2, 4, 8, 15, 15]
+    assert backoff(10_000) == 15
+
+
+@pytest.mark.parametrize(("status", "words"), [(0, "exit status 0"), (2, "exit status 2"), (-9, "SIGKILL"), (-15, "SIGTERM")])
+def test_an_ending_is_told_in_words(status: int, words: str) -> None:
+    assert ending(status) == words
+
+
+def test_an_ended_process_is_started_again_when_its_wait_is_over(tmp_path: Path) -> None:
+    clock, log = Clock(), tmp_path / "log"
+    process = started("echo here", log, clock)
+
+    eventually(lambda: not turned(process))
+    clock.now += backoff(1) - 0.1
+    assert not turned(process)
+    clock.now += 0.2
+    assert turned(process)
+    eventually(lambda: log.read_text() == "here\nhere\n")
+    stop([([process], 5)])
+
+
+def test_a_process_waits_for_what_it_needs(tmp_path: Path) -> None:
+    there: list[bool] = []
+    process = Process("thing", ["sleep", "60"], dict(os.environ), log=tmp_path / "log", may_start=lambda: bool(there))
+    assert not turned(process)
+    there.append(True)
+    assert turned(process)
+    stop([([process], 5)])
+
+
+def test_stages_end_one_after_another(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = "trap 'sleep 0.2; echo {0} >> {1}; exit' TERM; echo up; while :; do sleep 0.01; done"
+    last, first = (started(script.format(name, told), tmp_path / name) for name in ("last", "first"))
+    for name in ("last", "first"):
+        eventually(lambda name=name: "up" in (tmp_path / name).read_text())  # type: ignore[misc]
+
+    stop([([first], 10), ([last], 10)])
+
+    assert told.read_text().split() == ["first", "last"]
+
+
+def test_what_doesnt_end_is_killed_with_its_children(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = started("trap '' TERM; (sleep 60)& echo $! $$; wait; sleep 60", log)
+    pids = [int(word) for word in eventually(lambda: log.read_text().split() if log.exists() else [])]
+
+    began = time.monotonic()
+    stop([([process], 0.2)])
+
+    assert time.monotonic() - began < 5
+    eventually(lambda: not any(runs(pid) for pid in pids))
+
+
+def test_children_of_a_process_that_ended_by_itself_go_with_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = started("(sleep 60)& echo $!", log)
+    child = int(eventually(lambda: log.read_text() if log.exists() else ""))
+
+    eventually(lambda: not turned(process))
+    eventually(lambda: not runs(child))
+    stop([([process], 1)])
+
+
+_KEEPER = """
+import pathlib, sys, time
+from tests.unit.local.test_processes import started
+started(sys.argv[1], pathlib.Path(sys.argv[2]))
+time.sleep(60)
+"""
+
+
+def test_a_process_gets_sigterm_when_its_keeper_is_killed(tmp_path: Path) -> None:
+    told, log = tmp_path / "told", tmp_path / "log"
+    script = f"trap 'echo ended > {told}; exit' TERM; echo up; while :; do sleep 0.01; done"
+    keeper = subprocess.Popen([sys.executable, "-c", _KEEPER, script, str(log)], cwd=Path(__file__).parents[3])
+    eventually(lambda: log.exists() and "up" in log.read_text(), within=30)
+
+    keeper.kill()
+    keeper.wait()
+
+    eventually(lambda: told.exists() and told.read_text() == "ended\n")

@@ -1,0 +1,59 @@
+"""When all is told to be ready."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+from seccam_local import plan, run
+from seccam_local.plan import Service
+from seccam_local.readiness import SILENT
+
+SERVICES = plan.make({"SECCAM_CAMERAS": "a=x b=y"}, webcam=False).services
+AWAY = {"camera-b": "frames: refused: nobody listens there"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "complete"),
+    [
+        ({}, True),
+        (AWAY, True),
+        ({"camera-b": SILENT}, False),
+        (AWAY | {"camera-a": SILENT}, False),
+        (AWAY | {"monitor": "broker: subscribing"}, False),
+        ({"notifier": SILENT}, False),
+    ],
+)
+def test_only_cameras_that_answer_may_be_missing(missing: dict[str, str], complete: bool) -> None:
+    assert run.complete_but_for_pictures(SERVICES, missing) is complete
+
+
+def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tuple[Mapping[str, str], int]:
+    """What is told to be missing when all is ready, and how many looks that took; the last look repeats."""
+    ready: list[Mapping[str, str]] = []
+    taken = 0
+
+    def look(_: Iterable[Service]) -> Mapping[str, str]:
+        nonlocal taken
+        taken += 1
+        return looks[min(taken, len(looks)) - 1]
+
+    monkeypatch.setattr(run, "unready", look)
+    monkeypatch.setattr(run, "LOOK", 0.01)
+    monkeypatch.setattr(run, "GRACE", 0.1)
+    run._watch(SERVICES, threading.Event(), ready.append, lambda _: None)
+    (missing,) = ready
+    return missing, taken
+
+
+def test_a_camera_that_is_soon_live_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told([{"monitor": SILENT}, AWAY, AWAY, {}], monkeypatch) == ({}, 4)
+
+
+def test_a_camera_that_stays_away_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing, looks = told([{"monitor": SILENT}, AWAY], monkeypatch)
+
+    assert missing == AWAY
+    assert looks > 3

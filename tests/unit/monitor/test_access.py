@@ -1,0 +1,77 @@
+"""Who may call the monitor, and by which settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from seccam.errors import SettingsError
+from seccam.settings import load
+from seccam_monitor.access import may_call, same_origin
+from seccam_monitor.settings import MonitorSettings
+
+NAMES = frozenset({"cam.example"})
+
+
+@pytest.mark.parametrize(
+    ("host", "own", "expected"),
+    [
+        ("localhost", "127.0.0.1", True),
+        ("localhost:8080", "127.0.0.1", True),
+        ("127.0.0.2", "127.0.0.1", True),
+        ("[::1]:8080", "::1", True),
+        ("Cam.Example:443", "10.1.2.3", True),
+        ("10.1.2.3:8080", "10.1.2.3", True),
+        ("10.1.2.4", "10.1.2.3", False),
+        ("evil.example", "10.1.2.3", False),
+        ("evil.example", "evil.example", False),  # only an address can't be made to point here
+        ("cam.example.evil", "127.0.0.1", False),
+        ("", "127.0.0.1", False),
+        ("[::1", "127.0.0.1", False),
+        ("user@localhost", "127.0.0.1", True),
+    ],
+)
+def test_only_names_that_nobody_else_can_give_us_are_ours(host: str, own: str, expected: bool) -> None:
+    assert may_call(host, NAMES, own) is expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "expected"),
+    [
+        (None, "localhost:8080", True),
+        ("http://localhost:8080", "localhost:8080", True),
+        ("https://cam.example", "cam.example", True),
+        ("https://cam.example", "monitor.internal:8080", True),  # a proxy gave it another Host
+        ("http://localhost:3000", "localhost:8080", False),
+        ("http://evil.example", "localhost:8080", False),
+        ("null", "localhost:8080", False),
+        ("file://", "", False),
+        ("", "localhost:8080", False),
+        ("http://[::1", "localhost:8080", False),
+    ],
+)
+def test_only_our_own_page_opens_a_socket(origin: str | None, host: str, expected: bool) -> None:
+    assert same_origin(origin, host, NAMES) is expected
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
+def test_loopback_needs_no_leave(host: str) -> None:
+    (settings,) = load(MonitorSettings, environ={"SECCAM_MONITOR_HOST": host})
+    assert settings.host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "monitor.example"])  # refused is what is tested
+def test_beyond_loopback_needs_leave_by_name(host: str) -> None:
+    if host:
+        with pytest.raises(SettingsError, match="SECCAM_MONITOR_ALLOW_OPEN=true"):
+            load(MonitorSettings, environ={"SECCAM_MONITOR_HOST": host})
+    (settings,) = load(MonitorSettings, environ={"SECCAM_MONITOR_HOST": host, "SECCAM_MONITOR_ALLOW_OPEN": "true"})
+    assert settings.host == (host or "127.0.0.1")
+
+
+def test_lists_are_split_and_said_once() -> None:
+    (settings,) = load(
+        MonitorSettings,
+        environ={"SECCAM_MONITOR_CAMERAS": " front, yard,front ,", "SECCAM_MONITOR_ALLOWED_HOSTS": "Cam.Example, b.example"},
+    )
+    assert settings.camera_names == ("front", "yard")
+    assert settings.host_names == {"cam.example", "b.example"}

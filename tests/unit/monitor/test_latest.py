@@ -1,0 +1,123 @@
+"""What is known of cameras, and their newest pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seccam.frame import Frame
+from seccam.message import Status, TopicStatus
+from seccam_monitor import protocol
+from seccam_monitor.latest import FORGET_SECONDS, MAX_DISCOVERED, Camera, Cameras, Rate
+from seccam_monitor.status import Word
+
+JPEG = b"\xff\xd8\xff\xc0\x00\x0a\x08\x00\x10\x00\x10\x01\x00\x00\xff\xda\x00\x02\xff\xd9"
+FRAME = Frame(camera="front", boot_id="b1", seq=1, jpeg=JPEG, width=16, height=16, ts_ms=1_000_000)
+
+
+def camera() -> Camera:
+    return Camera("front", 7, configured=True, now=0.0)
+
+
+def closed(heard: float = 0.0) -> Word:
+    view = TopicStatus(open=False, fps=15)
+    return Word(Status(camera="front", state="off", since=0, zone="UTC", topics={"view": view}, ts_ms=0), heard)
+
+
+def opened(heard: float = 0.0) -> Word:
+    view = TopicStatus(open=True, fps=15)
+    return Word(Status(camera="front", state="live", since=0, zone="Asia/Tokyo", topics={"view": view}, ts_ms=0), heard)
+
+
+def test_a_picture_carries_its_capture_on_the_monitors_clock() -> None:
+    picture, age = camera().take(FRAME, wall=1000.2, monotonic=50.0)
+    assert picture is not None
+    assert picture.captured == pytest.approx(49.8)
+    assert age.seconds == pytest.approx(0.2)
+    assert (picture.flags, picture.camera, picture.sequence) == (0, 7, 1)
+
+
+def test_a_picture_without_time_is_as_old_as_its_arrival_and_says_so() -> None:
+    picture, _ = camera().take(dataclasses.replace(FRAME, ts_ms=None), wall=1000.2, monotonic=50.0)
+    assert picture is not None
+    assert (picture.captured, picture.flags) == (50.0, protocol.UNTIMED)
+
+
+def test_a_picture_by_a_wrong_clock_is_a_guess_and_says_so() -> None:
+    picture, _ = camera().take(FRAME, wall=4600.0, monotonic=50.0)
+    assert picture is not None
+    assert (picture.captured, picture.flags) == (50.0, protocol.ESTIMATED)
+
+
+def test_the_newest_picture_stays_until_a_newer_one_comes() -> None:
+    front = camera()
+    front.take(dataclasses.replace(FRAME, seq=5), wall=1000.0, monotonic=1.0)
+    for seq, boot_id, taken in [(4, "b1", False), (5, "b1", False), (6, "b1", True), (1, "b2", True)]:
+        picture, _ = front.take(dataclasses.replace(FRAME, seq=seq, boot_id=boot_id), wall=1000.1, monotonic=1.1)
+        assert (picture is not None) == taken
+    assert front.picture is not None
+    assert (front.picture.boot_id, front.picture.sequence) == ("b2", 3)
+
+
+def test_a_closed_slot_drops_the_picture_and_refuses_more() -> None:
+    front = camera()
+    front.take(FRAME, wall=1000.0, monotonic=1.0)
+    front.hear(closed())
+    assert front.picture is None
+    assert front.take(dataclasses.replace(FRAME, seq=2), wall=1000.1, monotonic=1.1)[0] is None
+    front.hear(opened())
+    assert front.take(dataclasses.replace(FRAME, seq=3), wall=1000.2, monotonic=1.2)[0] is not None
+    assert front.zone == "Asia/Tokyo"
+
+
+@given(
+    fps=st.floats(0.05, 60),
+    jitter=st.lists(st.floats(-0.1, 0.1), min_size=300, max_size=300),
+)
+def test_the_rate_is_what_was_sent(fps: float, jitter: list[float]) -> None:
+    rate = Rate()
+    last = 0.0
+    for n, shift in enumerate(jitter[: max(8, min(300, int(fps * 10)))]):
+        last = 100 + (n + shift) / fps
+        rate.add(last)
+    assert rate.hertz(last + 0.1 / fps) == pytest.approx(fps, rel=0.25)
+    assert rate.hertz(last + max(3.1, 2.5 / fps)) == 0
+
+
+@pytest.mark.parametrize("arrivals", [[], [1.0], [1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
+def test_the_rate_of_next_to_nothing_is_a_number(arrivals: list[float]) -> None:
+    rate = Rate()
+    for arrival in arrivals:
+        rate.add(arrival)
+    assert 0 <= rate.hertz(2.0) < 10_000
+
+
+def test_configured_cameras_come_first_and_found_ones_by_name() -> None:
+    cameras = Cameras(["yard", "front"], 0.0)
+    for name in ("shop", "attic", "front"):
+        assert cameras.find(name, 1.0)
+    assert [c.name for c in cameras] == ["yard", "front", "attic", "shop"]
+    assert len({c.index for c in cameras}) == 4
+
+
+def test_no_more_than_so_many_are_found() -> None:
+    cameras = Cameras(["front"], 0.0)
+    found = [cameras.find(f"cam{n}", 0.0) for n in range(MAX_DISCOVERED + 1)]
+    assert found[-1] is None
+    assert None not in found[:-1]
+
+
+def test_a_found_camera_that_is_silent_for_long_is_forgotten_and_its_index_is_not_given_again() -> None:
+    cameras = Cameras(["front"], 0.0)
+    gone = cameras.find("gone", 0.0)
+    kept = cameras.find("kept", 100.0)
+    assert gone is not None
+    assert cameras.forget(FORGET_SECONDS + 50.0) == [gone]
+    assert [c.name for c in cameras] == ["front", "kept"]
+    back = cameras.find("gone", FORGET_SECONDS + 60.0)
+    assert back is not None
+    assert kept is not None
+    assert back.index not in (gone.index, kept.index, 0)

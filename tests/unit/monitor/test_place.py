@@ -1,0 +1,74 @@
+"""Where a login may lead."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from seccam_monitor import place
+
+SITE = "https://cam.example:8443"
+#: What people bend addresses with.
+_BENT = st.text(alphabet="/\\:?#@%.&=;a2f5c \t\r\n\0é", max_size=20)
+
+
+@pytest.mark.parametrize(
+    "wanted", ["/", "/#front", "/cameras/front/stream.mjpeg", "/events?x=1&y=%2F", "/cameras/%C3%A9", "/a:b@c", "/?u=http://x/"]
+)
+def test_a_place_here_is_kept(wanted: str) -> None:
+    assert place.local(wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        None,
+        "",
+        "front",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/a\\b",
+        "http://evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        " //evil.example",
+        "/\t/evil.example",
+        "\t//evil.example",
+        "/\r\nset-cookie: a=b",
+        "//[evil",
+        "/login?next=/login",
+        "/logout",
+        "/" + "x" * 5000,
+    ],
+)
+def test_any_other_place_is_the_page(wanted: str | None) -> None:
+    assert place.local(wanted) == "/"
+
+
+@given(_BENT | st.text(max_size=30).map(lambda rest: f"/{rest}"))
+@example("/%5cevil.example")
+@example("/.//evil.example")
+def test_whatever_is_wanted_the_way_stays_on_this_site(wanted: str) -> None:
+    led = place.local(wanted)
+    # as browsers read addresses: \ is /, tabs and line ends are left out
+    target = urljoin(SITE + "/login", "".join(led.replace("\\", "/").split()))
+
+    assert led.startswith("/")
+    assert led[1:2] not in ("/", "\\")
+    assert led.isascii()
+    assert led.isprintable()
+    assert f"{urlsplit(target).scheme}://{urlsplit(target).netloc}" == SITE
+    assert place.local(led) == led
+
+
+@given(_BENT.map(lambda rest: f"/{rest}"))
+def test_the_login_carries_the_place_there_and_back(wanted: str) -> None:
+    address = urlsplit(place.login(wanted))
+
+    assert (address.path, address.fragment) == ("/login", "")
+    assert parse_qs(address.query) == {"next": [place.local(wanted)]}

@@ -1,0 +1,100 @@
+"""Cookies: whose they are, and when they end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seccam_monitor.session import Sessions
+
+KEY = b"k" * 32
+HOUR = 3600.0
+PEOPLE = {"ann": b"hash of ann", "bob": b"hash of bob"}
+
+
+def sessions(key: bytes = KEY, people: dict[str, bytes] = PEOPLE) -> Sessions:
+    return Sessions(key, HOUR, people.get)
+
+
+def test_any_replica_with_the_same_key_knows_the_session() -> None:
+    cookie = sessions().begin("ann", PEOPLE["ann"], 1000.0)
+    session = sessions().read(cookie, 1000.0)
+
+    assert session is not None
+    assert session.name == "ann"
+    assert sessions(b"x" * 32).read(cookie, 1000.0) is None
+
+
+def test_a_session_ends_with_its_time() -> None:
+    cookie = sessions().begin("ann", PEOPLE["ann"], 1000.0)
+
+    assert sessions().read(cookie, 1000.0 + HOUR - 1)
+    assert sessions().read(cookie, 1000.0 + HOUR) is None
+
+
+def test_a_session_ends_with_its_user_and_with_the_password() -> None:
+    people = dict(PEOPLE)
+    judge = sessions(people=people)
+    cookie = judge.begin("ann", people["ann"], 0.0)
+    session = judge.read(cookie, 0.0)
+    assert session is not None
+    assert judge.goes_on(session, 0.0)
+
+    people["ann"] = b"another hash"
+    assert not judge.goes_on(session, 0.0)
+    assert judge.read(cookie, 0.0) is None
+    del people["ann"]
+    assert not judge.goes_on(session, 0.0)
+    people["ann"] = PEOPLE["ann"]
+    assert judge.goes_on(session, 0.0)
+
+
+def test_logging_out_ends_this_session_alone() -> None:
+    judge = sessions()
+    first, second = (judge.begin("ann", PEOPLE["ann"], 0.0) for _ in range(2))
+    session = judge.read(first, 0.0)
+    assert session is not None
+    judge.end(session, 0.0)
+
+    assert judge.read(first, 0.0) is None
+    assert judge.read(second, 0.0)
+
+
+def test_ends_are_forgotten_when_the_session_is_over_anyway() -> None:
+    judge = sessions()
+    for now in (0.0, 10.0, HOUR + 5):
+        session = judge.read(judge.begin("ann", PEOPLE["ann"], now), now)
+        assert session is not None
+        judge.end(session, now)
+
+    assert len(judge._ended) == 2
+
+
+def test_a_cookie_tells_nothing_of_the_password() -> None:
+    cookie = sessions().begin("ann", PEOPLE["ann"], 0.0)
+    session = sessions().read(cookie, 0.0)
+
+    assert session is not None
+    assert b"hash".hex() not in session.seal
+    assert sessions().read(cookie, 0.0) != sessions(b"x" * 32).read(sessions(b"x" * 32).begin("ann", PEOPLE["ann"], 0.0), 0.0)
+
+
+@given(st.text(max_size=200) | st.binary(max_size=100).map(lambda raw: raw.decode("latin-1")))
+def test_nothing_made_up_is_a_session(cookie: str) -> None:
+    assert sessions().read(cookie, 0.0) is None
+
+
+@given(st.data())
+def test_no_character_of_a_cookie_can_be_changed(data: st.DataObject) -> None:
+    cookie = sessions().begin("ann", PEOPLE["ann"], 0.0)
+    place = data.draw(st.integers(0, len(cookie) - 2))  # of the last one, two bits mean nothing
+    other = data.draw(st.characters(codec="ascii").filter(lambda c: c != cookie[place]))
+
+    assert sessions().read(cookie[:place] + other + cookie[place + 1 :], 0.0) is None
+
+
+@pytest.mark.parametrize("said", ["x", 7, None, ["a", "b"], {"name": "ann"}])
+def test_what_the_key_signed_for_something_else_is_no_session(said: object) -> None:
+    judge = sessions()
+    assert judge.read(str(judge._serializer.dumps(said)), 0.0) is None

@@ -1,0 +1,93 @@
+"""`seccam`, as far as it needs no broker."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from seccam import topology
+from seccam.__main__ import main
+
+
+def test_definitions_hold_everything_and_no_password_in_the_clear(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "passwords.json"
+    file.write_text(json.dumps(dict.fromkeys(topology.PERMISSIONS, "s3cret-canary")))
+
+    assert main(["broker", "definitions", "--passwords", str(file), "--vhost", "cams", "--cameras", "20"]) == 0
+
+    printed = capsys.readouterr().out
+    made = json.loads(printed)
+    assert {q["name"] for q in made["queues"]} == set(topology.queues())
+    assert {u["name"] for u in made["users"]} == set(topology.PERMISSIONS)
+    assert made["vhosts"] == [{"name": "cams"}]
+    assert "s3cret-canary" not in printed
+
+
+def test_passwords_come_from_a_mounted_secret_and_definitions_go_to_a_file_of_its_owners(tmp_path: Path) -> None:
+    secret, output = tmp_path / "secret", tmp_path / "definitions.json"
+    (secret / "..2026_01_01").mkdir(parents=True)  # as the kubelet lays a Secret out
+    for user in topology.PERMISSIONS:
+        (secret / "..2026_01_01" / user).write_text(f"canary of {user} \n")
+        (secret / user).symlink_to(f"..data/{user}")
+    (secret / "..data").symlink_to("..2026_01_01")
+
+    assert main(["broker", "definitions", "--passwords", str(secret), "--output", str(output)]) == 0
+
+    assert output.stat().st_mode & 0o777 == 0o600
+    for user in json.loads(output.read_text())["users"]:
+        salt = base64.b64decode(user["password_hash"])[:4]
+        assert user["password_hash"] == topology.password_hash(f"canary of {user['name']}", salt)
+
+
+def test_definitions_that_can_not_be_written_end_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "camera").write_text("x")
+
+    assert main(["broker", "definitions", "--passwords", str(tmp_path), "--output", "/no/such/folder/file"]) == 2
+    assert "--output /no/such/folder/file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("passwords", "fault"),
+    [
+        ('{"camera": ""}', "camera: the password must be"),
+        ('{"camera": 7}', "camera: the password must be"),
+        ('{"camera": "pw\\n"}', "camera: the password must be"),
+        ('{"guest": "guest"}', "guest: no user of seccam"),
+        ("[]", "must be a JSON object"),
+        ("{", "--passwords -: "),
+    ],
+)
+def test_passwords_that_will_not_do_are_refused(
+    passwords: str, fault: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(passwords))
+
+    assert main(["broker", "definitions", "--passwords", "-"]) == 2
+
+    assert fault in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["broker", "definitions", "--passwords", "/no/such/file"]) == 2
+    assert "/no/such/file" in capsys.readouterr().err
+
+
+def test_wrong_settings_end_with_status_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SECCAM_BROKER_URL", "http://x/")
+
+    assert main(["check"]) == 2
+    assert "SECCAM_BROKER_URL: must be amqp://" in capsys.readouterr().err
+
+
+def test_a_broker_that_is_not_there_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SECCAM_BROKER_URL", "amqp://operator:c4nary@127.0.0.1:1/")
+
+    assert main(["parked", "list"]) == 1
+
+    said = capsys.readouterr().err
+    assert said.startswith("seccam: refused: ")
+    assert "c4nary" not in said

@@ -1,0 +1,14 @@
+"""Frames of test pictures."""
+
+from __future__ import annotations
+
+from seccam import jpeg as markers
+from seccam.frame import Frame
+from tests.scenes import Pixels, jpeg
+
+
+def frame(picture: Pixels | bytes, seq: int = 0, camera: str = "front") -> Frame:
+    """The frame that a picture, or a JPEG file, comes in."""
+    body = picture if isinstance(picture, bytes) else jpeg(picture)
+    width, height = markers.size(body)
+    return Frame(camera, "0ddba11", seq, body, width, height, None)

@@ -1,0 +1,48 @@
+"""The worker's settings."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from seccam import settings
+from seccam.errors import SettingsError
+from seccam_security.settings import SecuritySettings
+
+
+def load(**given: str) -> SecuritySettings:
+    environment = {f"SECCAM_SECURITY_{name}": value for name, value in given.items()}
+    [loaded] = settings.load(SecuritySettings, environ=environment)
+    assert isinstance(loaded, SecuritySettings)
+    return loaded
+
+
+def test_without_any_the_defaults_hold() -> None:
+    loaded = load()
+
+    assert (loaded.detector, loaded.cooldown_seconds, loaded.max_age_seconds) == ("libfacedetection", 60, 2)
+    assert loaded.worker_name.endswith(f"-{os.getpid()}")
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"DETECTOR": "haar"}, "SECCAM_SECURITY_DETECTOR"),
+        ({"DETECTOR": "yunet"}, "SECCAM_SECURITY_YUNET_MODEL: no readable file"),
+        ({"DETECTOR": "yunet", "YUNET_MODEL": "/nowhere.onnx"}, "SECCAM_SECURITY_YUNET_MODEL: no readable file '/nowhere.onnx'"),
+        ({"MIN_SCORE": "70"}, "SECCAM_SECURITY_MIN_SCORE"),
+        ({"COOLDOWN_SECONDS": "-1"}, "SECCAM_SECURITY_COOLDOWN_SECONDS"),
+        ({"WHOLE_SECONDS": "0"}, "SECCAM_SECURITY_WHOLE_SECONDS"),
+        ({"SNAPSHOT": "perhaps"}, "SECCAM_SECURITY_SNAPSHOT"),
+    ],
+)
+def test_a_wrong_one_is_told_by_its_name(given: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(**given)
+
+    assert fault in str(refused.value)
+
+
+def test_the_worker_may_be_named() -> None:
+    assert load(WORKER="attic").worker_name == "attic"
