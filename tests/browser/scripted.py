@@ -64,6 +64,11 @@ class ScriptedMonitor:
         self.broker_lost: float | None = None
         #: False: it doesn't speak any more, though the connection holds.
         self.speaks = True
+        #: Cleared: a page's handshake waits until it is set again.
+        self.lets_in = threading.Event()
+        self.lets_in.set()
+        #: It has as many viewers as it may.
+        self.full = False
         #: What the pages said, in order.
         self.heard: list[dict[str, Any]] = []
         self.requests: list[str] = []
@@ -109,6 +114,7 @@ class ScriptedMonitor:
     def close(self) -> None:
         """The end of it."""
         self._over.set()
+        self.lets_in.set()
         for thread in (self._beat, *self._videos):
             thread.join()
         self.stop()
@@ -116,6 +122,11 @@ class ScriptedMonitor:
     def camera(self, name: str) -> Camera:
         """The camera of this name."""
         return next(camera for camera in self.cameras if camera.name == name)
+
+    @property
+    def viewers(self) -> int:
+        """Pages that are connected."""
+        return len(self._viewers)
 
     def watched(self) -> set[str]:
         """The cameras that the page asked for last."""
@@ -208,6 +219,9 @@ class ScriptedMonitor:
             self.tell_status()
 
     def _speak(self, viewer: ServerConnection) -> None:
+        if self.full:
+            viewer.close(4429)
+            return
         hello = {"v": 1, "version": self.version, "now": now_ms(), "cams": self._cams(), "events": self.events[-50:]}
         viewer.send(json.dumps({"type": "hello", **hello}))
         self._viewers.add(viewer)
@@ -227,6 +241,7 @@ class ScriptedMonitor:
         path = request.path.partition("?")[0]
         self.requests.append(path)
         if path == "/ws":
+            self.lets_in.wait(30)
             return None
         if path.startswith("/events/"):
             return _response(200, pictures.snapshot(), "image/jpeg")

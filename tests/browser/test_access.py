@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import pictures, seen
-from tests.browser.conftest import PHONE, Open
+from tests.browser.conftest import DESKTOP, PHONE, Open, keep
 from tests.browser.scripted import ScriptedMonitor, now_ms
 from tests.waiting import eventually
 
@@ -127,6 +127,96 @@ def test_a_link_opens_a_camera_and_its_way_out_is_the_grid(open_page: Open, scri
     expect(seen.tile(page, "yard")).to_be_hidden()
     page.go_back()
     expect(seen.tile(page, "yard")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_all_cameras_leads_to_all_cameras_from_wherever_one_came(
+    open_page: Open, scripted: Scripted, viewport: dict[str, int]
+) -> None:
+    monitor = scripted("front", "yard")
+    monitor.event("yard", "one")
+    page = open_page(monitor.url, viewport=viewport)
+    narrow = viewport is PHONE
+    seen.part(page, "front", "open").click()
+    if narrow:
+        page.locator("#strip").click()
+    page.locator(".event button").click()
+    page.get_by_role("button", name="Watch this camera").click()
+    expect(page).to_have_url(monitor.url + "#yard")
+
+    page.get_by_role("button", name="All cameras").click()
+
+    expect(seen.tile(page, "front")).to_be_visible()
+    expect(seen.tile(page, "yard")).to_be_visible()
+    assert page.evaluate("location.hash") == ""
+    expect(page.get_by_role("button", name="yard, starting, enlarge")).to_be_focused()
+
+
+def test_by_a_link_and_over_the_list_the_grid_is_found_too(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front", "yard")
+    monitor.event("yard", "one")
+    page = open_page(monitor.url + "#front", viewport=PHONE)
+    page.locator("#strip").click()
+    page.get_by_role("button", name="Close").click()
+    expect(page).to_have_url(monitor.url + "#front")
+    page.locator("#strip").click()
+    page.locator(".event button").click()
+    page.get_by_role("button", name="Watch this camera").click()
+    page.get_by_role("button", name="All cameras").click()
+
+    expect(seen.tile(page, "front")).to_be_visible()
+    expect(seen.tile(page, "yard")).to_be_visible()
+
+
+def test_in_full_screen_the_picture_runs_and_cameras_can_be_turned(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front", "yard")
+    page = open_page(monitor.url + "#front")
+    monitor.film(10)
+    seen.moves(page, "front")
+    page.get_by_role("button", name="Full screen").click()
+    eventually(lambda: page.evaluate("document.fullscreenElement !== null"), what="full screen")
+    page.wait_for_timeout(300)  # what comes into view, or leaves it, is told by the browser when it has the time
+    seen.moves(page, "front")
+    keep(page, "full-screen")
+
+    page.keyboard.press("ArrowRight")
+    seen.moves(page, "yard")
+    expect(seen.tile(page, "yard")).to_be_visible()
+    assert page.evaluate("document.fullscreenElement !== null")
+
+    page.keyboard.press("Escape")  # headless, the page hears it, not the browser
+    expect(seen.tile(page, "front")).to_be_visible()
+    eventually(lambda: page.evaluate("document.fullscreenElement === null"), what="the window again")
+
+
+def test_the_skip_link_leads_to_what_there_is(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted()
+    page = open_page(monitor.url)
+    expect(page.get_by_role("heading", name="No camera yet")).to_be_visible()
+    skip = page.get_by_role("link", name="Skip to the cameras")
+    for where in ("main", "front, starting, enlarge", "All cameras"):
+        skip.focus()
+        page.keyboard.press("Enter")
+        if where == "main":
+            expect(page.locator("#main")).to_be_focused()
+            monitor.cameras.extend(ScriptedMonitor.of("front"))
+            monitor.tell_cameras()
+        else:
+            expect(page.get_by_role("button", name=where)).to_be_focused()
+            page.keyboard.press("Enter")
+
+
+def test_the_keyboard_follows_a_narrow_windows_list(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front")
+    page = open_page(monitor.url, viewport=PHONE)
+    seen.awaits(page, "front", "Starting")
+    page.locator("#strip").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Close")).to_be_focused()
+    page.keyboard.press("Tab")  # there is no event yet, and nothing else that isn't covered
+    assert not page.evaluate("document.querySelector('main, .skip, .header').contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(page.locator("#strip")).to_be_focused()
 
 
 def test_the_stream_address_can_be_had_without_a_clipboard(open_page: Open, scripted: Scripted) -> None:

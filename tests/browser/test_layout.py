@@ -17,7 +17,7 @@ from tests.waiting import eventually
 
 Scripted = Callable[..., ScriptedMonitor]
 
-_SIZES = [(320, 640), (390, 844), (768, 1024), (844, 390), (1440, 810), (2560, 1440)]
+_SIZES = [(320, 640), (390, 844), (768, 1024), (844, 390), (844, 345), (1440, 810), (2560, 1440)]
 _COUNTS = [1, 2, 5, 9, 16]
 _NAMES = [("front", "a-camera-with-a-very-long-name-x")[n == 1] if n < 2 else f"cam-{n}" for n in range(16)]
 _PHONES = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
@@ -63,6 +63,8 @@ def test_every_number_of_cameras_lies_well_on_every_screen(open_page: Open, scri
             eventually(monitor.watched, what="tiles in sight")
             _show_all(monitor)
             eventually(lambda: page.evaluate(_FAULTS) == [], within=3, what=f"{count} cameras in order at {width} x {height}")
+            if (width, height, count) == (844, 345, 1):
+                assert seen.place(page.locator(".tile"))["y"] + seen.place(page.locator(".tile"))["height"] <= 345
             if (width, height, count) == (1440, 810, 9):
                 tiles = page.locator(".tile").evaluate_all("tiles => tiles.map(t => t.getBoundingClientRect().bottom)")
                 assert max(tiles) <= 810

@@ -134,7 +134,9 @@ def test_sleep_shows_in_the_difference_of_two_clocks(call: Call, wall: float, pa
         (16, (2216, 1392), (4, 531)),
         (5, (374, 712), (1, 374)),
         (2, (828, 262), (2, 394)),
-        (5, (828, 262), (2, 408)),
+        (5, (828, 262), (2, 394)),  # 408 would leave no tile whole in sight
+        (1, (828, 233), (1, 343)),
+        (1, (828, 200), (1, 320)),
         (3, (304, 500), (1, 304)),  # a window narrower than a tile
         (2, (300, 0), (1, 300)),
     ],
@@ -246,7 +248,8 @@ _PLATE = {
     [
         ({}, None),
         ({"state": "starting"}, ["Waiting for the first picture", "", ""]),
-        ({"state": "starting", "waiting": 30_001}, ["No picture yet. Is its camera service running?", "", ""]),
+        ({"state": "starting", "waiting": 30_001, "age": None}, ["No picture yet. Is its camera service running?", "", ""]),
+        ({"state": "starting", "waiting": 30_001, "age": 50}, ["Waiting for the first picture", "", ""]),  # the monitor has one
         ({"state": "stale", "age": 7200}, ["No new picture for 7 s", "", ""]),
         ({"state": "slow", "age": 3900}, ["Slow connection: picture is 3 s old", "", ""]),
         ({"state": "gone"}, ["Camera away", "Last picture 13:57:12, 6 min ago", ""]),
@@ -258,7 +261,10 @@ _PLATE = {
         ),
         ({"state": "gone", "last": None, "why": "<b>"}, ["Camera away", "", "It says: <b>"]),
         ({"state": "starting", "why": "still warming up"}, ["Waiting for the first picture", "", "It says: still warming up"]),
-        ({"state": "starting", "waiting": 30_001, "why": "still warming up"}, ["No picture yet", "", "It says: still warming up"]),
+        (
+            {"state": "starting", "waiting": 30_001, "age": None, "why": "still warming up"},
+            ["No picture yet", "", "It says: still warming up"],
+        ),
         ({"state": "off", "why": "outside its time slots"}, ["Off by schedule", "", ""]),
         ({"why": "all is well"}, None),
         ({"state": "damaged", "unreadable": 12}, ["Pictures can't be read (12 in a row)", "", ""]),

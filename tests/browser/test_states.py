@@ -17,6 +17,13 @@ from tests.browser.scripted import ESTIMATED, UNTIMED, ScriptedMonitor, now_ms
 from tests.waiting import eventually
 
 Scripted = Callable[..., ScriptedMonitor]
+#: Both of the page's clocks go on by `ahead` milliseconds.
+_TIME_TO_TURN = """
+globalThis.ahead = 0;
+const [wall, own] = [Date.now, performance.now.bind(performance)];
+Date.now = () => wall() + ahead;
+performance.now = () => own() + ahead;
+"""
 
 
 def test_a_camera_goes_from_starting_to_live_to_stale_to_gone_and_back(open_page: Open, scripted: Scripted) -> None:
@@ -227,6 +234,70 @@ def test_a_clock_of_the_viewer_that_is_an_hour_off_changes_no_age(open_page: Ope
     )
     eventually(lambda: seen.rows(page))
     assert re.search(r"· \d s ago$", seen.rows(page)[0]["when"])
+
+
+def test_back_from_a_hidden_tab_a_page_waits_for_pictures_and_accuses_nobody(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front")
+    page = open_page(monitor.url, init=_TIME_TO_TURN)
+    video = monitor.film(10)
+    seen.awaits(page, "front", "Live")
+    seen.hide(page, True)
+    eventually(lambda: monitor.watched() == set(), what="no picture asked for")
+    video.set()
+    page.evaluate("ahead = 40_000")  # longer than a camera may take for its first picture
+
+    def newest_but_none_sent() -> bool:
+        monitor.camera("front").captured = now_ms()
+        monitor.tell_status()
+        return seen.part(page, "front", "word").text_content() == "Starting"
+
+    seen.hide(page, False)
+    eventually(newest_but_none_sent, every=0.1)
+    expect(seen.part(page, "front", "first")).to_have_text("Waiting for the first picture")
+
+
+def test_back_after_long_a_page_connects_again_and_raises_no_alarm(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front")
+    page = open_page(monitor.url, init=_TIME_TO_TURN)
+    monitor.film(10)
+    seen.awaits(page, "front", "Live")
+    alarm = page.locator("#bar-server")
+    page.evaluate(
+        """() => {
+          globalThis.alarms = 0;
+          const bar = document.querySelector("#bar-server");
+          new MutationObserver(() => (alarms += !bar.hidden)).observe(bar, { attributes: true });
+        }"""
+    )
+    seen.hide(page, True)
+    monitor.lets_in.clear()
+    page.evaluate("ahead = 5 * 60_000 + 1000")
+    eventually(lambda: monitor.viewers == 0, what="the page has left")
+
+    seen.hide(page, False)
+    eventually(lambda: monitor.requests.count("/ws") == 2, what="the page comes back")
+    page.wait_for_timeout(500)
+    monitor.lets_in.set()
+
+    seen.awaits(page, "front", "Live")
+    assert page.evaluate("alarms") == 0
+    expect(alarm).to_be_hidden()
+
+
+def test_a_monitor_with_as_many_viewers_as_it_may_have_says_so(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front")
+    monitor.full = True
+    page = open_page(monitor.url)
+    bar = page.locator("#bar-server span")
+    words = re.compile(r"^As many pages are open as the monitor allows\. (Next try in \d+ s\.|Trying now\.)$")
+    expect(bar).to_have_text(words)
+    eventually(lambda: monitor.requests.count("/ws") > 2, what="tried again")
+    expect(bar).to_have_text(words)
+    expect(page.get_by_role("alert")).to_have_text("As many pages are open as the monitor allows.")
+
+    monitor.full = False
+    expect(page.locator("#bar-server")).to_be_hidden(timeout=15_000)
+    seen.awaits(page, "front", "Starting")
 
 
 def test_when_the_monitor_falls_silent_the_page_says_so_and_ages_go_on(open_page: Open, scripted: Scripted) -> None:

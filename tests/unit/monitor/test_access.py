@@ -9,7 +9,7 @@ from seccam.settings import load
 from seccam_monitor.access import may_call, same_origin
 from seccam_monitor.settings import MonitorSettings
 
-NAMES = frozenset({"cam.example"})
+NAMES = frozenset({"cam.example", "door.example:8443"})
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,8 @@ NAMES = frozenset({"cam.example"})
         ("127.0.0.2", "127.0.0.1", True),
         ("[::1]:8080", "::1", True),
         ("Cam.Example:443", "10.1.2.3", True),
+        ("door.example", "10.1.2.3", True),
+        ("door.example:8443", "10.1.2.3", True),
         ("10.1.2.3:8080", "10.1.2.3", True),
         ("10.1.2.4", "10.1.2.3", False),
         ("evil.example", "10.1.2.3", False),
@@ -42,6 +44,9 @@ def test_only_names_that_nobody_else_can_give_us_are_ours(host: str, own: str, e
         ("https://cam.example", "cam.example", True),
         ("https://cam.example", "monitor.internal:8080", True),  # a proxy gave it another Host
         ("http://localhost:3000", "localhost:8080", False),
+        ("http://cam.example:3000", "cam.example:8080", False),  # cookies know no port
+        ("https://door.example:8443", "door.example", True),  # the proxy's port is not in Host
+        ("https://door.example", "monitor.internal:8080", False),
         ("http://evil.example", "localhost:8080", False),
         ("null", "localhost:8080", False),
         ("file://", "", False),

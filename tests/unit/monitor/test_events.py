@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import notifier
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +94,8 @@ def test_the_log_keeps_the_last_and_takes_each_once() -> None:
         (("front", 59.999, 1), [("front", 0, 1)], True),
         (("front", 60, 1), [("front", 0, 1)], False),  # the next visit
         (("front", 61, 1), [("front", 0, 1), ("front", 60, 1)], True),
+        (("front", 59, 1), [("front", 0, 1), ("front", 50, 2)], True),
+        (("front", 61, 1), [("front", 0, 1), ("front", 50, 2)], False),  # more faces don't prolong a visit
         (("front", 0, 1), [("front", 2, 1)], True),  # its picture is the older one, and it came later
         (("front", 0, 1), [("front", 60, 1)], False),
         (("front", 0, 2), [("front", 2, 1)], False),
@@ -113,11 +115,24 @@ _VISITS = st.tuples(st.sampled_from(["front", "yard"]), st.integers(0, 200), st.
 def test_no_event_is_lost_without_a_row_that_says_it(visits: list[tuple[str, int, int]]) -> None:
     log = EventLog(visit=60)
     events = [seen(*visit) for visit in visits]
-    added = [log.add(new) for new in events]
-    assert log.last() == [new for new, kept in zip(events, added, strict=True) if kept]
-    assert all(is_told(new, log.last(), 60) for new in events)
-    for sooner, later in itertools.combinations(log.last(), 2):
-        assert not is_told(later, [sooner], 60)
+    listed: list[Row] = []
+    for new in events:
+        known = is_told(new, listed, 60)
+        assert log.add(new) is not known
+        listed += [] if known else [new]
+        assert log.last() == listed
+        assert is_told(new, listed, 60)
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 3)), max_size=30, unique=True))
+def test_the_page_lists_what_the_phone_is_told(visits: list[tuple[int, int]]) -> None:
+    log, memory = EventLog(visit=60), notifier.Memory(60)
+    for at, faces in visits:
+        new = seen("front", at, faces)
+        news = notifier.News(new.id, "face", "front", TAKEN + timedelta(seconds=at), faces)
+        told = notifier.judge(news, memory, news.time) == "tell"
+        memory.record(notifier.Record(news, "notified" if told else "cooldown"))
+        assert log.add(new) is told
 
 
 def test_an_event_that_was_folded_is_no_row_when_it_comes_again() -> None:

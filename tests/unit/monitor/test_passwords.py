@@ -155,11 +155,12 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path, setting: str) -> None:
         load(MonitorSettings, environ=environ(tmp_path, **{setting: str(tmp_path / "away")}))
 
 
-def test_the_signing_key_is_what_stands_in_its_file_without_its_line_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("byte", [b"k", b"\n", b" ", b"\0"])
+def test_the_signing_key_is_all_that_is_in_its_file_for_its_bytes_may_be_any(tmp_path: Path, byte: bytes) -> None:
     key = tmp_path / "key"
-    key.write_bytes(b"k" * 32 + b"\n")
+    key.write_bytes(b"k" * 31 + byte)
     (settings,) = load(MonitorSettings, environ=environ(tmp_path, session_key_file=str(key)))
-    assert settings.session_key == b"k" * 32
+    assert settings.session_key == b"k" * 31 + byte
 
 
 def run(monkeypatch: pytest.MonkeyPatch, name: str, typed: str) -> int:

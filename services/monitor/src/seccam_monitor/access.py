@@ -48,7 +48,8 @@ def may_call(host: str, names: Iterable[str], own_address: str) -> bool:
     setting, and the very address that was called, which is no name.
     """
     name = host_of(host)
-    return bool(name) and (is_loopback(name) or name in names or (name == own_address and _is_address(name)))
+    ours = is_loopback(name) or name in map(host_of, names) or (name == own_address and _is_address(name))
+    return bool(name) and ours
 
 
 def same_origin(origin: str | None, host: str, names: Iterable[str]) -> bool:
@@ -59,7 +60,8 @@ def same_origin(origin: str | None, host: str, names: Iterable[str]) -> bool:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and (parts.netloc.lower() == host.lower() or host_of(parts.netloc) in names)
+    # port and all: cookies know none, so a page of another port brings the login along
+    return parts.scheme in ("http", "https") and parts.netloc.lower() in (host.lower(), *names)
 
 
 def _is_address(name: str) -> bool:

@@ -86,15 +86,26 @@ def _picture(snapshot: str | None) -> bytes | None:
 
 
 def is_told(new: Row, listed: Iterable[Row], visit: float) -> bool:
-    """Whether one of the rows says already what this one would: the same visit to the same camera, and no fewer faces.
+    """Whether the rows say already what this one would: the same visit to the same camera, and no fewer faces.
 
-    Each of N workers, and each that was restarted, announces a visit once for itself. Pictures less than `visit` seconds
-    apart, whichever was told first, are of one visit; 0: every event is a visit of its own.
+    Each of N workers, and each that was restarted, announces a visit once for itself. As for the notifier, a visit lasts
+    `visit` seconds from the picture of its first row, before it too, and rows of more faces don't prolong it; 0: every
+    event is a visit of its own.
     """
-    return any(
-        other.camera == new.camera and abs(other.time_ms - new.time_ms) < visit * 1000 and other.faces >= new.faces
-        for other in listed
-    )
+    most: dict[int, int] = {}  # faces told, by the time that a visit began
+    for row in listed:
+        if row.camera == new.camera:
+            began = _began(most, row.time_ms, visit)
+            began = row.time_ms if began is None else began
+            most[began] = max(row.faces, most.get(began, 0))
+    began = _began(most, new.time_ms, visit)
+    return began is not None and most[began] >= new.faces
+
+
+def _began(begins: Iterable[int], time_ms: int, visit: float) -> int | None:
+    """The begin of the visit that this time falls into, the nearest if there are two."""
+    near = (began for began in begins if abs(time_ms - began) < visit * 1000)
+    return min(near, key=lambda began: abs(time_ms - began), default=None)
 
 
 class EventLog:

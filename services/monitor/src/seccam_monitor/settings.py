@@ -42,7 +42,9 @@ class MonitorSettings(settings.OpsSettings):
     )
     port: settings.Port = Field(8080, description="Port of the page.")
     allowed_hosts: str = Field(
-        "", description="Names, comma-separated and without port, by which browsers may call the page, besides loopback's own."
+        "",
+        description="Names, comma-separated, by which browsers may call the page, besides loopback's own; with the port where a "
+        "proxy listens on one of its own and doesn't hand it on in Host: `cam.example:8443`.",
     )
     cameras: str = Field(
         "", description="Cameras that are always shown, in this order, comma-separated; others follow by name as they are found."
@@ -51,9 +53,9 @@ class MonitorSettings(settings.OpsSettings):
     visit_seconds: float = Field(
         60.0,
         ge=0,
-        le=3600,
-        description="Seconds within which a camera's events that show no more faces than a listed one are no row of their own; "
-        "`0`: each event is a row.",
+        le=86_400,
+        description="Seconds from an event's row within which that camera's events of no more faces are no row of their own; "
+        "the notifier's cooldown, so that the page lists what the phone was told. `0`: each event is a row.",
     )
     max_viewers: int = Field(50, ge=1, le=10_000, description="Pages and streams that may be watched at the same time.")
 
@@ -122,7 +124,7 @@ class MonitorSettings(settings.OpsSettings):
 
 def _key_in(path: str) -> bytes:
     try:
-        return Path(path).read_bytes().strip()
+        return Path(path).read_bytes()
     except OSError as e:
         raise ValueError(f"can't be read: {e.strerror}") from None
 

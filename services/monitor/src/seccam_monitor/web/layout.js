@@ -13,7 +13,7 @@ function fitting(count, columns, { width, height, gap, caption }) {
 
 /**
  * The columns that make tiles widest while all of them fit without scrolling, and the tiles' width; where that is
- * under 320 px, as many of 320 px as there is room for. A bar of `bar` px that takes from the height makes tiles smaller,
+ * under 320 px, as many of 320 px as there is room for, wider where a row still fits the height. A bar of `bar` px that takes from the height makes tiles smaller,
  * but moves none to another place.
  */
 export function columns(count, room, bar = 0) {
@@ -25,5 +25,6 @@ export function columns(count, room, bar = 0) {
   }
   if (best.tile >= LEAST) return { columns: best.columns, tile: Math.max(LEAST, fitting(count, best.columns, room)) };
   const n = Math.max(1, Math.min(count, Math.floor((room.width + room.gap) / (LEAST + room.gap))));
-  return { columns: n, tile: Math.floor((room.width - (n - 1) * room.gap) / n) };
+  const widest = Math.floor((room.width - (n - 1) * room.gap) / n);
+  return { columns: n, tile: Math.min(widest, Math.max(LEAST, Math.floor(((room.height - room.caption) * 16) / 9))) };
 }

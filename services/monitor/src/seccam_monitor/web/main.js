@@ -28,6 +28,7 @@ const LIST = "/events";
 const $ = (id) => document.getElementById(id);
 const grid = $("grid");
 const main = $("main");
+const skip = document.querySelector(".skip");
 
 /** Name → Tile, in the order on the page. */
 const tiles = new Map();
@@ -40,7 +41,6 @@ let version = null;
 let greetedAt = null;
 let asked = null;
 let alone = null;
-let openedHere = false;
 let scrolledTo = 0;
 let unseen = 0;
 
@@ -72,7 +72,7 @@ const events = new Events(
   { list: $("event-list"), empty: $("events-empty"), strip: $("strip"), dialog: $("event-dialog") },
   (camera) => go(camera),
 );
-const single = new Single($("single"), () => tiles.get(alone).element, leave);
+const single = new Single($("single"), grid, leave);
 const observer = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) inView[isIntersecting ? "add" : "delete"](target);
@@ -169,7 +169,7 @@ function ask() {
   const shown = !document.hidden && !frames.stalled;
   const wanted = [];
   for (const [index, tile] of byIndex) {
-    const watched = shown && tile.showable && inView.has(tile.element);
+    const watched = shown && tile.showable && (tile.name === alone || inView.has(tile.element)); // full screen is outside of main
     if (!watched) frames.drop(index);
     tile.watched = watched;
     if (watched) wanted.push(index);
@@ -182,15 +182,29 @@ function ask() {
 
 /* ---- one camera, or all of them ---- */
 
-function go(name) {
-  scrolledTo = main.scrollTop;
-  openedHere = true;
-  location.hash = name;
+/**
+ * Show a camera, or the list. The history keeps how many steps lead back to the grid (0: there is none, who is here came
+ * by a link): one camera takes another's place, and the list lies on top of either.
+ */
+function go(place) {
+  const from = address();
+  const steps = history.state?.steps ?? 0;
+  if (from === "") {
+    scrolledTo = main.scrollTop;
+    history.pushState({ steps: 1 }, "", `#${place}`);
+  } else if (place === LIST) {
+    history.pushState({ steps: steps && steps + 1 }, "", `#${place}`);
+  } else {
+    history.replaceState({ steps }, "", `#${place}`);
+  }
+  route();
 }
 
-/** Back to where the viewer was: the grid, if it was opened from there; it is the way out too for who came by a link. */
+/** From the list to what it lies on; from a camera to the grid. */
 function leave() {
-  if (openedHere) history.back();
+  const steps = history.state?.steps;
+  if (address() === LIST && history.state) history.back();
+  else if (steps) history.go(-steps);
   else location.hash = "";
 }
 
@@ -208,12 +222,13 @@ function address() {
 function route() {
   const place = address();
   const list = place === LIST;
+  const listed = $("events").classList.contains("open");
   $("events").classList.toggle("open", list);
-  for (const node of [main, $("strip"), document.querySelector(".header")]) node.inert = list && narrow.matches;
+  for (const node of [main, $("strip"), skip, document.querySelector(".header")]) node.inert = list && narrow.matches;
+  if (list !== listed && narrow.matches) $(list ? "events-close" : "strip").focus();
   const name = tiles.has(place) ? place : null;
   const left = alone;
   alone = name;
-  if (!place) openedHere = false;
   $("single").hidden = name === null;
   grid.hidden = tiles.size === 0;
   grid.classList.toggle("alone", name !== null);
@@ -224,18 +239,17 @@ function route() {
   single.camera = name;
   arrange();
   if (name !== null && left !== name) single.back.focus({ preventScroll: true });
-  if (name === null && left !== null) {
+  if (name === null && document.fullscreenElement) document.exitFullscreen();
+  if (name === null && left !== null && !list) {
     main.scrollTop = scrolledTo;
     tiles.get(left)?.button.focus();
   }
 }
 
-/** The next camera in the single view, without a step more to go back. */
+/** The next camera in the single view. */
 function turn(by) {
   const names = [...tiles.keys()].sort((a, b) => order(a) - order(b));
-  const next = names[(names.indexOf(alone) + by + names.length) % names.length];
-  location.replace(`#${next}`);
-  route(); // hashchange comes later than the next key may
+  go(names[(names.indexOf(alone) + by + names.length) % names.length]);
 }
 
 function order(name) {
@@ -272,13 +286,12 @@ new ResizeObserver(arrange).observe(main);
 
 $("try-now").addEventListener("click", () => socket.renew());
 $("reload").addEventListener("click", () => location.reload());
-$("strip").addEventListener("click", () => {
-  go(LIST);
-});
+$("strip").addEventListener("click", () => go(LIST));
 $("events-close").addEventListener("click", leave);
-document.querySelector(".skip").addEventListener("click", (event) => {
+skip.addEventListener("click", (event) => {
   event.preventDefault(); // the address says which camera is shown
-  (tiles.values().next().value?.button ?? grid).focus();
+  const first = grid.querySelector(".open");
+  (alone !== null ? single.back : (first ?? main)).focus();
 });
 for (const button of document.querySelectorAll(".copy")) {
   const command = button.parentElement.querySelector("code");
@@ -336,9 +349,11 @@ function tellTrouble(wall) {
   const trouble = socket.trouble;
   const bar = $("bar-server");
   bar.hidden = trouble === null;
-  if (trouble) write(bar.firstElementChild, words.serverGone(trouble.since, trouble.next, wall));
-  if (trouble) $("bar-broker").hidden = true; // what it said is not known any more
-  voice.monitor(trouble !== null);
+  if (trouble) {
+    write(bar.firstElementChild, trouble.full ? words.serverFull(trouble.next) : words.serverGone(trouble.since, trouble.next, wall));
+    $("bar-broker").hidden = true; // what it said is not known any more
+  }
+  voice.monitor(trouble ? words.spokenTrouble(trouble.full) : "");
   const title = trouble ? "(!) seccam" : unseen ? `(${unseen}) seccam` : "seccam";
   if (document.title !== title) document.title = title;
 }

@@ -36,7 +36,7 @@ export class Single {
 
   /**
    * @param {HTMLElement} bar with the buttons
-   * @param {() => HTMLElement} target what goes full screen
+   * @param {HTMLElement} target what goes full screen; the same for every camera, so that it stays when they are turned
    * @param {() => void} leave
    */
   constructor(bar, target, leave) {
@@ -44,7 +44,7 @@ export class Single {
     const { back, full, wake, address, field } = this.#part;
     back.addEventListener("click", leave);
     full.hidden = !document.fullscreenEnabled;
-    full.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : target().requestFullscreen()));
+    full.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : target.requestFullscreen()));
     wake.hidden = !("wakeLock" in navigator);
     wake.addEventListener("click", () => this.#wake(!this.#keepOn));
     address.addEventListener("click", () => copy(field.value, field, address));

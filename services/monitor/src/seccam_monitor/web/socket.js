@@ -3,6 +3,8 @@
 const PROTOCOL = "seccam.v1";
 /** The close code of a login that has ended. */
 const LOGGED_OUT = 4401;
+/** And of a monitor that has as many viewers as it may. */
+const FULL = 4429;
 /** Milliseconds between tries, from the first to the last; each is varied by half of it, and never over LONGEST. */
 const BACKOFF = [500, 1000, 2000, 4000, 8000];
 const LONGEST = 10_000;
@@ -30,6 +32,7 @@ export class Socket {
   #tries = 0;
   #next = null;
   #lostAt = null;
+  #full = false;
   #hiddenAt = document.hidden ? performance.now() : null;
 
   /**
@@ -58,7 +61,7 @@ export class Socket {
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code }) => {
       if (this.#openedAt === null || code === LOGGED_OUT) this.#on.refused();
-      this.#lost();
+      this.#lost(code === FULL);
     };
     this.#socket = socket;
   }
@@ -73,7 +76,7 @@ export class Socket {
     this.send({ type: "ping", c: this.#pinged });
   }
 
-  /** While the monitor can't be heard: {since: wall clock, next: ms to the next try or null}; else null. */
+  /** While the monitor can't be heard: {since: wall clock, next: ms to the next try or null, full: it says why}; else null. */
   get trouble() {
     const now = performance.now();
     const next = this.#next === null ? null : this.#next - now;
@@ -82,7 +85,7 @@ export class Socket {
       return silence > SILENT ? { since: Date.now() - silence, next } : null;
     }
     if (this.#socket === null && next === null) return null; // closed on purpose
-    if (this.#lostAt !== null) return { since: this.#lostAt, next };
+    if (this.#lostAt !== null) return { since: this.#lostAt, next, full: this.#full };
     const trying = now - this.#startedAt; // for the first time
     return trying > SILENT ? { since: Date.now() - trying, next } : null;
   }
@@ -90,7 +93,10 @@ export class Socket {
   /** Called several times a second: everything that has its time. */
   tick() {
     const now = performance.now();
-    if (this.#socket === null) {
+    if (this.#hiddenAt !== null && now - this.#hiddenAt > HIDDEN_TOO_LONG && this.#socket !== null) {
+      this.#drop();
+      this.#next = this.#lostAt = null; // on purpose
+    } else if (this.#socket === null) {
       if (this.#next !== null && now >= this.#next) this.connect();
     } else if (this.#openedAt === null) {
       if (now - this.#startedAt > CONNECT_TIMEOUT) this.#lost();
@@ -100,10 +106,6 @@ export class Socket {
       this.renew();
     } else if (now - this.#pinged > PING_EVERY) {
       this.ping();
-    }
-    if (this.#hiddenAt !== null && now - this.#hiddenAt > HIDDEN_TOO_LONG && this.#socket !== null) {
-      this.#drop();
-      this.#next = null;
     }
   }
 
@@ -115,20 +117,20 @@ export class Socket {
 
   #opened() {
     this.#openedAt = this.#heard = performance.now();
-    this.#lostAt = null;
     // before anything else flows: their round trips are the fastest that this connection will see
     for (let i = 0; i < FIRST_PINGS; i += 1) this.ping();
   }
 
   #received(data) {
     this.#heard = performance.now();
-    this.#probed = null;
+    this.#probed = this.#lostAt = null;
     if (data instanceof ArrayBuffer) this.#on.frame(data);
     else this.#on.message(JSON.parse(data));
   }
 
-  #lost() {
+  #lost(full = false) {
     const now = performance.now();
+    this.#full = full;
     if (this.#openedAt !== null && now - this.#openedAt > GOOD) this.#tries = 0;
     const wait = BACKOFF[Math.min(this.#tries, BACKOFF.length - 1)] * (0.5 + Math.random());
     this.#drop();
@@ -142,7 +144,7 @@ export class Socket {
     if (socket === null) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
-    if (this.#openedAt !== null) this.#lostAt = Date.now() - (performance.now() - this.#heard);
+    if (this.#openedAt !== null) this.#lostAt ??= Date.now() - (performance.now() - this.#heard);
     this.#socket = this.#openedAt = this.#probed = null;
     this.#on.closed();
   }

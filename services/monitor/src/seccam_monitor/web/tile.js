@@ -27,7 +27,7 @@ export class Tile {
   #last = null;
   #times = [];
   #watchedSince = null;
-  #knownSince = performance.now();
+  #since = performance.now();
   #unreadable = 0;
   #sighting = null;
   #counted = null;
@@ -165,6 +165,7 @@ export class Tile {
 
   #enter(state, now) {
     this.state = state;
+    this.#since = performance.now();
     if (!WITH_PICTURE.has(state)) this.#putAway();
     this.element.dataset.state = state;
     this.#part.shape.setAttribute("href", `#shape-${state}`);
@@ -210,7 +211,7 @@ export class Tile {
     const plate = words.plate({
       state: this.state,
       age,
-      waiting: performance.now() - this.#knownSince,
+      waiting: performance.now() - this.#since,
       last,
       until: this.#word.until,
       zone: this.#camera.zone,

@@ -14,7 +14,6 @@ export class Voice {
   #pending = new Map();
   #told = new Map();
   #spokeAt = -Infinity;
-  #lost = false;
 
   /** @param {HTMLElement} status with role="status" @param {HTMLElement} alert with role="alert" */
   constructor(status, alert) {
@@ -42,11 +41,9 @@ export class Voice {
     if (worth && told !== undefined) this.#changes.set(name, state);
   }
 
-  /** The connection to the monitor is lost (true) or there (false). */
-  monitor(lost) {
-    if (lost === this.#lost) return;
-    this.#lost = lost;
-    this.#alert.textContent = lost ? "No connection to the monitor." : "";
+  /** What is the matter with the connection to the monitor, empty if nothing is; said once. */
+  monitor(trouble) {
+    if (trouble !== this.#alert.textContent) this.#alert.textContent = trouble;
   }
 
   /** Speak, if there is something to say and it has been quiet for long enough. */

@@ -139,8 +139,8 @@ export function tileName(camera, state) {
  *
  * @param {object} of
  * @param {string} of.state see clock.js
- * @param {?number} of.age of the picture on screen
- * @param {number} of.waiting since the camera is known
+ * @param {?number} of.age of the picture on screen; of the newest one where there is none
+ * @param {number} of.waiting in this state
  * @param {?number} of.last when its newest picture was taken
  * @param {?number} of.until when its slot opens again
  * @param {?string} of.zone the camera's time zone
@@ -167,8 +167,8 @@ export function plate(of) {
   }
 }
 
-function noPictureYet({ waiting, why }) {
-  if (waiting <= NO_PICTURE_YET) return "Waiting for the first picture";
+function noPictureYet({ age, waiting, why }) {
+  if (waiting <= NO_PICTURE_YET || age !== null) return "Waiting for the first picture";
   return why ? "No picture yet" : "No picture yet. Is its camera service running?";
 }
 
@@ -193,8 +193,21 @@ export function when(taken, now, old, late = 0) {
 
 /** The bar while there is no connection to the monitor; `next` is the time to the next try, null while one is under way. */
 export function serverGone(since, next, now) {
-  const then = next === null ? "Trying now." : `Next try in ${Math.max(1, Math.ceil(next / 1000))} s.`;
-  return `No connection to the monitor since ${time(since, now)}. ${then}`;
+  return `No connection to the monitor since ${time(since, now)}. ${then(next)}`;
+}
+
+/** The bar while the monitor takes no more viewers. */
+export function serverFull(next) {
+  return `${spokenTrouble(true)} ${then(next)}`;
+}
+
+/** What is said of it. */
+export function spokenTrouble(full) {
+  return full ? "As many pages are open as the monitor allows." : "No connection to the monitor.";
+}
+
+function then(next) {
+  return next === null ? "Trying now." : `Next try in ${Math.max(1, Math.ceil(next / 1000))} s.`;
 }
 
 /** The bar while the monitor has no broker. */
