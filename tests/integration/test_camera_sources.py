@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
 import pytest
 import simplejpeg
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
 from seccam_camera.metrics import CameraMetrics
@@ -22,12 +25,17 @@ from seccam_camera.sources.http import open_http
 from tests.brokers import free_port
 from tests.scenes import scaled, scene
 from tests.servers.mjpeg import Framing, MjpegServer, digest
+from tests.servers.rtsp import RtspServer
 from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[bytes]:
-    photo = scaled(scene(("astronaut", 180, 500, 200)), 640, 360)
+def photo() -> NDArray[np.uint8]:
+    return scaled(scene(("astronaut", 180, 500, 200)), 640, 360)
+
+
+@pytest.fixture(scope="module")
+def pictures(photo: NDArray[np.uint8]) -> list[bytes]:
     return [simplejpeg.encode_jpeg(photo, quality=quality) for quality in (70, 80, 90)]
 
 
@@ -39,6 +47,23 @@ def consume(source: Source) -> None:
     """Read until it is lost."""
     while True:
         source.read()
+
+
+@contextmanager
+def reading(source: Source) -> Iterator[list[float]]:
+    """Reads in a thread meanwhile, and then waits until it is lost; when that was."""
+    ended: list[float] = []
+
+    def read() -> None:
+        try:
+            consume(source)
+        except Lost:
+            ended.append(time.monotonic())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    yield ended
+    reader.join(10)
 
 
 @pytest.fixture
@@ -250,24 +275,39 @@ def test_a_read_from_a_server_that_hangs_ends_at_the_halt_at_once(pictures: list
     with MjpegServer(pictures, 30) as server:
         source = opened(server.url, halt)
         server.hang()
-        ended: list[float] = []
-
-        def read() -> None:
-            try:
-                consume(source)
-            except Lost:
-                ended.append(time.monotonic())
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        eventually(reader.is_alive)
-        asked = time.monotonic()
-        halt.set()
-        reader.join(10)
+        with reading(source) as ended:
+            asked = time.monotonic()
+            halt.set()
 
         assert ended
         assert ended[0] - asked < 1
         source.close()
+
+
+def test_a_read_of_packets_that_make_no_picture_ends_at_the_halt_at_once(photo: NDArray[np.uint8], halt: Halt) -> None:
+    with RtspServer([photo], 5, key_every=600, sprop=True) as server:
+        eventually(lambda: server.count > 0, what="its only key frame")
+        source = opened(server.url, halt)
+        with reading(source) as ended:
+            seen = server.count
+            eventually(lambda: server.count > seen + 2)
+            asked = time.monotonic()
+            halt.set()
+
+        assert ended
+        assert ended[0] - asked < 1
+        source.close()
+
+
+def test_a_key_frame_that_is_long_in_coming_is_waited_for(photo: NDArray[np.uint8]) -> None:
+    with RtspServer([photo], 5, key_every=6, sprop=True) as server:
+        eventually(lambda: server.count > 0, what="the first key frame")
+        with closing(opened(server.url)) as source:
+            picture = source.read().jpeg
+
+        assert not isinstance(picture, bytes)
+        assert np.abs(simplejpeg.decode_jpeg(picture(90)).astype(int) - photo).mean() < 12
+        assert server.count > 30
 
 
 def test_opening_ends_at_the_halt_too(pictures: list[bytes], halt: Halt) -> None:

@@ -20,13 +20,15 @@ from tests.servers.controlled import ControlledServer
 _CLOCK = 90_000
 _LARGEST = 1400
 _FRAGMENT = 28  # FU-A
+_PARAMETERS = (7, 8)  # SPS, PPS
 _SSRC = 0x5ECCA
 
 
 class RtspServer(ControlledServer):
-    """Encodes `pictures` (RGB, all of one size) one after the other, over and over, with a key frame every second.
+    """Encodes `pictures` (RGB, all of one size) one after the other, over and over, a key frame every `key_every` seconds.
 
-    Its title is sent in Latin-1, as cameras do that were not made for UTF-8.
+    Its title is sent in Latin-1, as cameras do that were not made for UTF-8. `sprop`: its answer to DESCRIBE says what is
+    otherwise known from a key frame on, so that a client may begin to decode before there is one.
     """
 
     def __init__(
@@ -36,14 +38,17 @@ class RtspServer(ControlledServer):
         *,
         login: tuple[str, str] | None = None,
         title: str = "camera",
+        key_every: int = 1,
+        sprop: bool = False,
         port: int = 0,
     ) -> None:
-        self._pictures, self._login, self._title = pictures, login, title
+        self._pictures, self._login, self._title, self._sprop = pictures, login, title, sprop
+        self._parameters: list[bytes] = []
         height, width, _ = pictures[0].shape
         self._encoder = av.CodecContext.create("libx264", "w")
         self._encoder.width, self._encoder.height, self._encoder.pix_fmt = width, height, "yuv420p"
         self._encoder.framerate = Fraction(fps)
-        self._encoder.gop_size = fps
+        self._encoder.gop_size = fps * key_every
         self._encoder.options = {"preset": "ultrafast", "tune": "zerolatency"}
         self._sequence = 0
         super().__init__(fps, port)
@@ -58,7 +63,9 @@ class RtspServer(ControlledServer):
         frame = av.VideoFrame.from_ndarray(self._pictures[number % len(self._pictures)], format="rgb24")
         frame.pts = number
         stream = b"".join(bytes(packet) for packet in self._encoder.encode(frame))
-        payloads = [payload for unit in _units(stream) for payload in _payloads(unit)]
+        units = list(_units(stream))
+        self._parameters = self._parameters or [unit for unit in units if unit[0] & 0x1F in _PARAMETERS]
+        payloads = [payload for unit in units for payload in _payloads(unit)]
         timestamp = round(number / self._fps * _CLOCK) & 0xFFFFFFFF
         sent = []
         for n, payload in enumerate(payloads):
@@ -97,13 +104,19 @@ class RtspServer(ControlledServer):
         elif method == "DESCRIBE":
             body = (
                 f"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns={self._title}\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-                "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:video\r\n"
+                f"m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 {self._format()}\r\na=control:video\r\n"
             )
             head += f"Content-Type: application/sdp\r\nContent-Base: {self.url}/\r\nContent-Length: {len(body)}\r\n"
         elif method == "SETUP":
             head += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
         client.sendall(f"RTSP/1.0 200 OK\r\n{head}\r\n{body}".encode("latin-1"))
         return method == "PLAY"
+
+    def _format(self) -> str:
+        if not self._sprop:
+            return "packetization-mode=1"
+        self._after(0)  # the first picture is a key frame
+        return "packetization-mode=1;sprop-parameter-sets=" + ",".join(base64.b64encode(p).decode() for p in self._parameters)
 
     def _may(self, request: str) -> bool:
         assert self._login is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
@@ -33,7 +34,7 @@ class Script:
         self._halt = halt
         return self
 
-    def give(self, thing: bytes | Exception = JPEG) -> None:
+    def give(self, thing: bytes | Callable[[int], bytes] | Exception = JPEG) -> None:
         self._given.put(thing if isinstance(thing, Exception) else Shot(time.time(), time.monotonic(), thing))
 
     def read(self) -> Shot:

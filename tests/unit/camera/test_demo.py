@@ -68,6 +68,22 @@ def test_missing_pictures_are_told_with_the_cure(tmp_path: Path) -> None:
         Scene(tmp_path)
 
 
+def test_the_demo_makes_a_picture_each_second_however_few_are_wanted() -> None:
+    class Hasty(Halt):
+        """Doesn't sleep, but tells how long it was to."""
+
+        def wait(self, seconds: float) -> bool:
+            waits.append(seconds)
+            return False
+
+    waits: list[float] = []
+    demo = Demo(0.001, Hasty())
+    demo.read()
+    demo.read()
+
+    assert [round(wait, 1) <= 1 + n for n, wait in enumerate(waits)] == [True, True]
+
+
 def test_the_demo_runs_in_real_time_and_ends_at_the_halt() -> None:
     halt = Halt()
     demo = Demo(50, halt)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +15,9 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from seccam.errors import BadFrame
+from seccam_camera.settings import CameraSettings
 from seccam_camera.sources import device
-from seccam_camera.sources.base import Halt
+from seccam_camera.sources.base import Halt, NotOpened
 from seccam_camera.sources.v4l2 import Picture
 from tests.unit.camera.pictures import pixels
 
@@ -95,6 +98,33 @@ def test_a_buffer_that_is_too_short_is_a_bad_frame(pixel_format: str, size: int,
         encoded(buffer(pixel_format)[:size], pixel_format)
 
     assert refused.value.reason == "corrupt"
+
+
+def test_where_the_usb_bus_has_no_room_for_it_the_settings_that_ask_for_less_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Capture:
+        """The second webcam on a bus."""
+
+        def __init__(self, path: str) -> None: ...
+
+        def captures(self) -> bool:
+            return True
+
+        def formats(self) -> list[str]:
+            return ["MJPG"]
+
+        def start(self, *_: Any) -> tuple[str, int, int, int]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(device, "Capture", Capture)
+
+    with pytest.raises(NotOpened, match="no bandwidth left on its USB bus") as refused:
+        device.Device("/dev/video0", WIDTH, HEIGHT, 15, Halt())
+
+    named = set(re.findall(r"SECCAM_CAMERA_(\w+)", str(refused.value)))
+    assert named == {"WIDTH", "HEIGHT", "DEVICE_FPS"}
+    assert {name.lower() for name in named} <= set(CameraSettings.model_fields)
 
 
 def assert_is_the_photo(made: bytes, *, grey: bool) -> None:

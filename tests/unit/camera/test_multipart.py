@@ -14,11 +14,15 @@ from tests.unit.camera.pictures import picture
 PICTURES = [picture(width, 48, quality) for width, quality in ((64, 80), (80, 30), (48, 95))]
 
 
-def stream(*, length: bool, newline: bytes = b"\r\n", boundary: bytes = b"--frame", preamble: bytes = b"") -> bytes:
+def stream(
+    *, length: bool, newline: bytes = b"\r\n", boundary: bytes = b"--frame", preamble: bytes = b"", behind: bytes | None = None
+) -> bytes:
+    """`behind` is what comes between a picture and the boundary, if not a newline."""
     parts = [preamble]
     for data in PICTURES:
         told = b"Content-Length: %d%b" % (len(data), newline) if length else b""
-        parts.append(boundary + newline + b"Content-Type: image/jpeg" + newline + told + newline + data + newline)
+        parts.append(boundary + newline + b"Content-Type: image/jpeg" + newline + told + newline + data)
+        parts.append(newline if behind is None else behind)
     return b"".join([*parts, boundary, newline])
 
 
@@ -36,6 +40,9 @@ STREAMS = {
     "bare newlines": stream(length=False, newline=b"\n"),
     "dashes of its own": stream(length=False, boundary=b"----=_cam"),
     "blank lines first": stream(length=True, preamble=b"\r\n\r\n"),
+    "boundary behind the picture only": stream(length=True).removeprefix(b"--frame\r\n"),
+    "nothing between picture and boundary": stream(length=False, behind=b""),
+    "length told, nothing between": stream(length=True, behind=b""),
 }
 
 
@@ -68,6 +75,14 @@ def test_the_end_of_a_preview_is_not_taken_for_the_end_of_the_picture() -> None:
     assert [got for got, _ in splitter.feed(whole[10:], 2.0)] == [whole]
 
 
+def test_a_boundary_within_a_picture_does_not_end_it() -> None:
+    comment = b"--frame\r\n"
+    whole = PICTURES[0][:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + PICTURES[0][2:]
+    data = stream(length=False).replace(PICTURES[0], whole)
+
+    assert split(data, []) == [whole, *PICTURES[1:]]
+
+
 def test_a_picture_was_taken_when_its_first_byte_came() -> None:
     splitter = Splitter()
     data = stream(length=True)
@@ -80,7 +95,12 @@ def test_a_picture_was_taken_when_its_first_byte_came() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"<html>\r\n\r\n", b"x" * (MAX_HEADER + 1), b"--frame\r\nContent-Length: 99999999\r\n\r\n"],
+    [
+        b"<html>\r\n\r\n",
+        b"Content-Type: image/jpeg\r\n\r\n",
+        b"x" * (MAX_HEADER + 1),
+        b"--frame\r\nContent-Length: 99999999\r\n\r\n",
+    ],
 )
 def test_what_is_no_such_stream_is_refused(data: bytes) -> None:
     with pytest.raises(NotMultipartError):

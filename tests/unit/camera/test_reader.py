@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
+from seccam_camera import reader
 from seccam_camera.reader import BACKOFF, FIRST_FRAME, GRACE, STALLED, Keeper, Stuck
 from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot
 from tests.unit.camera.sources import Script, metrics
@@ -37,6 +39,12 @@ class Kept:
 
     def until(self, state: str, wanted: bool = True) -> None:
         eventually(lambda: self.turn(wanted) == state, what=state)
+
+    def shoot(self) -> None:
+        """Give a picture, and wait until the source's thread has it."""
+        before = len(self.shots)
+        self.source.give()
+        eventually(lambda: self.turn() and len(self.shots) > before)
 
     def count(self, name: str, **labels: str) -> float:
         value = self.registry.get_sample_value(f"seccam_camera_{name}", {"camera": "front", **labels})
@@ -157,8 +165,8 @@ def test_attempts_come_ever_later_but_never_so_late_that_it_takes_ten_seconds_to
 
 
 def test_a_source_that_falls_silent_is_closed_and_opened_again(kept: Kept) -> None:
-    kept.source.give()
-    kept.until("live")
+    for _ in range(3):
+        kept.shoot()
 
     kept.ahead += STALLED + 1
     assert kept.turn() == "away"
@@ -180,9 +188,9 @@ def test_a_source_that_opens_and_gives_nothing_has_stalled_too(kept: Kept) -> No
 def test_a_slow_source_has_three_of_its_intervals(kept: Kept) -> None:
     kept.source.give()
     kept.until("live")
-    reader = kept.keeper._reader
-    assert reader is not None
-    reader._interval = 10.0
+    owner = kept.keeper._reader
+    assert owner is not None
+    owner._interval = 10.0
 
     kept.ahead += 29
     assert kept.turn() == "live"
@@ -190,10 +198,31 @@ def test_a_slow_source_has_three_of_its_intervals(kept: Kept) -> None:
     assert kept.turn() == "away"
 
 
+@pytest.mark.parametrize("gaps", [(14, 14, 14, 14), (1, 14, 14, 14)], ids=["even", "the first had been kept"])
+def test_a_source_with_long_intervals_stays_live(kept: Kept, gaps: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "time", SimpleNamespace(monotonic=lambda: kept.now))
+    kept.shoot()
+    for gap in gaps:
+        kept.ahead += gap
+        assert kept.turn() == "live"
+        kept.shoot()
+
+    assert kept.source.opened == 1
+
+
+def test_a_source_that_gives_one_picture_and_no_more_has_stalled(kept: Kept) -> None:
+    kept.shoot()
+
+    kept.ahead += FIRST_FRAME + 1
+
+    assert kept.turn() == "away"
+    assert kept.keeper.why == "gives no pictures any more"
+
+
 def test_a_reader_that_does_not_come_back_ends_the_process(kept: Kept) -> None:
     kept.source.deaf = True
-    kept.source.give()
-    kept.until("live")
+    for _ in range(3):
+        kept.shoot()
 
     kept.ahead += STALLED + 1
     kept.turn()

@@ -20,6 +20,8 @@ from tests.unit.camera.pictures import without_tables
 from tests.unit.camera.sources import JPEG, Script, metrics
 from tests.waiting import eventually
 
+#: More bytes than are passed on.
+LARGE = JPEG[:2] + bytes(2**21) + b"\xff\xd9"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -37,7 +39,7 @@ class Camera:
         self.service.run_once(self.now, time.monotonic())
         return self
 
-    def shoot(self, data: bytes = JPEG) -> Camera:
+    def shoot(self, data: bytes | Callable[[int], bytes] = JPEG) -> Camera:
         """Give a picture, and wait until the source's thread has it."""
         before = self.value("frames_captured_total")
         self.source.give(data)
@@ -113,7 +115,7 @@ def test_a_jpeg_without_huffman_tables_gets_them(camera: MakeCamera) -> None:
         (JPEG[:-100], "corrupt"),
         (b"", "corrupt"),
         (b"GIF89a", "corrupt"),
-        (JPEG[:2] + bytes(2**21) + b"\xff\xd9", "oversize"),
+        (LARGE, "oversize"),
     ],
 )
 def test_a_picture_that_is_none_is_counted_and_the_next_one_is_fine(camera: MakeCamera, data: bytes, reason: str) -> None:
@@ -132,9 +134,32 @@ def test_nothing_but_bad_pictures_is_told_in_the_status(camera: MakeCamera) -> N
     it.turn()
     eventually(lambda: it.shoot(b"GIF89a").turn().statuses()[-1].state == "away", within=30, every=0.05)
 
-    assert "not a JPEG" in it.statuses()[-1].why
+    why = it.statuses()[-1].why
+    assert "not a JPEG" in why
+    assert it.service.trouble() == {"frames": why}, "it isn't ready"
+    assert it.value("up") == 0
 
     eventually(lambda: it.shoot().turn().statuses()[-1].state == "live", within=30, every=0.05)
+    assert it.service.trouble() == {}
+    assert it.value("up") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "data", "remedy"),
+    [
+        ("http://cam/", LARGE, "; choose a smaller stream of it"),
+        ("rtsp://cam/", lambda quality: LARGE, "; choose a smaller stream of it, or lower SECCAM_CAMERA_QUALITY"),
+        ("/dev/video0", LARGE, "; ask for less by SECCAM_CAMERA_WIDTH and SECCAM_CAMERA_HEIGHT"),
+    ],
+)
+def test_with_pictures_too_large_goes_what_to_do(
+    camera: MakeCamera, source: str, data: bytes | Callable[[int], bytes], remedy: str
+) -> None:
+    it = camera(source=source, view_fps=60)
+    it.turn()
+    eventually(lambda: it.shoot(data).turn().statuses()[-1].state == "away", within=30, every=0.05)
+
+    assert it.statuses()[-1].why.endswith(remedy)
 
 
 def test_the_device_is_closed_outside_the_slots_and_the_status_says_until_when(camera: MakeCamera) -> None:

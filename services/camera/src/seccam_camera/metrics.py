@@ -25,7 +25,9 @@ class CameraMetrics:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"seccam_camera_{name}", text, ["camera", *labels], registry=registry)
 
-        self._up = gauge("up", "The source is open and its newest frame is younger than 5 s").labels(camera)
+        self._up = gauge("up", "The source gives frames: usable, and the newest younger than 5 s or three of its intervals").labels(
+            camera
+        )
         self.last_frame = gauge("last_frame_timestamp_seconds", "When the newest frame was taken; 0 = none yet").labels(camera)
         self.captured = counter("frames_captured", "Frames the source gave").labels(camera)
         opens = counter("source_opens", "Attempts to open the source", "outcome")

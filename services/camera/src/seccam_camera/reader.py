@@ -22,8 +22,11 @@ log = logs.get(__name__)
 
 #: Seconds without a frame after which a source has stalled, or three of its intervals if that is longer.
 STALLED = 5.0
-#: Seconds that opening and the first frame may take; a network camera may make one wait for its next key frame.
+#: Seconds that opening and the first frame may take; a network camera may make one wait for its next key frame. And the same
+#: for each of the next ones until the interval is known: the first is often one that was kept for whoever comes.
 FIRST_FRAME = 15.0
+#: Gaps between frames from which on the interval counts as known.
+_KNOWN = 2
 #: Seconds a thread has to let go of its source.
 GRACE = 10.0
 #: Seconds between attempts to open, doubled from the first to the last; with TIMEOUT it is back within 10 s.
@@ -47,7 +50,8 @@ class Reader(threading.Thread):
         self._halt = Halt()
         self._began = time.monotonic()
         self._last: float | None = None
-        self._interval = 0.0
+        #: Mean seconds between frames, and the gaps it was made of.
+        self._interval, self._gaps = 0.0, 0
         #: Why it ended; None while it runs, and if it was told to end.
         self.failure: NotOpened | Lost | None = None
 
@@ -85,7 +89,8 @@ class Reader(threading.Thread):
 
     def fresh(self, now: float) -> bool:
         """Whether its newest frame is young enough; `now` is monotonic."""
-        return self._last is not None and now - self._last < max(STALLED, 3 * self._interval)
+        allowed = max(STALLED if self._gaps >= _KNOWN else FIRST_FRAME, 3 * self._interval)
+        return self._last is not None and now - self._last < allowed
 
     def stalled(self, now: float) -> bool:
         """Whether it has been silent for too long."""
@@ -94,8 +99,8 @@ class Reader(threading.Thread):
     def _tell_time(self) -> None:
         now = time.monotonic()
         if self._last is not None:
-            gap = now - self._last
-            self._interval += (_FOLLOW if self._interval else 1.0) * (gap - self._interval)
+            self._gaps += 1
+            self._interval += max(_FOLLOW, 1 / self._gaps) * (now - self._last - self._interval)
         self._last = now
 
 

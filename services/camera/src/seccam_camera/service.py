@@ -18,6 +18,7 @@ from seccam_camera.pacing import Pacer, phase
 from seccam_camera.reader import Keeper, Open, Stuck
 from seccam_camera.schedule import Schedule, Slot
 from seccam_camera.settings import CameraSettings
+from seccam_camera.sources.address import Kind
 from seccam_camera.sources.base import Shot
 from seccam_camera.status import Reporter, State
 
@@ -54,7 +55,7 @@ class CameraService:
         self._reporter = Reporter(settings, self._zone.key)
         self._unusable, self._complaint = 0, ""
         self.heartbeat = Heartbeat()
-        metrics.watch_up(lambda: self._keeper.state(time.monotonic()) == "live")
+        metrics.watch_up(lambda: self._state(time.monotonic())[0] == "live")
 
     def run(self, stop: Stop) -> int:
         """Work until told to stop; the process's exit status."""
@@ -78,24 +79,13 @@ class CameraService:
         self.heartbeat.beat()
         for topic, schedule in self._schedules.items():
             self._see_to_slot(topic, schedule, now)
-        wanted = any(slot.open for slot in self._slots.values())
-        self._keeper.turn(wanted, monotonic)
-        state = self._keeper.state(monotonic)
-        if not wanted:
-            self._report("off", "outside its time slots")
-        elif state == "live":
-            self._report("away" if self._complaint else "live", self._complaint)
-        elif state == "away":
-            self._report("away", self._keeper.why)
-        else:
-            self._report("starting", "")
+        self._keeper.turn(self._wanted(), monotonic)
+        self._report(*self._state(monotonic))
 
     def trouble(self) -> dict[str, str]:
-        """The readiness check `frames`: empty outside the slots, and within them while the newest frame is fresh."""
-        wanted = any(slot.open for slot in self._slots.values())
-        if not wanted or self._keeper.state(time.monotonic()) == "live":
-            return {}
-        return {"frames": self._keeper.why or "none yet"}
+        """The readiness check `frames`: empty outside the slots, and within them while fresh frames come that can be used."""
+        state, why = self._state(time.monotonic())
+        return {} if state in ("off", "live") else {"frames": why or "none yet"}
 
     def sent(self, sent: broker.Message) -> None:
         """The publisher has given this to its socket."""
@@ -110,6 +100,21 @@ class CameraService:
         topic = self._topic_of(dropped)
         if topic:
             self._metrics.dropped[topic, reason].inc()
+
+    def _wanted(self) -> bool:
+        return any(slot.open for slot in self._slots.values())
+
+    def _state(self, now: float) -> tuple[State, str]:
+        """What there is to say of the camera, and why."""
+        if not self._wanted():
+            return "off", "outside its time slots"
+        match self._keeper.state(now):
+            case "live":
+                return "away" if self._complaint else "live", self._complaint
+            case "away":
+                return "away", self._keeper.why
+            case _:
+                return "starting", ""
 
     def _topic_of(self, published: broker.Message) -> str | None:
         return next((topic for topic, key in self._keys.items() if key == published.key), None)
@@ -135,7 +140,7 @@ class CameraService:
         try:
             frame = self._frame(shot)
         except BadFrame as e:
-            self._refuse(e, due)
+            self._refuse(e, due, shot)
             return
         self._unusable, self._complaint = 0, ""
         headers = frame.headers()
@@ -162,17 +167,27 @@ class CameraService:
             zone=self._zone.key,
         )
 
-    def _refuse(self, fault: BadFrame, due: list[str]) -> None:
+    def _refuse(self, fault: BadFrame, due: list[str], shot: Shot) -> None:
         for topic in due:
             self._metrics.dropped[topic, fault.reason].inc()
         self._unusable += 1
         if self._unusable & (self._unusable - 1) == 0:  # the 1st, 2nd, 4th, 8th … in a row
             log.warning("frame_refused", error=str(fault), in_a_row=self._unusable)
         if self._unusable >= _HOPELESS:
-            self._complaint = f"its pictures can't be used: {fault}"
+            self._complaint = f"its pictures can't be used: {fault}{_remedy(fault, shot, self._settings.address.kind)}"
 
     def _report(self, state: State, why: str) -> None:
         status = self._reporter.due(state, why, self._slots, time.time())
         if status is not None:
             key = topology.key(topology.STATUS, self._settings.name)
             self._publish("status", broker.Message(key, status.encode(), message.CONTENT_TYPE))
+
+
+def _remedy(fault: BadFrame, shot: Shot, kind: Kind) -> str:
+    """What to do about pictures that are too large; empty for those with another fault."""
+    if fault.reason != "oversize":
+        return ""
+    smaller = (
+        "ask for less by SECCAM_CAMERA_WIDTH and SECCAM_CAMERA_HEIGHT" if kind == "device" else "choose a smaller stream of it"
+    )
+    return f"; {smaller}" if isinstance(shot.jpeg, bytes) else f"; {smaller}, or lower SECCAM_CAMERA_QUALITY"

@@ -21,6 +21,8 @@ from seccam_camera.sources.base import Halt, Lost, NotOpened, Shot
 
 PICTURES = Path(__file__).parent.parent / "pictures"
 
+#: Pictures a second at least, so that it never seems to have stalled; those that no topic carries aren't drawn.
+_SLOWEST = 1.0
 #: Seconds after which all begins anew.
 CYCLE = 60.0
 #: Where each person's left edge is, as (second, x): straight on between two points, out of sight before and after.
@@ -112,7 +114,7 @@ class Demo:
     """The scene in real time."""
 
     def __init__(self, rate: float, halt: Halt) -> None:
-        self._scene, self._rate, self._halt = Scene(), rate, halt
+        self._scene, self._rate, self._halt = Scene(), max(rate, _SLOWEST), halt
         self._start, self._count = time.monotonic(), 0
 
     def read(self) -> Shot:

@@ -38,6 +38,8 @@ _WHY = {
     errno.EPERM: "no permission: the user must be in the device's group, mostly `video`",
     errno.EBUSY: "busy: another program uses it",
     errno.ENOTTY: "is no video device",
+    errno.ENOSPC: "no bandwidth left on its USB bus: use another port, or ask for less by "
+    "SECCAM_CAMERA_WIDTH, SECCAM_CAMERA_HEIGHT or SECCAM_CAMERA_DEVICE_FPS",
 }
 
 

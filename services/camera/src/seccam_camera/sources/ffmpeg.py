@@ -19,26 +19,26 @@ _STREAM_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzedurati
 #: Seconds from one picture to the next where a file doesn't say.
 _PERIOD = 1 / 25
 
-_SILENT = f"no picture for {TIMEOUT:.0f} s"
+#: Seconds without a packet after which a stream is given up: short enough for a camera that came back to be seen within 10 s.
+#: A read can't be interrupted, so this is how late it may heed the halt, too; it is below reader.GRACE.
+_SILENCE = 6.0
+_SILENT = f"nothing came for {_SILENCE:.0f} s"
 _REFUSED = (av.error.ConnectionRefusedError, av.error.HTTPClientError, av.error.PermissionError)
 
 
 class Stream:
-    """A live stream: pictures are taken when they come.
+    """A live stream: pictures are taken when they come; how long the first may take is for its reader to say.
 
     FFmpeg knows the end of a picture sent in RTP by the beginning of the next one: RTSP is a frame behind, here as elsewhere.
     """
 
     def __init__(self, url: str, halt: Halt) -> None:
         self._container = _open(url, _STREAM_OPTIONS)
-        self._pictures = _pictures(self._container)
+        self._pictures = _pictures(self._container, halt)
 
     def read(self) -> Shot:
         """The next picture."""
-        began = time.monotonic()
         picture, _ = _next(self._pictures)
-        if time.monotonic() - began > TIMEOUT:  # it is the one that was held back until the time was up
-            raise Lost("stalled", _SILENT)
         return Shot(time.time(), time.monotonic(), picture)
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class File:
         try:
             picture, at = _next(self._pictures)
         except Lost as e:
-            if e.cause != "ended":
+            if e.cause != "ended" or self._halt.is_set():
                 raise
             if self._first is None:
                 raise Lost("error", "there is no picture in the file") from None
@@ -87,7 +87,7 @@ class File:
 
     def _rewind(self) -> None:
         self._container = _open(self._path, {})
-        self._pictures = _pictures(self._container)
+        self._pictures = _pictures(self._container, self._halt)
         self._first, self._offset = None, 0.0
 
 
@@ -100,7 +100,7 @@ def _open(address: str, options: Mapping[str, str]) -> InputContainer:
     began = time.monotonic()
     try:
         # titles and the like aren't looked at, so they may be in any encoding
-        container = av.open(address, options=dict(options), timeout=(TIMEOUT, TIMEOUT), metadata_errors="replace")
+        container = av.open(address, options=dict(options), timeout=(TIMEOUT, _SILENCE), metadata_errors="replace")
     except _REFUSED as e:
         raise NotOpened("refused", f"refused: {e.strerror}") from None
     except (av.error.FFmpegError, OSError) as e:
@@ -117,16 +117,16 @@ def _open(address: str, options: Mapping[str, str]) -> InputContainer:
     return container
 
 
-def _pictures(container: InputContainer) -> Iterator[_Timed]:
-    """The pictures of the first video stream; FFmpegError at its end or fault."""
+def _pictures(container: InputContainer, halt: Halt) -> Iterator[_Timed]:
+    """The pictures of the first video stream; FFmpegError at its end or fault, Lost at the halt."""
     stream = container.streams.video[0]
     base = float(stream.time_base or 0)
-    if stream.codec_context.name in _JPEG_CODECS:
-        for packet in container.demux(stream):
+    passed_on = stream.codec_context.name in _JPEG_CODECS
+    for packet in _packets(container, stream, halt):
+        if passed_on:
             if packet.size:
                 yield bytes(packet), None if packet.pts is None else packet.pts * base
-        return
-    for packet in container.demux(stream):
+            continue
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:
@@ -134,6 +134,19 @@ def _pictures(container: InputContainer) -> Iterator[_Timed]:
         for frame in frames:
             assert isinstance(frame, av.VideoFrame)  # of a video stream
             yield functools.partial(encode.from_picture, frame), None if frame.pts is None else frame.pts * base
+
+
+def _packets(container: InputContainer, stream: av.VideoStream, halt: Halt) -> Iterator[av.Packet[av.stream.Stream]]:
+    """The packets of one stream, up to the halt: that is looked at with each of any stream, as a picture may never come."""
+    asked = time.monotonic()
+    for packet in container.demux():
+        if halt.is_set():
+            raise Lost("ended", "stopped")
+        if time.monotonic() - asked > _SILENCE:  # it is one that was held back until the time was up
+            raise Lost("stalled", _SILENT)
+        if packet.stream.index == stream.index:
+            yield packet
+        asked = time.monotonic()
 
 
 def _next(pictures: Iterator[_Timed]) -> _Timed:

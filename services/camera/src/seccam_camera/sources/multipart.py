@@ -29,7 +29,7 @@ class Splitter:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        #: The line between parts, learnt from the first one: what the stream's header says of it is wrong too often.
+        #: The line between parts, learnt from the first there is: what the stream's header says of it is wrong too often.
         self._boundary = b""
         self._in_picture = False
         self._length: int | None = None
@@ -62,13 +62,14 @@ class Splitter:
                 raise NotMultipartError("no end of a part's header")
             return False
         header = bytes(self._buffer[: end.start()])
-        if not self._boundary:
-            first = header.partition(b"\n")[0].strip()
-            if not first.startswith(b"--") or len(first) < 3:
-                raise NotMultipartError("no boundary line at its start")
-            self._boundary = b"\n" + first
         length = _LENGTH.search(header)
         self._length = int(length[1]) if length else None
+        if not self._boundary:
+            first = header.partition(b"\n")[0].strip()
+            if first.startswith(b"--") and len(first) > 2:
+                self._boundary = first
+            elif length is None:  # else it is of those that send the boundary behind the picture only, as many an ESP32-CAM
+                raise NotMultipartError("no boundary line at its start")
         if self._length is not None and self._length > MAX_PART:
             raise NotMultipartError(f"a part of {self._length} bytes")
         del self._buffer[: end.end()]
@@ -78,14 +79,20 @@ class Splitter:
     def _take_picture(self) -> bytes | None:
         if self._length is not None:
             return self._cut(self._length, self._length) if len(self._buffer) >= self._length else None
-        at = self._buffer.find(self._boundary, self._searched)
+        at = self._find_boundary()
         if at >= 0:
-            picture = self._cut(at, at)
-            return picture.removesuffix(b"\r")
+            return self._cut(at, at).removesuffix(b"\n").removesuffix(b"\r")
         if len(self._buffer) > MAX_PART:
             raise NotMultipartError(f"a part of more than {MAX_PART} bytes")
         self._searched = max(0, len(self._buffer) - len(self._boundary))
         return self._take_whole_jpeg()
+
+    def _find_boundary(self) -> int:
+        """Where the boundary is: on a line of its own, or right behind a picture's end; -1 if it hasn't come."""
+        at = self._buffer.find(self._boundary, self._searched)
+        while at >= 0 and not self._buffer.endswith((b"\n", _END_OF_IMAGE), 0, at):
+            at = self._buffer.find(self._boundary, at + 1)
+        return at
 
     def _take_whole_jpeg(self) -> bytes | None:
         """All there is, if that is one whole JPEG: then nobody has to wait for the boundary behind it."""
