@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from seccam import topology
 from tests.brokers import RunningBroker
@@ -21,6 +21,8 @@ ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 DESKTOP = {"width": 1440, "height": 810}
 PHONE = {"width": 390, "height": 844}
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+# what has a time of its own says so; all else may take as long as a busy machine takes
+expect.set_options(timeout=30_000)
 #: Kept by every page: violations of the content security policy.
 _WATCH_POLICY = "globalThis.violations = []; addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
 

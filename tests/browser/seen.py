@@ -81,6 +81,26 @@ def hide(page: Page, hidden: bool) -> None:
     )
 
 
+def time_the_page(page: Page) -> None:
+    """From now on `lateness` is known."""
+    page.evaluate(
+        """() => {
+          globalThis.late = 0;
+          let last = performance.now();
+          setInterval(() => {
+            const now = performance.now();
+            globalThis.late = Math.max(globalThis.late, now - last - 100);
+            last = now;
+          }, 100);
+        }"""
+    )
+
+
+def lateness(page: Page) -> float:
+    """How late a page on a busy machine was at most with what it does ten times a second, milliseconds."""
+    return float(page.evaluate("late"))
+
+
 def rows(page: Page) -> list[dict[str, Any]]:
     """The event list: what and when of each row."""
     found = page.locator(".event").evaluate_all(

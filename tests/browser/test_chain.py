@@ -49,35 +49,33 @@ def test_rate_and_age_are_true(open_page: Open, monitor: Monitor, cameras: MakeC
           const number = READ;
           const tile = document.querySelector(".tile");
           const canvas = tile.querySelector("canvas");
-          const age = tile.querySelector("[data-part=age]");
+          const [age, rate] = ["age", "rate"].map(part => tile.querySelector(`[data-part=${part}]`));
           const now = () => (performance.timeOrigin + performance.now()) / 1000;
           globalThis.drawn = [];
           globalThis.said = [];
           const look = () => { drawn.push([now(), number(canvas)]); requestAnimationFrame(look); };
           requestAnimationFrame(look);
-          new MutationObserver(() => said.push([now(), parseFloat(age.textContent)]))
+          new MutationObserver(() => said.push([now(), parseFloat(age.textContent), parseFloat(rate.textContent)]))
             .observe(age, { childList: true, characterData: true, subtree: true });
         }""".replace("READ", pictures.READ_NUMBER)
     )
-    time.sleep(5)  # seconds of video to judge
-    drawn, said = page.evaluate("[drawn, said]")
-    rate = float((seen.part(page, "front", "rate").text_content() or "").removesuffix(" fps"))
-    text = seen.age(page, "front")
 
-    assert rate == pytest.approx(10, rel=0.15)
-    shown = [*said, [drawn[-1][0], text]]
-    assert shown
-    judged = [(age, _worst(drawn, camera.taken, at)) for at, age in shown if at - 1.2 > drawn[0][0]]
-    assert judged
-    for age, worst in judged:
+    def judged() -> list[tuple[float, float, list[list[float]]]]:
+        """Ages and rates as they stood on the page, and what was on screen in the three seconds before, where that is known."""
+        drawn, said = page.evaluate("[drawn, said]")
+        found = []
+        for at, age, rate in said:
+            looks = [look for look in drawn if at - 3.1 <= look[0] <= at]
+            if at - 3.1 > drawn[0][0] and all(later[0] - sooner[0] < 0.1 for sooner, later in itertools.pairwise(looks)):
+                found.append((age, rate, looks))
+        return found
+
+    eventually(lambda: len(judged()) >= 3, within=60, every=0.5, what="seconds of video to judge")
+    for age, rate, look in judged():
+        until = look[-1][0]
+        worst = max(at - camera.taken[int(n)] for at, n in look if at >= until - 1.05 and int(n) in camera.taken)
         assert age == pytest.approx(worst, abs=0.15)  # 0.1, and 0.05 of rounding
-
-
-def _worst(drawn: list[list[float]], taken: dict[int, float], until: float) -> float:
-    """The greatest true age on screen in the second before."""
-    ages = [at - taken[int(n)] for at, n in drawn if until - 1.05 <= at <= until and int(n) in taken]
-    assert ages
-    return max(ages)
+        assert rate == pytest.approx(len({n for at, n in look if at >= until - 3}) / 3, rel=0.15)
 
 
 def test_a_wrong_or_missing_clock_of_a_camera_is_marked_and_makes_nothing_stale(
@@ -177,8 +175,8 @@ def test_a_lost_broker_has_a_bar_of_its_own_and_pictures_go_on_after_it(
     expect(page.locator("#bar-broker")).to_be_visible(timeout=5000)
     expect(page.locator("#bar-broker")).to_contain_text("The monitor has lost the broker since")
     broker.ensure_running()
-    expect(page.locator("#bar-broker")).to_be_hidden(timeout=20_000)
-    seen.awaits(page, "front", "Live", within=20)
+    expect(page.locator("#bar-broker")).to_be_hidden(timeout=60_000)
+    seen.awaits(page, "front", "Live", within=60)
 
 
 def test_events_have_a_row_with_words_time_and_picture(
@@ -200,15 +198,7 @@ def test_events_have_a_row_with_words_time_and_picture(
 
 
 #: Notes each change of each tile's boxes: [when, dashed, where each rectangle lies on the page].
-#: Also how late a page on a busy machine is with what it does ten times a second, milliseconds.
 _LOG_BOXES = """() => {
-  globalThis.late = 0;
-  let last = performance.now();
-  setInterval(() => {
-    const now = performance.now();
-    globalThis.late = Math.max(globalThis.late, now - last - 100);
-    last = now;
-  }, 100);
   const place = ({ x, y, width, height }) => [x, y, width, height];
   for (const tile of document.querySelectorAll(".tile")) {
     const boxes = tile.querySelector(".boxes");
@@ -232,6 +222,7 @@ def test_boxes_lie_on_the_faces_turn_dashed_and_go(
         for name in sizes:
             seen.awaits(page, name, "Live")
         page.evaluate(_LOG_BOXES)
+        seen.time_the_page(page)
     boxes = {name: (pictures.face_box(*size), (10, size[1] // 2, size[0] // 8, size[0] // 8)) for name, size in sizes.items()}
     seen_in = {name: camera.send() for name, camera in made.items()}
 
@@ -250,7 +241,7 @@ def test_boxes_lie_on_the_faces_turn_dashed_and_go(
         for index, box in enumerate(box for box in boxes[name] for _ in range(2)):  # each has a line under it
             assert first[2][index] == pytest.approx(seen.on_screen(page, name, box, size), abs=2), (kind, name, index)
         assert len(dashed[2]) == 4
-        late = page.evaluate("late")
+        late = seen.lateness(page)
         assert 700 <= dashed[0] <= 1400 + late, (kind, name)
         assert 1700 <= gone[0] <= 2400 + late, (kind, name)
 

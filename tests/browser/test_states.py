@@ -28,7 +28,7 @@ performance.now = () => own() + ahead;
 
 def test_a_camera_goes_from_starting_to_live_to_stale_to_gone_and_back(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
-    monitor.camera("front").away_s = 5
+    monitor.camera("front").away_s = 10
     page = open_page(monitor.url)
     seen.awaits(page, "front", "Starting")
     expect(seen.part(page, "front", "first")).to_have_text("Waiting for the first picture")
@@ -39,6 +39,7 @@ def test_a_camera_goes_from_starting_to_live_to_stale_to_gone_and_back(open_page
     expect(page.locator("#counts")).to_have_text("1 live")
 
     # in the page, so that no round trip of the test counts
+    seen.time_the_page(page)
     page.evaluate(
         """() => {
           const word = document.querySelector("[data-part=word]");
@@ -52,7 +53,7 @@ def test_a_camera_goes_from_starting_to_live_to_stale_to_gone_and_back(open_page
     assert taken is not None
     stopped = time.time() - (now_ms() - taken) / 1000
     seen.awaits(page, "front", "Stale")
-    expect(seen.part(page, "front", "first")).to_have_text(re.compile(r"^No new picture for [2-5] s$"))
+    expect(seen.part(page, "front", "first")).to_have_text(re.compile(r"^No new picture for [2-9] s$"))
     expect(seen.part(page, "front", "rate")).to_have_text("0 fps")
     assert "grayscale(1) brightness(0.5)" in seen.part(page, "front", "canvas").evaluate("c => getComputedStyle(c).filter")
     frame = seen.tile(page, "front").locator(".frame").evaluate("f => getComputedStyle(f).outline")
@@ -61,17 +62,18 @@ def test_a_camera_goes_from_starting_to_live_to_stale_to_gone_and_back(open_page
 
     seen.awaits(page, "front", "Away since")
     expect(seen.part(page, "front", "first")).to_have_text("Camera away")
-    expect(seen.part(page, "front", "second")).to_have_text(re.compile(r"^Last picture \d\d:\d\d:\d\d, [5-9] s ago$"))
+    expect(seen.part(page, "front", "second")).to_have_text(re.compile(r"^Last picture \d\d:\d\d:\d\d, 1\d s ago$"))
     assert seen.is_black(page, "front")
     assert seen.place(seen.part(page, "front", "thumb"))["width"] == 160
     turned = page.evaluate("turned")
     # the page knows the monitor's clock to half a round trip, and a busy machine is late
-    assert 1.9 <= turned["Stale"] / 1000 - stopped <= 2.6 + 0.4
-    assert 4.9 <= turned["Away"] / 1000 - stopped <= 5.6 + 0.4
+    late = 0.4 + seen.lateness(page) / 1000
+    assert 1.9 <= turned["Stale"] / 1000 - stopped <= 2.6 + late
+    assert 9.9 <= turned["Away"] / 1000 - stopped <= 10.6 + late
 
-    monitor.show("front", pictures.numbered(7))
+    monitor.film(10, picture=lambda n: pictures.numbered(40 + n))
     seen.awaits(page, "front", "Live", within=1)
-    assert seen.number(page, "front") == 7
+    assert seen.number(page, "front") > 40
 
 
 def test_outside_its_slot_a_camera_shows_no_picture_at_once(open_page: Open, scripted: Scripted) -> None:
@@ -96,7 +98,7 @@ def test_outside_its_slot_a_camera_shows_no_picture_at_once(open_page: Open, scr
     monitor.camera("front").state = "live"
     monitor.tell_status()
     eventually(lambda: monitor.watched() == {"front"}, what="pictures asked for again")
-    monitor.show("front", pictures.numbered(3))
+    monitor.film(10)
     seen.awaits(page, "front", "Live", within=1)
 
 
@@ -123,7 +125,7 @@ def test_a_camera_that_says_why_it_is_away_is_quoted(open_page: Open, scripted: 
     keep(page, f"away-and-why-{viewport['width']}")
 
     monitor.camera("front").why = ""
-    monitor.show("front", pictures.numbered(7))
+    monitor.film(10, "front")
     seen.awaits(page, "front", "Live")
     expect(seen.part(page, "front", "plate")).to_be_hidden()
 

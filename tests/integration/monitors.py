@@ -93,10 +93,10 @@ class RunningMonitor:
         return found[0] if found else None
 
     def socket(self, **arguments: Any) -> ClientConnection:
-        """A page's WebSocket, of a page that is in no hurry to answer pings."""
+        """A page's WebSocket, of a page that reads and answers pings whatever the test does meanwhile."""
         url = f"ws://127.0.0.1:{self.port}/ws"
         opened: ClientConnection = connect(
-            url, subprotocols=[Subprotocol("seccam.v1")], max_size=None, ping_interval=None, **arguments
+            url, subprotocols=[Subprotocol("seccam.v1")], max_size=None, max_queue=None, ping_interval=None, **arguments
         )
         return opened
 

@@ -20,13 +20,18 @@ from tests.brokers import free_port
 from tests.waiting import eventually
 
 PROGRAM = """
-import sys, threading, time
+import sys, threading
 from seccam import service
+from seccam.errors import SettingsError
 from seccam.settings import OpsSettings
 
 class Door(OpsSettings):
     PREFIX = "SECCAM_MONITOR_"
     work: str = "wait"
+
+def check(door):
+    if door.work == "can't be done":
+        raise SettingsError(["SECCAM_MONITOR_WORK: can't be done"])
 
 def dies():
     raise LookupError("of all things")
@@ -36,11 +41,11 @@ def run(around, door):
     if door.work == "thread dies":
         threading.Thread(target=dies, name="worker").start()
     around.stop.wait()
-    if door.work == "takes its time":
-        time.sleep(1.5)
+    if door.work == "until told":
+        sys.stdin.read()
     return 3 if door.work == "ends with 3" else 0
 
-sys.exit(service.main("seccam-test", "A test.", (Door,), run))
+sys.exit(service.main("seccam-test", "A test.", (Door,), run, check=check))
 """
 
 Run = Callable[..., subprocess.Popen[str]]
@@ -53,7 +58,8 @@ def run() -> Iterator[Run]:
     def start(*arguments: str, **environ: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", PROGRAM, *arguments]
         environment = {"PATH": os.environ["PATH"], "SECCAM_LOG_FORMAT": "json", **environ}
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         started.append(process)
         return process
 
@@ -96,6 +102,13 @@ def test_wrong_settings_are_told_together_and_end_with_2(run: Run) -> None:
         assert f"  {name}: " in errors
 
 
+def test_what_only_a_try_can_tell_is_told_by_the_check(run: Run) -> None:
+    process = run("--check", SECCAM_MONITOR_WORK="can't be done")
+
+    assert process.communicate()[1].splitlines()[1:] == ["  SECCAM_MONITOR_WORK: can't be done"]
+    assert process.returncode == 2
+
+
 def test_a_taken_ops_port_is_told_with_its_setting(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = run(SECCAM_MONITOR_OPS_PORT=str(taken.getsockname()[1]))
@@ -108,7 +121,7 @@ def test_a_taken_ops_port_is_told_with_its_setting(run: Run) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_makes_it_unready_first_and_then_ends_it(run: Run, number: signal.Signals) -> None:
     port = free_port()
-    process = run(SECCAM_MONITOR_OPS_PORT=str(port), SECCAM_MONITOR_WORK="takes its time")
+    process = run(SECCAM_MONITOR_OPS_PORT=str(port), SECCAM_MONITOR_WORK="until told")
     eventually(lambda: status(port, "/readyz") == 200, within=20)
 
     process.send_signal(number)
