@@ -96,6 +96,7 @@ OPEN = [
     Flow("IFTTT is called", CASES, ["seccam-notifier"], ["internet", "internet6"], [443]),
     Flow("what stands for IFTTT is called", ["external-broker"], ["seccam-notifier"], ["internet"], [8081]),
     Flow("the broker's nodes meet", ["three-brokers"], ["seccam-rabbitmq"], ["seccam-rabbitmq"], ["epmd", "cluster"]),
+    Flow("the broker's streams are replicated", ["three-brokers"], ["seccam-rabbitmq"], ["seccam-rabbitmq"], [6000, 6500]),
     Flow("three brokers ask for peers", ["three-brokers"], ["seccam-rabbitmq"], ["api server"], [443, 6443, 8443, 16443]),
     Flow("sensors outside send", ["three-brokers"], ["lan"], ["seccam-rabbitmq"], ["mqtts"]),
     Flow("KEDA wakes workers", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["amqp"]),
@@ -130,7 +131,7 @@ SHUT = [
         INSIDE,
         ["stranger", "neighbour", "other release", "prometheus", "internet", "lan"],
         ["seccam-rabbitmq"],
-        ["amqp*", "epmd", "cluster", 22, 9090, 15672],
+        ["amqp*", "epmd", "cluster", 22, 6000, 9090, 15672],
     ),
     Flow(
         "MQTT is shut unless it has a Service",
@@ -156,8 +157,11 @@ SHUT = [
     Flow(
         "one broker asks nobody", [*set(INSIDE) - {"three-brokers"}], ["seccam-rabbitmq"], ["api server", "internet"], [443, 6443]
     ),
-    Flow("three brokers call nobody else", ["three-brokers"], ["seccam-rabbitmq"], ["stranger", "internet"], [80, 4369, 25672]),
-    Flow("services are no broker's node", ["three-brokers"], RUNNING, ["seccam-rabbitmq"], ["epmd", "cluster"]),
+    Flow(
+        "three brokers call nobody else", ["three-brokers"], ["seccam-rabbitmq"], ["stranger", "internet"], [80, 4369, 6000, 25672]
+    ),
+    Flow("services are no broker's node", ["three-brokers"], RUNNING, ["seccam-rabbitmq"], ["epmd", "cluster", 6000]),
+    Flow("one broker has no peers", [*set(INSIDE) - {"three-brokers"}], ["seccam-rabbitmq"], ["seccam-rabbitmq"], [6000, 25672]),
     Flow(
         "KEDA asks the broker only to wake workers",
         cases("autoscaling-keda", "external-broker"),
@@ -235,7 +239,7 @@ def test_sensors_come_from_anywhere_where_nobody_says_from_where() -> None:
 def test_a_camera_that_may_call_anywhere_reaches_in_its_release_the_broker_and_what_any_pod_does() -> None:
     rendered = render("three-brokers", values={"cameras": [{"name": "yard", "source": "rtsp://camera/"}]})
     flow = Flow("the network", (), ["seccam-camera-yard"], ["lan", "internet6"], [554])
-    inside = replace(flow, targets=["seccam-*"], ports=[22, 4369, 8082, 15672, 25672])
+    inside = replace(flow, targets=["seccam-*"], ports=[22, 4369, 6000, 8082, 15672, 25672])
 
     assert all(can for _, can in connections(flow, rendered))
     assert not any(can for _, can in connections(replace(flow, targets=["metadata", "metadata6"], ports=[80]), rendered))

@@ -158,6 +158,24 @@ def test_workers_are_woken_only_where_they_may_be_gone() -> None:
     assert triggers(**zero, **tls) == (0, ["work", "busy", "age", "slots"])
 
 
+def test_without_cameras_nothing_is_asked_that_has_no_answer() -> None:
+    spec = the_only(render(values={"cameras": [], "security": {"keda": KEDA}}), "ScaledObject")["spec"]
+    assert [one["name"] for one in spec["triggers"]] == ["busy", "age"]
+    assert not [one for one in spec["triggers"] if "ignoreNullValues" in one["metadata"]]
+
+
+@pytest.mark.parametrize(("modes", "written"), [("bearer", "bearer"), ("tls,basic", "tls,basic"), ("none", None)])
+def test_keda_logs_in_at_prometheus_for_all_that_it_asks_there(modes: str, written: str | None) -> None:
+    login = {"authenticationRef": "prometheus", "authModes": modes}
+    spec = the_only(render(values={"security": {"keda": KEDA | login | {"scaleToZero": True}}}), "ScaledObject")["spec"]
+    triggers = {one["name"]: one for one in spec["triggers"]}
+    assert "authenticationRef" not in triggers.pop("wake")
+    assert triggers.keys() == {"work", "busy", "age", "slots"}
+    for one in triggers.values():
+        assert one["authenticationRef"] == {"name": "prometheus"}
+        assert one["metadata"].get("authModes") == written
+
+
 def test_no_broker_password_is_in_the_scaled_object() -> None:
     trigger = the_only(render(values={"security": {"keda": KEDA | {"scaleToZero": True}}}), "ScaledObject")["spec"]["triggers"][-1][
         "metadata"

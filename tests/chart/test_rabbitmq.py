@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,12 @@ def test_publishers_are_held_up_well_before_the_memory_limit(limit: str | int, w
     assert "vm_memory_high_watermark.relative" not in told
 
 
+def test_what_quorum_queues_keep_in_memory_is_a_third_of_the_watermark_at_most() -> None:
+    told = configuration(render())
+
+    assert 3 * int(told["raft.wal_max_size_bytes"]) <= int(told["vm_memory_high_watermark.absolute"])
+
+
 def test_without_a_memory_limit_the_watermark_is_a_share_of_the_nodes() -> None:
     told = configuration(render(values=broker(resources={"limits": None}, memoryWatermark=0.4)))
 
@@ -171,6 +179,23 @@ def test_three_nodes_look_for_one_another_and_make_the_queues_when_all_are_there
     assert rendered.one("Service", "seccam-rabbitmq-nodes")["spec"]["publishNotReadyAddresses"] is True
 
 
+@contextmanager
+def installed(namespace: str, rendered: Rendered) -> Iterator[None]:
+    """The broker's StatefulSet is on the cluster, without a pod, as the account that these need isn't there."""
+    stateful = dict(rendered.one("StatefulSet", BROKER))
+    pod = {"serviceAccountName": "nobody", "containers": [{"name": "rabbitmq", "image": "rabbitmq"}]}
+    stateful["spec"] = {**stateful["spec"], "template": {**stateful["spec"]["template"], "spec": pod}}
+    assert kubectl("create", f"--namespace={namespace}", "--filename=-", objects=[stateful]).returncode == 0
+    try:
+        yield
+    finally:
+        kubectl("delete", "statefulset", BROKER, f"--namespace={namespace}")
+
+
+#: A class that no cluster has: the claims take no volume.
+NOWHERE = {"storageClass": "nowhere"}
+
+
 @pytest.mark.parametrize(
     ("there", "wanted", "why"),
     [
@@ -179,19 +204,50 @@ def test_three_nodes_look_for_one_another_and_make_the_queues_when_all_are_there
     ],
 )
 def test_the_number_of_nodes_is_settled_at_the_first_install(namespace: str, there: str, wanted: str, why: str) -> None:
-    installed = dict(render(there).one("StatefulSet", BROKER))
-    installed["spec"] = dict(installed["spec"])
-    del installed["spec"]["volumeClaimTemplates"]
-    # its pods don't come, as their account isn't there
-    pod = {"serviceAccountName": "nobody", "containers": [{"name": "rabbitmq", "image": "rabbitmq"}]}
-    installed["spec"]["template"] = {**installed["spec"]["template"], "spec": pod}
-    assert kubectl("create", f"--namespace={namespace}", "--filename=-", objects=[installed]).returncode == 0
-    try:
-        assert render(there, options=live(namespace)).one("StatefulSet", BROKER)
+    values = broker(persistence=NOWHERE)
+    with installed(namespace, render(there, values=values)):
+        assert render(there, values=values, options=live(namespace)).one("StatefulSet", BROKER)
         with pytest.raises(AssertionError, match=why):
-            render(wanted, options=live(namespace))
-    finally:
-        kubectl("delete", "statefulset", BROKER, f"--namespace={namespace}")
+            render(wanted, values=values, options=live(namespace))
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (
+            {"size": "9Gi"},
+            'broker.persistence.size: it is "8Gi", and Kubernetes can\'t make it "9Gi" on a StatefulSet that is there',
+        ),
+        ({"storageClass": "fast"}, 'broker.persistence.storageClass: it is "nowhere"'),
+        ({"accessModes": ["ReadWriteOncePod"]}, "broker.persistence.accessModes"),
+        ({"annotations": {"note": "yes"}}, "broker.persistence.annotations"),
+        ({"enabled": False}, "broker.persistence.enabled: it is true"),
+    ],
+)
+def test_other_claims_than_there_are_take_another_statefulset(namespace: str, other: dict[str, Any], words: str) -> None:
+    with installed(namespace, render(values=broker(persistence=NOWHERE))):
+        with pytest.raises(AssertionError) as refused:
+            render(values=broker(persistence=NOWHERE | other), options=live(namespace))
+        assert words in str(refused.value)
+        assert f"kubectl -n {namespace} delete statefulset {BROKER} --cascade=orphan" in str(refused.value)
+        # as told there
+        assert kubectl("delete", "statefulset", BROKER, "--cascade=orphan", f"--namespace={namespace}").returncode == 0
+        assert render(values=broker(persistence=NOWHERE | other), options=live(namespace)).one("StatefulSet", BROKER)
+
+
+def test_claims_of_the_same_size_in_other_words_are_no_others(namespace: str) -> None:
+    values = NOWHERE | {"size": "8192Mi", "annotations": {"note": "yes"}}
+    with installed(namespace, render(values=broker(persistence=values))):
+        for size in ("8192Mi", "8Gi"):
+            assert render(values=broker(persistence=values | {"size": size}), options=live(namespace)).one("StatefulSet", BROKER)
+
+
+def test_a_broker_without_a_claim_stays_one(namespace: str) -> None:
+    values = broker(persistence={"enabled": False})
+    with installed(namespace, render(values=values)):
+        assert render(values=values, options=live(namespace)).one("StatefulSet", BROKER)
+        with pytest.raises(AssertionError, match=r"broker\.persistence\.enabled: it is false"):
+            render(options=live(namespace))
 
 
 def test_one_node_asks_nobody_and_keeps_the_name_that_it_would_have_among_three() -> None:
@@ -208,7 +264,7 @@ def test_only_a_change_of_its_configuration_restarts_the_broker() -> None:
 
     assert template() == template()
     assert template(extraConfig="heartbeat = 30") != template()
-    assert template(extraPlugins=["rabbitmq_management"]) != template()
+    assert template(extraPlugins=["rabbitmq_shovel"]) != template()
 
 
 def test_the_topology_is_made_on_a_broker_of_ones_own_by_its_operator_unless_that_is_not_wanted() -> None:

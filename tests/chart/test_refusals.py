@@ -59,21 +59,32 @@ def camera(**fields: Any) -> dict[str, Any]:
         ({"monitor": {"ingress": {"enabled": True}}}, "at '/monitor/ingress/hosts': minItems"),
         ({"monitor": {"route": {"enabled": True, "hostnames": ["a.b"]}}}, "at '/monitor/route/parentRefs': minItems"),
         ({"security": {"keda": {"enabled": True}}}, "at '/security/keda/prometheus': minLength"),
+        ({"security": {"keda": {"minReplicas": 0}}}, "at '/security/keda/minReplicas': minimum"),
+        ({"security": {"keda": {"authModes": "digest"}}}, "at '/security/keda/authModes': 'digest' does not match"),
         ({"security": {"detector": "yunet"}}, "at '/security/yunetModel': minLength"),
         ({"log": {"level": "loud"}}, "at '/log/level': value must be one of"),
         ({"image": {"tag": "a b"}}, "at '/image/tag'"),
         ({"monitor": {"resources": {"limits": {"memory": "lots"}}}}, "at '/monitor/resources/limits/memory'"),
+        ({"networkPolicy": {"cameraTo": ["192.168.1.20"]}}, "at '/networkPolicy/cameraTo/0': '192.168.1.20' does not match"),
+        ({"networkPolicy": {"notifierTo": ["::1"]}}, "at '/networkPolicy/notifierTo/0'"),
+        (
+            {"broker": {"mqtt": {"service": {"loadBalancerSourceRanges": ["192.168.1.20"]}}}},
+            "at '/broker/mqtt/service/loadBalancerSourceRanges/0'",
+        ),
+        ({"observability": {"serviceMonitor": {"interval": "21s"}}}, "at '/observability/serviceMonitor/interval'"),
+        ({"observability": {"podMonitor": {"interval": "1m"}}}, "at '/observability/podMonitor/interval'"),
     ],
 )
 def test_wrong_values_are_refused_by_the_schema(values: dict[str, Any], words: str) -> None:
     assert words in refusal(values=values)
 
 
-def test_an_hpa_and_keda_are_not_taken_together() -> None:
-    keda = {"enabled": True, "prometheus": "http://prometheus:9090"}
+KEDA = {"enabled": True, "prometheus": "http://prometheus:9090"}
 
+
+def test_an_hpa_and_keda_are_not_taken_together() -> None:
     assert "at '/security/keda/enabled': value must be false" in refusal(
-        values={"security": {"hpa": {"enabled": True}, "keda": keda}}
+        values={"security": {"hpa": {"enabled": True}, "keda": KEDA}}
     )
 
 
@@ -84,6 +95,20 @@ def test_an_hpa_and_keda_are_not_taken_together() -> None:
         (camera(sourceSecret={"name": "front"}), "cameras: front has a source and a sourceSecret; give one of them"),
         (camera(source="/dev/video0"), "cameras: front is a device of a node; say by webcam.mode how its pod gets it"),
         (camera(webcam={"mode": "devicePlugin"}), "cameras: front has a webcam and a source that is no device"),
+        (
+            {"security": {"hpa": {"enabled": True, "minReplicas": 9}}},
+            "security.hpa: minReplicas 9 is more than maxReplicas 8",
+        ),
+        (
+            {"security": {"keda": KEDA | {"maxReplicas": 1, "minReplicas": 2}}},
+            "security.keda: minReplicas 2 is more than maxReplicas 1",
+        ),
+        ({"security": {"keda": KEDA | {"authenticationRef": "prometheus"}}}, "give authenticationRef and authModes together"),
+        ({"security": {"keda": KEDA | {"authModes": "bearer"}}}, "give authenticationRef and authModes together"),
+        (
+            {"cameras": [], "security": {"keda": KEDA | {"scaleToZero": True}}},
+            "security.keda.scaleToZero: workers come and go with the time slots of cameras, and there are none",
+        ),
     ],
 )
 def test_what_the_schema_cant_say_is_refused_in_plain_words(values: dict[str, Any], words: str) -> None:
@@ -100,6 +125,10 @@ def test_a_source_with_a_login_is_refused_and_not_repeated(source: str) -> None:
     assert "put the address into a Secret and name that by sourceSecret" in said
     assert "secret@" not in said
     assert "=secret" not in said
+
+
+def test_a_proxy_may_be_one_address() -> None:
+    assert render(values={"monitor": {"trustedProxies": ["10.0.0.1", "10.1.0.0/16"]}}).objects
 
 
 def test_nuclio_mode_is_refused_where_the_cluster_has_no_nuclio() -> None:

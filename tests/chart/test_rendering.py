@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -299,10 +300,40 @@ def test_a_release_with_dots_in_its_name_has_services_that_kubernetes_takes() ->
     assert not [one for one in rendered.every("Service") if "." in one["metadata"]["name"]]
 
 
-def test_a_device_may_belong_to_a_group_with_a_long_number() -> None:
-    front = {"name": "front", "source": "/dev/video0", "webcam": {"mode": "devicePlugin", "group": 1_000_001}}
+@pytest.mark.parametrize("group", [0, 1_000_001])  # one that templates take for none, one that they write as 1.000001e+06
+def test_a_device_belongs_to_the_group_that_is_told(group: int) -> None:
+    front = {"name": "front", "source": "/dev/video0", "webcam": {"mode": "devicePlugin", "group": group}}
 
-    assert render(values={"cameras": [front]}).pod("seccam-camera-front")["securityContext"]["supplementalGroups"] == [1_000_001]
+    assert render(values={"cameras": [front]}).pod("seccam-camera-front")["securityContext"]["supplementalGroups"] == [group]
+
+
+def test_on_kind_the_camera_is_in_the_group_of_this_machines_webcam() -> None:
+    root = CHART.parents[1]
+    told = re.search(r'--set "(\S+)=\$\(stat -c %g \$webcam\)"', (root / "scripts/kind-up").read_text())
+    assert told
+
+    values = yaml.safe_load((root / "k8s/webcam-values.yaml").read_text())
+    spec = render(values=values, options=("--set", f"{told[1]}=105")).pod("seccam-camera-webcam")
+    assert spec["securityContext"]["supplementalGroups"] == [105]
+    assert spec["containers"][0]["securityContext"]["privileged"] is True
+
+
+def test_a_name_that_browsers_call_may_have_a_port() -> None:
+    allowed = render(values={"monitor": {"allowedHosts": ["cam.example.org:8443"]}}).environment("seccam-monitor")
+    assert "cam.example.org:8443" in allowed["SECCAM_MONITOR_ALLOWED_HOSTS"].split(",")
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ({}, "60"),
+        ({"notifier": {"cooldownSeconds": 0.5}}, "0.5"),
+        ({"notifier": {"cooldownSeconds": 300}, "monitor": {"visitSeconds": 0}}, "0"),
+        ({"notifier": {"cooldownSeconds": 1_000_000}}, "86400"),
+    ],
+)
+def test_a_row_on_the_page_is_a_notification_unless_told_otherwise(values: dict[str, Any], seconds: str) -> None:
+    assert render(values=values).environment("seccam-monitor")["SECCAM_MONITOR_VISIT_SECONDS"] == seconds
 
 
 def test_two_releases_share_no_name_and_no_pod() -> None:

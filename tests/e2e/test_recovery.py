@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pika
 import pytest
 
+from seccam import message, topology
+from seccam.frame import Frame
 from tests.e2e import ifttt, ledger, load
+from tests.e2e.cluster import run
 from tests.e2e.release import Release
 from tests.waiting import eventually
 
@@ -45,3 +53,37 @@ def test_events_wait_in_the_broker_for_a_notifier_while_the_broker_is_started_an
 
     ledger.settle(release, *waiting)
     assert {camera for camera, _ in ifttt.told(release.namespace)[told:]} >= set(cameras)
+
+
+def parked(release: Release, *arguments: str) -> str:
+    """What `seccam parked` says, called by the lines of the page on IFTTT."""
+    page = (Path(__file__).parents[2] / "docs/howto/ifttt.md").read_text()
+    function = re.search(r"^parked\(\) {\n.*?^}\n", page, re.DOTALL | re.MULTILINE)
+    assert function
+    here = f'kubectl() {{ command kubectl --namespace {release.namespace.name} "$@"; }}\n'
+    return run(["bash", "-c", f'{here}{function[0]}parked "$@"', "bash", *arguments])
+
+
+def test_an_operator_sees_what_is_parked_and_sends_it_again_as_the_page_on_ifttt_says(release: Release) -> None:
+    taken = datetime.now(UTC) - timedelta(days=2)
+    seen = message.Sighting(
+        camera="gate",
+        frame=message.FrameIdentity(boot_id="b00t", seq=1, ts_ms=0),
+        size=(640, 360),
+        faces=1,
+        boxes=[(1, 2, 3, 4)],
+        scores=[0.9],
+        worker="w1",
+    )
+    late = message.face_event(
+        Frame("gate", "b00t", 1, b"", 640, 360, None), int(taken.timestamp() * 1000), message.FaceData(**seen.model_dump())
+    )
+    with ledger.channel(release) as channel:
+        properties = pika.BasicProperties(content_type="application/json", message_id=late.id, delivery_mode=2)
+        channel.basic_publish("", topology.EVENTS_QUEUE, late.encode(), properties)
+
+    eventually(lambda: late.id in parked(release, "list"), within=60, every=1, what="it among the parked")
+    assert parked(release, "replay", "--id", late.id).split() == [late.id]
+
+    eventually(lambda: ("gate", "1") in ifttt.told(release.namespace), within=60, every=1, what="it told to IFTTT")
+    assert late.id not in parked(release, "list")

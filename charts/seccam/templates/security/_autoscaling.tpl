@@ -9,7 +9,15 @@ scaleDown:
   policies: [{type: Pods, value: 1, periodSeconds: 60}]
 {{- end -}}
 
-{{/* How KEDA logs in at Prometheus; the argument is keda's values. */}}
+{{/* The Prometheus that a trigger asks; the argument is keda's values. Without `authModes` KEDA makes no use of what it logs in with. */}}
+{{- define "seccam.scaling.prometheus" -}}
+serverAddress: {{ required "security.keda.prometheus: the address of a Prometheus that scrapes this release, such as http://prometheus-operated.monitoring:9090" .prometheus | quote }}
+{{- if and .authModes (ne .authModes "none") }}
+authModes: {{ .authModes | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* What KEDA logs in there with; the argument is keda's values. */}}
 {{- define "seccam.scaling.authentication" -}}
 {{- with .authenticationRef }}
 authenticationRef: {name: {{ . }}}
