@@ -23,17 +23,19 @@ import traceback
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import product
-from typing import Any, Literal, TextIO, get_args
+from typing import Any, Literal, TextIO, TypeVar, get_args
 from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import nuclio_sdk
 import pika
+import pika.data
 import pika.exceptions
 import requests
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
@@ -55,6 +57,8 @@ WHY_HEADER = "x-seccam-why"
 
 #: Largest event that is read, bytes.
 MAX_BYTES = 128 * 1024
+#: Bytes of a message's headers that are kept: with ours they must fit into one frame (128 KiB), or the broker hangs up.
+MAX_HEADERS = 64 * 1024
 #: An event older than this is no news: it is parked.
 MAX_AGE = timedelta(hours=24)
 #: From this age on a notification says how late it is.
@@ -70,15 +74,21 @@ TELL_AGAIN = 60.0
 PIKA_ERRORS = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
 
 _TYPES = {"seccam.face": "face", "seccam.camera.offline": "camera_offline", "seccam.camera.online": "camera_online"}
+_ID = re.compile(r"[!-~]{1,128}")
 _CAMERA = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+Headers = Mapping[str, str | int | float | bool]
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
+#: A JsonLog, or a logger of structlog: events in snake_case, everything else key=value.
+Log = Any
 
 
 # --- Settings ---------------------------------------------------------------------------------------------------------
 
 
 #: Settings that are numbers: what they look like, and what they are.
-_SECONDS = (r"\d+(\.\d+)?", float)
+_SECONDS = (r"\d{1,9}(\.\d+)?", float)
 _NUMBERS: dict[str, tuple[str, type]] = {"cooldown_seconds": _SECONDS, "timeout_seconds": _SECONDS, "ops_port": (r"\d{1,5}", int)}
 
 
@@ -141,25 +151,36 @@ def parse(body: object) -> News:
     """The event in a JSON body (docs/ref: event-face, event-camera); raises EventError with what is wrong."""
     if not isinstance(body, dict) or not isinstance(data := body.get("data"), dict):
         raise EventError("not a JSON object with an object `data`")
-    event_id, camera, faces = body.get("id"), data.get("camera"), data.get("faces", 0)
-    kind = _TYPES.get(str(body.get("type")))
-    if body.get("specversion") != "1.0" or kind is None:
-        raise EventError("specversion or type: unknown")
-    if not isinstance(event_id, str) or not 1 <= len(event_id) <= 128:
-        raise EventError("id: not a text of 1 to 128 characters")
-    if not isinstance(camera, str) or not _CAMERA.fullmatch(camera):
-        raise EventError("data.camera: not a camera's name")
-    if not isinstance(faces, int) or isinstance(faces, bool) or faces < 0 or (kind == "face" and "faces" not in data):
-        raise EventError("data.faces: not a count")
-    try:
-        taken = datetime.fromisoformat(str(body.get("time")))
-        taken = (taken if taken.tzinfo else taken.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise EventError("time: not an RFC 3339 time") from None
-    if not 1970 <= taken.year < 9999:  # beyond that, no zone has a local time
-        raise EventError("time: no time of a picture")
+    kind: Any = _TYPES.get(str(body.get("type")))
+    taken: Any = _time(body.get("time"))
+    event_id, camera, faces = _matching(_ID, body.get("id")), _matching(_CAMERA, data.get("camera")), data.get("faces")
+    checks = {
+        "specversion: not 1.0": body.get("specversion") == "1.0",
+        "type: unknown": kind,
+        "id: not 1 to 128 of ASCII's visible characters": event_id,
+        "data.camera: not a camera's name": camera,
+        "data.faces: not a count": faces >= 0 if type(faces) is int else faces is None and kind != "face",
+        "time: not the RFC 3339 time of a picture": taken,
+    }
+    for fault, holds in checks.items():
+        if not holds:
+            raise EventError(fault)
     zone, traced = data.get("zone"), _TRACEPARENT.fullmatch(str(body.get("traceparent")))
-    return News(event_id, kind, camera, taken, faces, zone if isinstance(zone, str) else "", traced[1] if traced else "")  # type: ignore[arg-type]  # _TYPES holds nothing else
+    return News(event_id, kind, camera, taken, faces or 0, zone if isinstance(zone, str) else "", traced[1] if traced else "")
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else ""
+
+
+def _time(text: object) -> datetime | None:
+    """A time in UTC; None for what is none, or so far off that some zone has no local time for it."""
+    try:
+        time = datetime.fromisoformat(str(text))
+        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return time if 1970 <= time.year < 9999 else None
 
 
 @dataclass(frozen=True)
@@ -169,22 +190,16 @@ class Letter:
     body: bytes
     content: object
     message_id: str
-    headers: Mapping[str, str | int | float | bool]
+    headers: Headers
 
     @classmethod
     def of(cls, event: nuclio_sdk.Event) -> Letter:
         """The message of a Nuclio event: its texts may be bytes, and a JSON body is parsed already."""
-        headers = {_text(key): _text(value) if isinstance(value, bytes) else value for key, value in event.headers.items()}
-        kept = {
-            key: value
-            for key, value in headers.items()
-            # what the broker tells of earlier deaths would make a broker before 4.0 see a cycle, and drop the event
-            if isinstance(value, str | int | float | bool) and not key.startswith(("x-death", "x-first-death", "x-last-death"))
-        }
         body = event.body
         raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
         content = _json(raw) if isinstance(body, bytes | str) else body
-        return cls(raw, content if len(raw) <= MAX_BYTES else None, _text(event.id)[:128], kept)
+        message_id = _text(event.id).encode("ascii", "replace").decode()[:128]
+        return cls(raw, content if len(raw) <= MAX_BYTES else None, message_id, _headers(event.headers))
 
     @property
     def attempt(self) -> int:
@@ -196,6 +211,20 @@ class Letter:
     def replayed(self) -> bool:
         """Whether an operator sent it again."""
         return REPLAYED_HEADER in self.headers
+
+
+def _headers(given: Mapping[Any, Any]) -> Headers:
+    """The headers that can be sent on: as many as AMQP can hold, in one frame."""
+    kept, room = {}, MAX_HEADERS
+    for name, value in given.items():
+        key, plain = _text(name), _text(value) if isinstance(value, bytes) else value
+        # what the broker tells of earlier deaths would make a broker before 4.0 see a cycle, and drop the event
+        if isinstance(plain, str | int | float) and not key.startswith(("x-death", "x-first-death", "x-last-death")):
+            with suppress(Exception):  # of many kinds: a name too long, a number too large, a text that is no Unicode
+                size = pika.data.encode_table([], {key: plain})
+                if size <= room:
+                    kept[key], room = plain, room - size
+    return kept
 
 
 def is_empty(event: nuclio_sdk.Event) -> bool:
@@ -217,6 +246,8 @@ def _json(raw: bytes) -> object:
 # --- What is decided: no clock, no network ----------------------------------------------------------------------------
 
 Outcome = Literal["notified", "duplicate", "cooldown", "requeued", "parked"]
+#: What an entry of the journal has of an event, beside its time.
+_JOURNALED = ("id", "kind", "camera", "faces")
 
 
 @dataclass(frozen=True)
@@ -228,19 +259,16 @@ class Record:
 
     def encode(self) -> bytes:
         """The entry's body."""
-        news = self.news
-        entry = {"id": news.id, "kind": news.kind, "camera": news.camera, "time": news.time.isoformat(), "faces": news.faces}
-        return json.dumps({**entry, "outcome": self.outcome}).encode()
+        entry = {name: getattr(self.news, name) for name in _JOURNALED}
+        return json.dumps({**entry, "time": self.news.time.isoformat(), "outcome": self.outcome}).encode()
 
     @classmethod
     def decode(cls, body: bytes) -> Record | None:
         """The entry in a body; None where there is none (a reader's mark)."""
         try:
             entry = json.loads(body)
-            news = News(
-                entry["id"], entry["kind"], entry["camera"], datetime.fromisoformat(entry["time"]).astimezone(UTC), entry["faces"]
-            )
-            return cls(news, entry["outcome"])
+            time = datetime.fromisoformat(entry["time"]).astimezone(UTC)
+            return cls(News(time=time, **{name: entry[name] for name in _JOURNALED}), entry["outcome"])
         except (ValueError, KeyError, TypeError):
             return None
 
@@ -331,21 +359,21 @@ def judge(news: News, memory: Memory, now: datetime, *, attempt: int = 0, replay
 
 
 class Breaker:
-    """Opens after `limit` failures in a row; while open nothing is called, but for one trial every `seconds`."""
+    """Opens after LIMIT failures in a row; while open nothing is called, but for one trial every SECONDS."""
 
-    def __init__(self, limit: int = 5, seconds: float = 10.0) -> None:
-        self._limit, self._seconds = limit, seconds
-        self._failures = 0
-        self._failed_at = 0.0
+    LIMIT, SECONDS = 5, 10.0
+
+    def __init__(self) -> None:
+        self._failures, self._failed_at = 0, 0.0
 
     @property
     def open(self) -> bool:
         """Whether calls are spared."""
-        return self._failures >= self._limit
+        return self._failures >= self.LIMIT
 
     def allows(self, now: float) -> bool:
         """Whether a call may be made; `now` is monotonic seconds."""
-        return not self.open or now - self._failed_at >= self._seconds
+        return not self.open or now - self._failed_at >= self.SECONDS
 
     def failed(self, now: float) -> None:
         """A call failed that is worth another try."""
@@ -372,12 +400,16 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         when = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - now).total_seconds())
 
 
 Result = Literal["2xx", "401", "4xx", "429", "5xx", "timeout", "network", "tls"]
+#: Results that are worth another try, and why.
+_RETRIED = {"429": "rate_limited", "5xx": "server", "timeout": "timeout", "network": "network", "tls": "network"}
+#: Statuses with a meaning of their own.
+_STATUSES: dict[int, Result] = {401: "401", 408: "timeout", 429: "429"}
 
 
 @dataclass(frozen=True)
@@ -398,21 +430,13 @@ class Answer:
     @property
     def cause(self) -> str | None:
         """Why it is worth another try; None if it isn't."""
-        again = {"429": "rate_limited", "5xx": "server", "timeout": "timeout", "network": "network", "tls": "network"}
-        return again.get(self.result)
+        return _RETRIED.get(self.result)
 
 
 def classify(status: int, wait: float | None = None) -> Answer:
     """An HTTP status as an answer. A redirection is refused: the key goes to no other address."""
-    if 200 <= status < 300:
-        return Answer("2xx")
-    if status == 429:
-        return Answer("429", wait)
-    if status == 408:
-        return Answer("timeout", wait, "408")
-    if status >= 500:
-        return Answer("5xx", wait, str(status))
-    return Answer("401") if status == 401 else Answer("4xx", detail=str(status))
+    result = _STATUSES.get(status) or ("2xx" if 200 <= status < 300 else "5xx" if status >= 500 else "4xx")
+    return Answer(result, wait, "" if result in ("2xx", "401", "429") else str(status))
 
 
 def values(news: News, now: datetime, default_zone: str = "") -> dict[str, str]:
@@ -449,37 +473,27 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry, channel: str) -> None:
         types, reasons = (*_TYPES.values(), "unknown"), ("schema", "refused", "too_old", "bug")
-        delays = tuple(_DELAYS.values())
-        self.received = _counters(registry, "events_received", "Events received", attempt=("first", "retry"))
-        self.events = _counters(registry, "events", "What became of the events", type=types, outcome=get_args(Outcome))
-        self.parked = _counters(registry, "parked", "Events parked", reason=reasons)
-        self.requeued = _counters(registry, "requeued", "Events sent to a delay queue", delay=delays, cause=_RETRY_CAUSES)
-        self.attempts = _counters(registry, "attempts", "Calls of a channel", channel=(channel,), result=get_args(Result))
-        self.empty = Counter("seccam_notifier_empty_events", "Calls without an event (nuclio#3701)", registry=registry)
-        self.last_success = Gauge(
-            "seccam_notifier_last_success_timestamp_seconds", "When the channel last took one", ["channel"], registry=registry
+        counter, gauge = partial(_series, Counter, registry), partial(_series, Gauge, registry)
+        ages = partial(_series, partial(Histogram, buckets=_EVENT_BUCKETS), registry)
+        calls = partial(_series, partial(Histogram, buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)), registry)
+        self.received = counter("notifier_events_received", "Events received", attempt=("first", "retry"))
+        self.events = counter("notifier_events", "What became of the events", type=types, outcome=get_args(Outcome))
+        self.parked = counter("notifier_parked", "Events parked", reason=reasons)
+        self.requeued = counter(
+            "notifier_requeued", "Events sent to a delay queue", delay=tuple(_DELAYS.values()), cause=_RETRY_CAUSES
         )
-        self.last_success.labels(channel)
-        self.circuit_open = Gauge("seccam_notifier_circuit_open", "Calls are spared after failures in a row", registry=registry)
-        self.holding = Gauge("seccam_notifier_holding", "An event is kept in the handler: publishing fails", registry=registry)
-        self.journal_ready = Gauge("seccam_notifier_journal_ready", "The journal was read", registry=registry)
-        self.age = Histogram(
-            "seccam_notifier_event_age_seconds",
+        self.attempts = counter("notifier_attempts", "Calls of a channel", channel=(channel,), result=get_args(Result))
+        self.empty = counter("notifier_empty_events", "Calls without an event (nuclio#3701)")
+        self.last_success = gauge("notifier_last_success_timestamp_seconds", "When the channel last took one", channel=(channel,))
+        self.circuit_open = gauge("notifier_circuit_open", "Calls are spared after failures in a row")
+        self.holding = gauge("notifier_holding", "An event is kept in the handler: publishing fails")
+        self.journal_ready = gauge("notifier_journal_ready", "The journal was read")
+        self.age = ages(
+            "notifier_event_age_seconds",
             "From the picture to the function, and to the channel's yes",
-            ["stage"],
-            buckets=_EVENT_BUCKETS,
-            registry=registry,
+            stage=("received", "notified"),
         )
-        for stage in ("received", "notified"):
-            self.age.labels(stage)
-        self.attempt_seconds = Histogram(
-            "seccam_notifier_attempt_seconds",
-            "Duration of a call",
-            ["channel"],
-            buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
-            registry=registry,
-        )
-        self.attempt_seconds.labels(channel)
+        self.attempt_seconds = calls("notifier_attempt_seconds", "Duration of a call", channel=(channel,))
 
     def observe_age(self, stage: str, news: News, now: datetime) -> float:
         """The event's age in seconds, 0 if its clock is ahead, counted with a link to its trace."""
@@ -490,42 +504,36 @@ class Metrics:
         return age
 
 
-def _counters(registry: CollectorRegistry, name: str, about: str, **labels: tuple[str, ...]) -> Counter:
-    """A counter with every combination of its labels' values at 0."""
-    counter = Counter(f"seccam_notifier_{name}", about, list(labels), registry=registry)
-    for combination in product(*labels.values()):
-        counter.labels(*combination)
-    return counter
+def _series(kind: Callable[..., Metric], registry: CollectorRegistry, name: str, about: str, **labels: tuple[str, ...]) -> Metric:
+    """A metric, with every combination of its labels' values there from the start."""
+    metric = kind(f"seccam_{name}", about, list(labels), registry=registry)
+    for combination in product(*labels.values()) if labels else ():
+        metric.labels(*combination)
+    return metric
 
 
 class BrokerMetrics:
     """Of the connection that publishes. Under Nuclio ours is the only one we know of; the runner gives the library's."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.connected = Gauge("seccam_broker_connected", "Connected to the broker", ["direction"], registry=registry)
-        self.reconnects = Counter(
-            "seccam_broker_reconnects", "Connections lost or refused", ["direction", "cause"], registry=registry
+        publish = ("publish",)
+        self.connected = _series(Gauge, registry, "broker_connected", "Connected to the broker", direction=publish)
+        self.reconnects = _series(
+            Counter, registry, "broker_reconnects", "Connections lost or refused", direction=publish, cause=_CAUSES
         )
-        self.connected.labels("publish")
-        for cause in _CAUSES:
-            self.reconnects.labels("publish", cause)
-
-
-#: A JsonLog, or a logger of structlog: events in snake_case, everything else key=value.
-Log = Any
 
 
 class JsonLog:
     """JSON lines, past Nuclio's own log, whose info level would tell the broker's password."""
 
     def __init__(self, stream: TextIO, registry: CollectorRegistry) -> None:
-        lines = Counter("seccam_log_lines", "Log lines written", ["level"], registry=registry)
-        self._stream, self._counters = stream, {level: lines.labels(level) for level in ("warning", "error")}
+        self._stream = stream
+        self._lines = _series(Counter, registry, "log_lines", "Log lines written", level=("warning", "error"))
         self.info, self.warning, self.error = (partial(self._write, level) for level in ("info", "warning", "error"))
 
     def _write(self, level: str, event: str, **fields: Any) -> None:
-        if level in self._counters:
-            self._counters[level].inc()
+        if level != "info":
+            self._lines.labels(level).inc()
         line = {**fields, "service": "seccam-notifier", "event": event, "level": level, "timestamp": datetime.now(UTC).isoformat()}
         self._stream.write(json.dumps(line, default=str) + "\n")
         self._stream.flush()
@@ -566,32 +574,23 @@ class Redactor:
 # --- The channel ------------------------------------------------------------------------------------------------------
 
 
-class LogChannel:
-    """Without a key: says what it would send."""
+class Channel:
+    """IFTTT's Webhooks service: POST /trigger/<event>/with/key/<key> with up to three texts (ifttt.com/maker_webhooks).
 
-    name = "log"
+    Without a key it only logs what it would send.
+    """
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    def tell(self, told: Mapping[str, str]) -> Answer:
-        """It always works."""
-        self._log.info("notification", **told)
-        return Answer("2xx")
-
-
-class IftttChannel:
-    """IFTTT's Webhooks service: POST /trigger/<event>/with/key/<key> with up to three texts (ifttt.com/maker_webhooks)."""
-
-    name = "ifttt"
-
-    def __init__(self, settings: Settings, redact: Redactor) -> None:
+    def __init__(self, settings: Settings, redact: Redactor, log: Log) -> None:
+        self.name = "ifttt" if settings.ifttt_key else "log"
         path = f"/trigger/{quote(settings.ifttt_event, safe='')}/with/key/{quote(settings.ifttt_key, safe='')}"
         self._url = settings.ifttt_url.rstrip("/") + path
-        self._timeout, self._redact = settings.timeout_seconds, redact
+        self._timeout, self._redact, self._log = settings.timeout_seconds, redact, log
 
     def tell(self, told: Mapping[str, str]) -> Answer:
         """One call, over within the timeouts, whatever the other side (or the DNS) does."""
+        if self.name == "log":
+            self._log.info("notification", **told)
+            return Answer("2xx")
         answers: deque[Answer] = deque()
         call = threading.Thread(target=lambda: answers.append(self._call(told)), name="ifttt", daemon=True)
         call.start()
@@ -605,11 +604,11 @@ class IftttChannel:
                 self._url, json=told, timeout=(CONNECT_TIMEOUT, self._timeout), allow_redirects=False, stream=True
             )
             response.close()
-        except Exception as e:  # noqa: BLE001  # nothing with the URL in it may leave this function
+            return classify(response.status_code, retry_after(response.headers.get("Retry-After"), datetime.now(UTC)))
+        except Exception as e:  # noqa: BLE001  # nothing may leave this thread: with the URL in it, or to end the process
             tls = isinstance(e, requests.exceptions.SSLError)
             result: Result = "timeout" if isinstance(e, requests.Timeout) else "tls" if tls else "network"
             return Answer(result, detail=self._redact(f"{type(e).__name__}: {e}")[:300])
-        return classify(response.status_code, retry_after(response.headers.get("Retry-After"), datetime.now(UTC)))
 
 
 # --- The broker -------------------------------------------------------------------------------------------------------
@@ -667,7 +666,7 @@ class Post:
     queue: str
     body: bytes
     message_id: str
-    headers: Mapping[str, str | int | float | bool]
+    headers: Headers
     confirmed: threading.Event = field(default_factory=threading.Event)
 
 
@@ -723,21 +722,17 @@ class Outbox(threading.Thread):
                 with self._work:
                     if not self._posts:
                         self._work.wait(1.0)
-                    post = self._posts[0] if self._posts else None
+                    # a letter first: the handler waits for it, and only for a while for an entry of the journal
+                    post = min(self._posts, key=lambda p: p.queue == JOURNAL, default=None)
                 if post is not None and not self._publish(channel, post):
                     connection.sleep(0.5)  # the queue is full or missing: it won't be better at once
                 connection.process_data_events(0)
 
     def _publish(self, channel: Any, post: Post) -> bool:
-        properties = pika.BasicProperties(
-            content_type="application/json", delivery_mode=2, message_id=post.message_id, headers=dict(post.headers)
-        )
         try:
-            channel.basic_publish("", post.queue, post.body, properties, mandatory=True)
+            channel.basic_publish("", post.queue, post.body, self._properties(post), mandatory=True)
         except (pika.exceptions.UnroutableError, pika.exceptions.NackError) as e:
             self._log.warning("publish_refused", queue=post.queue, event_id=post.message_id, cause=type(e).__name__)
-            with self._work:  # the others shall not wait for this one
-                self._posts.rotate(-1)
             return False
         with self._work:
             if post in self._posts:
@@ -745,9 +740,20 @@ class Outbox(threading.Thread):
         post.confirmed.set()
         return True
 
+    def _properties(self, post: Post) -> pika.BasicProperties:
+        """The message's head; a bare one where AMQP can't hold it, for no post may stop those behind it for ever."""
+        bare = {"content_type": "application/json", "delivery_mode": 2}
+        properties = pika.BasicProperties(**bare, message_id=post.message_id, headers=dict(post.headers))
+        try:
+            properties.encode()
+        except Exception as e:  # noqa: BLE001  # pika raises many kinds
+            self._log.error("head_dropped", queue=post.queue, error=_where(e))
+            return pika.BasicProperties(**bare)
+        return properties
 
-def read_journal(settings: Settings, since: datetime) -> list[Record] | None:
-    """The journal's entries from `since` on, up to now; None if the broker has no journal. Raises pika's errors, OSError.
+
+def read_journal(settings: Settings) -> list[Record] | None:
+    """The journal's entries up to now, of a day; None if the broker has no journal. Raises pika's errors, OSError.
 
     A mark is published and read back: what comes before it is all there is.
     """
@@ -767,7 +773,7 @@ def read_journal(settings: Settings, since: datetime) -> list[Record] | None:
             if body == mark:
                 break
             channel.basic_ack(method.delivery_tag)
-            if (record := Record.decode(body)) and record.news.time >= since:
+            if record := Record.decode(body):
                 records.append(record)
         return records
 
@@ -779,14 +785,7 @@ class Notifier:
     """Handles one event after another, in one thread."""
 
     def __init__(
-        self,
-        settings: Settings,
-        *,
-        metrics: Metrics,
-        channel: LogChannel | IftttChannel,
-        outbox: Outbox,
-        log: Log,
-        on_wait: Callable[[], None],
+        self, settings: Settings, *, metrics: Metrics, channel: Channel, outbox: Outbox, log: Log, on_wait: Callable[[], None]
     ) -> None:
         self._settings, self._metrics, self._channel = settings, metrics, channel
         self._outbox, self._log, self._on_wait = outbox, log, on_wait
@@ -803,7 +802,7 @@ class Notifier:
         """Read the journal; again until it works. Without one it begins all the same: better told twice than not at all."""
         for wait in backoff():
             try:
-                records = read_journal(self._settings, datetime.now(UTC) - MAX_AGE)
+                records = read_journal(self._settings)
             except PIKA_ERRORS as e:
                 self._log.warning("journal_unavailable", cause=cause_of(e), error=repr(e)[:200])
             except Exception as e:  # noqa: BLE001  # every event waits for this thread
@@ -871,9 +870,7 @@ class Notifier:
         if verdict == "too_old":
             return self._park(letter, news, "too_old")
         self._log.info("event_suppressed", why=verdict, **_names(news))
-        if verdict == "cooldown":
-            self._keep(Record(news, "cooldown"))
-        return verdict
+        return self._keep(news, "cooldown") if verdict == "cooldown" else verdict
 
     def _tell(self, letter: Letter, news: News) -> Outcome:
         if not self._breaker.allows(time.monotonic()):
@@ -884,7 +881,7 @@ class Notifier:
         if answer.told:
             self._metrics.last_success.labels(self._channel.name).set_to_current_time()
             age = self._metrics.observe_age("notified", news, datetime.now(UTC))
-            self._keep(Record(news, "notified"))
+            self._keep(news, "notified")
             self._log.info("event_notified", age_ms=round(age * 1000), attempts=letter.attempt + 1, **_names(news))
             return "notified"
         if answer.cause:
@@ -909,7 +906,7 @@ class Notifier:
         delay = retry_delay(letter.attempt, wait)
         tried = {**letter.headers, ATTEMPT_HEADER: letter.attempt + 1}
         self._hand_over(Post(RETRY_QUEUES[delay], letter.body, news.id, tried))
-        self._keep(Record(news, "requeued"))
+        self._keep(news, "requeued")
         self._metrics.requeued.labels(_DELAYS[delay], cause).inc()
         self._log.warning("event_requeued", delay=_DELAYS[delay], cause=cause, **_names(news))
         return "requeued"
@@ -918,7 +915,7 @@ class Notifier:
         headers = {**letter.headers, WHY_HEADER: f"{why}: {detail}" if detail else why}
         self._hand_over(Post(PARKED_QUEUE, letter.body, news.id if news else letter.message_id, headers))
         if news:
-            self._keep(Record(news, "parked"))
+            self._keep(news, "parked")
         self._metrics.parked.labels(why).inc()
         self._log.error("event_parked", why=why, detail=detail, **(_names(news) if news else {"event_id": letter.message_id}))
         return "parked"
@@ -934,11 +931,13 @@ class Notifier:
             self._on_wait()
         self._metrics.holding.set(0)
 
-    def _keep(self, record: Record) -> None:
-        """Remember this, and have the journal remember it."""
+    def _keep(self, news: News, outcome: Outcome) -> Outcome:
+        """Remember what became of the event, and have the journal remember it."""
+        record = Record(news, outcome)
         self._memory.record(record)
-        if not self._outbox.put(Post(JOURNAL, record.encode(), record.news.id, {})).wait(JOURNAL_TIMEOUT):
-            self._log.warning("journal_late", **_names(record.news))
+        if not self._outbox.put(Post(JOURNAL, record.encode(), news.id, {})).wait(JOURNAL_TIMEOUT):
+            self._log.warning("journal_late", **_names(news))
+        return outcome
 
 
 def _names(news: News) -> dict[str, str]:
@@ -961,7 +960,7 @@ def start(
     """
     redact = Redactor(settings.ifttt_key)
     redact.guard_logging()
-    channel: LogChannel | IftttChannel = IftttChannel(settings, redact) if settings.ifttt_key else LogChannel(log)
+    channel = Channel(settings, redact, log)
     if not settings.ifttt_key:
         log.warning("no_ifttt_key", meaning="notifications are logged and sent nowhere", remedy="set IFTTT_KEY")
     outbox = Outbox(settings, broker, log)
@@ -989,7 +988,7 @@ def init_context(context: nuclio_sdk.Context) -> None:
     if settings.ops_port is not None:
         try:
             start_http_server(settings.ops_port, settings.ops_host, registry)
-        except OSError as e:  # nobody shall go untold for want of metrics
+        except (OSError, OverflowError, ValueError) as e:  # nobody shall go untold for want of metrics
             log.error("ops_port_taken", address=f"{settings.ops_host}:{settings.ops_port}", error=str(e))  # noqa: TRY400  # the line says it all
     context.user_data.notifier = notifier
 

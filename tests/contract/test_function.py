@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import notifier
 import pytest
 import runner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seccam import __main__ as operator
 from seccam import message, metrics, settings, topology
 from seccam.frame import Frame, trace_id
 from seccam.version import __version__
+from seccam_security.alarm import Alarm, Verdict
 
 SPECIFICATION = (Path(__file__).parents[2] / "functions" / "ifttt_notifier" / "function.yaml").read_text()
 #: Its lines without their comments.
@@ -43,6 +48,7 @@ def test_the_function_and_the_library_agree_on_limits_labels_and_version() -> No
     assert notifier._TYPES == metrics.EVENT_TYPES
     assert set(notifier._CAUSES) == set(metrics.CAUSES)
     assert f"^{notifier._CAMERA.pattern}$" == topology.CAMERA_PATTERN
+    assert f"^{notifier._ID.pattern}$" == message.schema(message.FaceEvent)["properties"]["id"]["pattern"]
     assert __version__ == notifier.VERSION
 
 
@@ -85,3 +91,21 @@ def test_the_function_reads_camera_events(kind: str) -> None:
     )
 
     assert notifier.parse(json.loads(event.encode())).camera == "front"
+
+
+@given(st.lists(st.integers(-30, 30), min_size=50, max_size=50), st.integers(1, 4))
+def test_who_stays_is_told_of_once_a_cooldown_whatever_jitter_the_frames_have(jitter: list[int], workers: int) -> None:
+    """Worker and notifier end a window with the same frame; did they not, nobody would be told until the next one's end."""
+    cooldown, step = 4.0, 500
+    alarms, memory, told = [Alarm()] * workers, notifier.Memory(cooldown), []
+    for n, off in enumerate(jitter):
+        taken_ms = 1_767_225_600_123 + n * step + off
+        verdict, alarms[n % workers] = alarms[n % workers].judge(1, taken_ms / 1000, cooldown)
+        event = message.face_event(replace(FRAME, seq=n), taken_ms, message.FaceData.model_validate(SEEN))
+        news = notifier.parse(json.loads(event.encode()))
+        if verdict is Verdict.ANNOUNCE:
+            tells = notifier.judge(news, memory, news.time) == "tell"
+            memory.record(notifier.Record(news, "notified" if tells else "cooldown"))
+            told += [taken_ms] if tells else []
+
+    assert max(after - before for before, after in pairwise(told)) <= 1000 * cooldown + workers * step + 2 * 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 import struct
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pika
 import pika.data
 import pytest
+from pika.adapters.utils.io_services_utils import _AsyncPlaintextTransport
 
 from seccam import topology
 from seccam.broker import Delivery, Subscription
@@ -278,6 +280,26 @@ def test_texts_that_are_not_utf_8_come_as_texts(links: Links, broker: RunningBro
 
     (delivery,) = received.deliveries
     assert (delivery.key, delivery.content_type, delivery.message_id) == ("seccam.view.\ufffd",) * 3
+
+
+def test_a_frame_is_read_in_large_pieces(links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+    read = _AsyncPlaintextTransport._sigint_safe_recv
+
+    def counted(sock: socket.socket, most: int) -> bytes:
+        data: bytes = read(sock, most)
+        pieces.append(len(data))
+        return data
+
+    monkeypatch.setattr(_AsyncPlaintextTransport, "_sigint_safe_recv", staticmethod(counted))
+    received = Received()
+    consumer = links.consumer("monitor", newest("front", received))
+    eventually(lambda: consumer.connected)
+
+    links.publisher("camera").offer("front", frame("front", bytes(1_000_000)))
+
+    eventually(lambda: received.bodies == [bytes(1_000_000)])
+    assert max(pieces) > 4096  # pika's own
 
 
 def test_stopping_a_consumer_is_quick_and_counts_as_no_loss(links: Links) -> None:

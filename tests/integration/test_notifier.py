@@ -153,13 +153,13 @@ def event(seq: int, *, camera: str = "front", faces: int = 1, taken: datetime | 
     )
 
 
-def publish(broker: RunningBroker, *events: message.FaceEvent) -> None:
+def publish(broker: RunningBroker, *events: message.FaceEvent, headers: dict[str, Any] | None = None) -> None:
     """Hand events to the broker as a worker does: persistent, mandatory, confirmed."""
     with broker.connection() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
         for e in events:
-            properties = pika.BasicProperties(content_type="application/json", message_id=e.id, delivery_mode=2)
+            properties = pika.BasicProperties(content_type="application/json", message_id=e.id, delivery_mode=2, headers=headers)
             channel.basic_publish("amq.topic", f"seccam.events.{e.data.camera}", e.encode(), properties, mandatory=True)
 
 
@@ -265,6 +265,37 @@ def test_what_is_no_event_or_too_old_is_parked_and_the_next_one_told(broker: Run
     assert broker.depth(topology.PARKED_QUEUE) == 5
     assert notifier.metric('seccam_notifier_parked_total{reason="schema"}') == 4
     assert notifier.metric('seccam_notifier_parked_total{reason="too_old"}') == 1
+
+
+def test_ids_and_headers_that_can_not_be_sent_on_stop_nothing(broker: RunningBroker, start: Start, stand_in: Ifttt) -> None:
+    """As texts they are longer than AMQP allows, or no Unicode."""
+    notifier = start()
+    odd = pika.BasicProperties(content_type="application/json", message_id=b"\xff" * 128, headers={"k": b"\xff" * 60_000})
+
+    with broker.connection() as connection:
+        for body in (b"{", event(1).encode().replace(b"front-b00t-1", b"\\ud800")):
+            connection.channel().basic_publish("", topology.EVENTS_QUEUE, body, odd)
+    publish(broker, event(2))
+
+    eventually(lambda: notifier.lines("event_notified"), within=PATIENCE)
+    assert broker.depth(topology.PARKED_QUEUE) == 2
+
+
+def test_an_old_event_that_was_replayed_is_told_once_even_after_a_kill(
+    broker: RunningBroker, start: Start, stand_in: Ifttt
+) -> None:
+    replayed, old = {"x-seccam-replayed": True}, event(1, taken=datetime.now(UTC) - timedelta(hours=25))
+    first = start()
+    publish(broker, old, headers=replayed)
+    eventually(lambda: first.lines("event_notified"), within=PATIENCE)
+    eventually(lambda: unacknowledged(broker) == 0, within=PATIENCE, every=0.2)
+    first.end(signal.SIGKILL)
+
+    second = start()
+    publish(broker, old, headers=replayed)
+
+    eventually(lambda: second.lines("event_suppressed"), within=PATIENCE)
+    assert len(stand_in.calls) == 1
 
 
 def test_the_same_event_twice_is_told_once_even_after_a_kill(broker: RunningBroker, start: Start, stand_in: Ifttt) -> None:

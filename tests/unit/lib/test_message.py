@@ -98,6 +98,16 @@ def test_an_event_without_a_time_zone_is_refused() -> None:
     assert CameraEvent.decode(json.dumps({**event, "time": "2026-01-01T12:00:00Z"}).encode()).data.camera == "front"
 
 
+@pytest.mark.parametrize("id_", ["", "x" * 129, "two words", "é", "\ud800"])
+def test_an_id_that_no_message_id_can_hold_is_refused(id_: str) -> None:
+    event = {"id": id_, "source": "s", "type": "seccam.camera.offline", "time": "2026-01-01T12:00:00Z", "data": {"camera": "front"}}
+
+    with pytest.raises(BadMessage):
+        CameraEvent.decode(json.dumps(event).encode())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(event, schema(CameraEvent))
+
+
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import notifier
 import pytest
-from notifier import Answer, IftttChannel, Redactor, Settings
+from notifier import Answer, Channel, Redactor, Settings
 from prometheus_client import CollectorRegistry
 
 from tests.brokers import free_port
@@ -43,7 +43,8 @@ def whole_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFix
 
 
 def call(url: str, timeout: float = 0.4) -> Answer:
-    return IftttChannel(Settings(ifttt_key=KEY, ifttt_url=url, timeout_seconds=timeout), Redactor(KEY)).tell(TOLD)
+    log = notifier.JsonLog(io.StringIO(), CollectorRegistry())
+    return Channel(Settings(ifttt_key=KEY, ifttt_url=url, timeout_seconds=timeout), Redactor(KEY), log).tell(TOLD)
 
 
 def test_the_call_carries_event_key_and_three_texts(server: Ifttt) -> None:
@@ -86,6 +87,19 @@ def test_a_server_that_asks_to_wait_is_heard(server: Ifttt) -> None:
     server.script.append(ifttt.status(429, Retry_After="37"))
 
     assert call(server.url) == Answer("429", 37.0)
+
+
+def test_a_wish_that_no_calendar_holds_is_no_wish(server: Ifttt) -> None:
+    server.script.append(ifttt.status(429, Retry_After="Tue, 10 Mar 2026 12:00:45 +9999999999999999"))
+
+    assert call(server.url) == Answer("429")
+
+
+def test_a_bug_in_the_thread_that_calls_is_an_answer_too(server: Ifttt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What leaves a thread ends the process under runner.py."""
+    monkeypatch.delattr(notifier, "classify")
+
+    assert call(server.url).result == "network"
 
 
 def test_headers_that_never_end_are_given_up(server: Ifttt, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +171,7 @@ def test_a_log_call_with_wrong_arguments_still_raises_nothing(whole_log: pytest.
 def test_without_a_key_it_says_what_it_would_send() -> None:
     log = notifier.JsonLog(stream := io.StringIO(), CollectorRegistry())
 
-    assert notifier.LogChannel(log).tell(TOLD) == Answer("2xx")
+    assert Channel(Settings(), Redactor(""), log).tell(TOLD) == Answer("2xx")
     line = json.loads(stream.getvalue())
     assert line["event"] == "notification"
     assert line.items() >= TOLD.items()

@@ -231,6 +231,7 @@ def test_the_delay_grows_with_the_attempts_and_keeps_to_retry_after(attempt: int
         ("-5", None),
         ("", None),
         ("9" * 40, None),
+        ("Tue, 10 Mar 2026 12:00:45 +9999999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
@@ -329,6 +330,10 @@ def test_word_of_a_camera_is_understood(kind: str) -> None:
             {"id": ""},
             {"id": 7},
             {"id": "x" * 129},
+            {"id": "two words"},
+            {"id": "line\n"},
+            {"id": "é"},
+            {"id": "\ud800"},
         )
     ]
     + [

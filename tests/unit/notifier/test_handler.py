@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 import notifier
 import nuclio_sdk
 import nuclio_sdk.test
+import pika
 import pytest
 from notifier import JOURNAL, PARKED_QUEUE, Answer, Letter, Metrics, Notifier, Post, Record, Settings
 from nuclio_sdk.event import TriggerInfo
@@ -223,6 +225,37 @@ def test_what_is_no_event_is_parked_as_it_came(world: World, content: Any) -> No
     assert world.phone.told == []
 
 
+@pytest.mark.parametrize("id_", [b"\xff" * 128, "\ud800" * 9, "é" * 128, "x" * 300])
+def test_what_is_no_event_is_parked_under_an_id_that_amqp_can_hold(world: World, id_: Any) -> None:
+    world.call(nuclio_sdk.Event(body=b"{", headers={}, _id=id_, path="/seccam.events"))
+
+    (post,) = world.posts.to(PARKED_QUEUE)
+    assert re.fullmatch(r"[!-~]{1,128}", post.message_id)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {b"\xff" * 100: 1},  # as text it is three times as long
+        {"k" * 256: 1},
+        {"k\ud800": 1},
+        {"k": "\ud800"},
+        {"k": 2**63},
+        {"k": b"v" * 70_000},
+        {f"k{n}": "v" * 1000 for n in range(200)},
+    ],
+)
+def test_headers_that_amqp_can_not_hold_are_left_out_and_the_others_kept(world: World, odd: dict[Any, Any]) -> None:
+    world.phone.answers = [Answer("5xx")]
+
+    world.call(event(body(), raw=False, headers={"camera": "front", **odd}))
+
+    (post,) = world.posts.to("seccam.events.retry.10s")
+    assert post.headers.items() >= {"camera": "front", "x-seccam-attempt": 1}.items()
+    encoded = pika.BasicProperties(message_id=post.message_id, headers=dict(post.headers)).encode()
+    assert sum(map(len, encoded)) < 100_000
+
+
 def test_an_event_of_yesterday_is_parked(world: World) -> None:
     world.call(event(body(seconds=-25 * 3600)))
 
@@ -332,8 +365,9 @@ def test_an_attempt_that_is_no_count_is_the_first(make: Callable[[], dict[Any, A
     assert letter.attempt in (0, 1)  # True is 1 in Python, and no harm
 
 
-def test_without_a_broker_the_context_is_made_and_events_wait() -> None:
-    """Nuclio calls init_context before anything else; a broker that is late must not end the pod."""
+@pytest.mark.parametrize("settings", [{}, {"SECCAM_NOTIFIER_OPS_PORT": "99999"}, {"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "9" * 400}])
+def test_without_a_broker_the_context_is_made_and_events_wait(settings: dict[str, str]) -> None:
+    """Nuclio calls init_context before anything else; neither a late broker nor odd numbers may end the pod."""
     script = """
 import threading, nuclio_sdk, nuclio_sdk.test, notifier
 context = nuclio_sdk.test.Platform().context
@@ -344,6 +378,7 @@ waiting.join(0.3)
 print("waits" if waiting.is_alive() else "went on")
 """
     environ = {"SECCAM_BROKER_URL": "amqp://127.0.0.1:1/", "PYTHONPATH": str(Path(notifier.__file__).parent), "IFTTT_KEY": ""}
+    environ |= settings
 
     done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=60, check=True)
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from seccam.errors import BadFrame
+from seccam_security import plan
 from seccam_security.analysis import STEPS, Analysis, Analyst, Memory
 from seccam_security.annotate import annotated
 from seccam_security.detectors import LibFaceDetection
 from seccam_security.faces import intersection, same
 from seccam_security.warmup import warm_up
 from tests.scenes import Pixels, backdrop, jpeg, noisy, photo, scene
-from tests.unit.security.frames import frame
+from tests.unit.security.frames import SIZES, frame
 
 #: Seconds between frames at 2 a second.
 STEP = 0.5
@@ -60,6 +61,15 @@ def test_a_still_scene_is_looked_at_again_only_every_few_seconds(analyst: Analys
 
     assert [turn for turn, analysis in enumerate(seen) if analysis.analysed] == [0, 6, 12]
     assert counts(seen) == [1] * 14
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_still_scene_of_any_size_is_still_after_a_look_at_the_whole_too(analyst: Analyst, width: int, height: int) -> None:
+    still = backdrop("coffee", width, height)
+    seen = watch(analyst, [noisy(still, 2, seed) for seed in range(9)])
+
+    assert [turn for turn, analysis in enumerate(seen) if analysis.analysed] == [0, 6]
+    assert [len(analysis.looks) for analysis in seen if analysis.analysed] == [1, 1]
 
 
 @pytest.mark.parametrize("background", ["coffee", "chelsea", "rocket"])
@@ -125,6 +135,17 @@ def test_five_workers_that_share_a_camera_each_see_both_faces() -> None:
         seen.append(analyst.analyse(frame(picture, seq), memory, seq * STEP))
 
     assert counts(seen) == [2] * 20
+
+
+def test_where_all_moves_each_piece_has_its_turn_whatever_numbers_the_frames_carry(analyst: Analyst) -> None:
+    """A receiver counts the frames of all cameras that don't number their own."""
+    bright, dark = scene(background="rocket"), (scene(background="coffee") * 0.2).astype(np.uint8)
+    memory, looked = Memory(), set()
+    for turn in range(12):
+        seen = analyst.analyse(frame((bright, dark)[turn % 2], seq=4 * turn), memory, turn * STEP)
+        looked |= {look.box for look in seen.looks}
+
+    assert looked >= set(plan.split((0, 0, 1280, 720)))
 
 
 def test_a_picture_of_another_size_begins_anew(analyst: Analyst) -> None:

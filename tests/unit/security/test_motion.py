@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
+from seccam_security import motion
 from seccam_security.decode import Picture, Pixels
-from seccam_security.motion import MOST_REGIONS, moved
+from seccam_security.motion import LEAST_CHANGE, MOST_REGIONS, changed, moved
 from tests.scenes import FACELESS, backdrop, noisy, scene
 from tests.unit.security.frames import frame
 
@@ -108,3 +111,30 @@ def test_regions_lie_in_the_picture_whatever_it_shows(before: Pixels, now: Pixel
 @given(miniatures)
 def test_a_picture_has_not_moved_against_itself(picture: Pixels) -> None:
     assert moved(picture, picture) == []
+
+
+def nudged(picture: Pixels, steps: NDArray[np.int8]) -> Pixels:
+    return np.asarray(np.clip(picture.astype(np.int16) + steps, 0, 255), np.uint8)
+
+
+nudges = arrays(np.int8, (12, 16), elements=st.integers(-(LEAST_CHANGE // 2), LEAST_CHANGE // 2))
+
+
+@given(arrays(np.uint8, (12, 16), elements=st.integers(100, 120)), nudges)
+def test_where_all_changed_by_less_than_half_of_what_is_motion_no_light_makes_it_motion(
+    picture: Pixels, steps: NDArray[np.int8]
+) -> None:
+    """So such frames need no estimate of the light. (With a gain, it would be of what lies beyond most cells: a guess.)"""
+    assert not changed(picture, nudged(picture, steps)).any()
+
+
+@pytest.mark.parametrize("background", FACELESS)
+@pytest.mark.parametrize("sigma", [0, 2, 4])
+def test_a_still_frame_of_a_usual_sensor_needs_no_estimate_of_the_light(
+    background: str, sigma: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, now = (miniature(noisy(backdrop(background), sigma, seed)) for seed in (1, 2))
+    assert not changed(before, now).any()
+    monkeypatch.delattr(motion, "_light")
+
+    assert moved(before, now) == []

@@ -43,7 +43,7 @@ class Handed:
 class Bench:
     """A worker whose publisher is not connected, and keeps what it is given."""
 
-    def __init__(self, outbox_limit: int = 100) -> None:
+    def __init__(self, outbox_limit: int = 100, whole_seconds: float = 3) -> None:
         self.registry = CollectorRegistry()
         detector = LibFaceDetection()
         self.publisher = Publisher(
@@ -53,7 +53,7 @@ class Bench:
             events=EventMetrics(self.registry),
             outbox_limit=outbox_limit,
         )
-        analyst = Analyst(detector, whole_seconds=3, whole_width=640)
+        analyst = Analyst(detector, whole_seconds=whole_seconds, whole_width=640)
         metrics = SecurityMetrics(self.registry, detector)
         self.worker = Worker(SecuritySettings(), analyst, Receiver("0ddba11"), self.publisher, metrics)
 
@@ -96,6 +96,17 @@ def test_an_event_for_which_there_is_no_room_was_not_announced() -> None:
     assert bench.events() == 1
     assert bench.count("seccam_events_lost_total", reason="buffer_full") == 1
     assert bench.count("seccam_security_visits_total", camera="yard", outcome="announced") == 0
+
+
+def test_the_cooldown_goes_by_when_the_pictures_were_taken_not_by_when_they_were_judged() -> None:
+    bench = Bench(whole_seconds=1e-9)  # every picture is looked at
+    began = time.time()
+    announced = []
+    for seconds in (0.0, 59.99, 60.0, 60.01):
+        bench.give(Handed(FACE, wall=began + seconds))
+        announced.append(bench.events())
+
+    assert announced == [1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(

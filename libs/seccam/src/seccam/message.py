@@ -92,7 +92,8 @@ class Event(Message):
     """News worth telling: a CloudEvent 1.0 (cloudevents.io, JSON format), lasting and confirmed."""
 
     specversion: Literal["1.0"] = "1.0"
-    id: Annotated[str, Field(min_length=1, max_length=128)]
+    #: Within what an AMQP message id and an HTTP header can hold.
+    id: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
     source: str
     type: Literal["seccam.face", "seccam.camera.offline", "seccam.camera.online"]
     #: When the picture was taken, UTC.

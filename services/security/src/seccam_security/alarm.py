@@ -26,24 +26,25 @@ class Verdict(Enum):
 class Alarm:
     """What a worker has announced of one camera."""
 
-    #: When the current window began, seconds of a monotonic clock; None = nothing announced yet.
+    #: When the frame was taken that began the current window, seconds; None = nothing announced yet.
     since: float | None = None
     #: Most faces announced in this window.
     told: int = 0
     #: Faces in the last analysed frame.
     previous: int = 0
 
-    def judge(self, faces: int, now: float, cooldown: float) -> tuple[Verdict, Alarm]:
+    def judge(self, faces: int, taken: float, cooldown: float) -> tuple[Verdict, Alarm]:
         """The verdict on an analysed frame with this many faces, and the state if it is acted upon.
 
         The first face is told at once. A higher count is believed when two analysed frames in a row agree on it, and
-        doesn't prolong the window.
+        doesn't prolong the window. `taken` is the time that the event tells, in seconds: the notifier judges by it too, and
+        where the two disagreed over a window's end, nobody would be told until the next.
         """
         seen = replace(self, previous=faces)
         if not faces:
             return Verdict.NOTHING, seen
-        if self.since is None or now - self.since >= cooldown:
-            return Verdict.ANNOUNCE, replace(seen, since=now, told=faces)
+        if self.since is None or abs(taken - self.since) >= cooldown:  # a clock set back must not silence a worker
+            return Verdict.ANNOUNCE, replace(seen, since=taken, told=faces)
         if faces > self.told and self.previous >= faces:
             return Verdict.ANNOUNCE, replace(seen, told=faces)
         came = self.previous == 0

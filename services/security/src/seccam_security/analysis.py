@@ -31,6 +31,8 @@ class Memory:
     whole_at: float = 0.0
     #: All faces in the picture, moving or still.
     faces: list[Face] = field(default_factory=list)
+    #: Frames analysed: whose turn it is where there is more to look at than a frame may cost.
+    turn: int = 0
 
     def forget(self, width: int, height: int) -> None:
         """Begin anew, with pictures of this size."""
@@ -103,7 +105,7 @@ class Analyst:
             whole_width=self._whole_width,
             whole_due=whole_due,
             smallest=self._detector.smallest,
-            turn=frame.seq,
+            turn=memory.turn,
         )
         if not looks:
             return Analysis(False, memory.faces, None, [], watch.seconds)
@@ -116,6 +118,7 @@ class Analyst:
                 found += self._look(pixels, picture.box, look)
         memory.faces = _remember(memory.faces, found, looks)
         memory.miniature = miniature
+        memory.turn += 1
         if looks[0].whole:
             memory.whole_at = now
         return Analysis(True, memory.faces, pixels, looks, watch.seconds)

@@ -30,7 +30,9 @@ class Picture:
     def __init__(self, frame: Frame) -> None:
         self._jpeg = frame.jpeg
         self.width, self.height = frame.width, frame.height
-        self._cells = (-(-self.width // CELL), -(-self.height // CELL))
+        # whole ones alone, which both ways to a miniature make of the same pixels. Up to seven pixels beyond the last are in
+        # none: too few for a face, and looked at with what moves beside them, and with the whole
+        self._cells = (max(1, self.width // CELL), max(1, self.height // CELL))
 
     @property
     def box(self) -> Box:
@@ -42,7 +44,8 @@ class Picture:
 
         All of the file is read for it, so that damage anywhere shows here.
         """
-        return self._decode("GRAY", *self._cells)[:, :, 0]
+        across, down = self._cells
+        return self._decode("GRAY", across, down)[:down, :across, 0]
 
     def colour(self, scale: float) -> Pixels:
         """The picture in RGB, shape (height, width, 3), at `scale` (0 to 1) or a little larger; raises BadFrame (corrupt)."""
@@ -51,7 +54,9 @@ class Picture:
 
     def shrunk(self, pixels: Pixels) -> Pixels:
         """The miniature, made of the picture's colours: the same within a grey level, and cheaper where those are there."""
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        across, down = self._cells
+        side = CELL * max(pixels.shape[:2]) // max(self.width, self.height)  # a cell's, in these pixels
+        grey = cv2.cvtColor(pixels[: down * side, : across * side], cv2.COLOR_RGB2GRAY)
         return np.asarray(cv2.resize(grey, self._cells, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
     def _decode(self, colours: str, width: int, height: int) -> Pixels:

@@ -68,8 +68,8 @@ def looks(
     """What to look at in a frame, the whole picture first if it is due; nothing if nothing moved and it isn't.
 
     `moved` are boxes in pixels; `known` are the faces remembered; `smallest` is the least face, in pixels of its input,
-    that the detector finds surely; `turn` (any number that grows by one a frame) says whose turn it is where there is more
-    to look at than a frame may cost.
+    that the detector finds surely; `turn` (any number that grows by one with each frame looked at) says whose turn it is
+    where there is more to look at than a frame may cost.
     """
     overall = whole(picture, whole_width)
     parts = [_with_faces(grown(box, MARGIN, picture), known, picture) for box in moved]

@@ -169,7 +169,7 @@ class Worker:
 
     def _announce(self, frame: Frame, watched: Watched, analysis: Analysis, label: str, times: Times) -> None:
         """Publish an event if this is news; what can't be kept was not announced, and the next frame tries again."""
-        verdict, after = watched.alarm.judge(len(analysis.faces), time.monotonic(), self._settings.cooldown_seconds)
+        verdict, after = watched.alarm.judge(len(analysis.faces), times.taken_ms() / 1000, self._settings.cooldown_seconds)
         if verdict is Verdict.ANNOUNCE and not self._publisher.keep(self._event(frame, analysis, times)):
             return
         watched.alarm = after

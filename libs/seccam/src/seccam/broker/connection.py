@@ -15,6 +15,7 @@ import pika
 import pika.exceptions
 import pika.spec
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
+from pika.adapters.utils import io_services_utils
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from seccam import logs
@@ -65,6 +66,10 @@ class Properties(pika.BasicProperties):  # type: ignore[misc]  # pika's has no t
 
 # here pika looks up what reads the head of each message that comes in
 pika.spec.props[pika.BasicProperties.INDEX] = Properties
+
+# pika reads 4 KiB at a time, and copies what it has of a frame with each piece: 0.16 ms of processor time for 100 kB.
+# As much at a time as it takes in one turn of its loop: 0.05 ms
+io_services_utils._AsyncTransportBase._MAX_RECV_BYTES = 100 * 1024
 
 
 def headers_of(properties: pika.BasicProperties) -> Mapping[str, Any]:
