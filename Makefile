@@ -13,8 +13,10 @@ PICTURES := services/camera/src/seccam_camera/pictures/room.png
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# none where another broker is named
+PRIVATE_BROKER := $(if $(strip $(value SECCAM_BROKER_URL)),,rabbitmq)
 .PHONY: run
-run: rabbitmq $(VENV)/run $(PICTURES) ## seccam on this machine, until Ctrl-C; settings from the environment (seccam-local --help)
+run: $(PRIVATE_BROKER) $(VENV)/run $(PICTURES) ## seccam on this machine, until Ctrl-C; settings from the environment (seccam-local --help)
 	@exec $(BIN)/seccam-local
 
 .PHONY: setup
@@ -115,6 +117,9 @@ rabbitmq:
 	@scripts/install-rabbitmq
 test-tools:
 	@scripts/install-test-tools
+
+# one that no longer works is as good as none
+$(shell scripts/venv-is-sound || rm -f $(VENV)/run $(VENV)/dev)
 
 $(VENV)/run: requirements/run.txt $(PARTS:%=%/pyproject.toml)
 	@scripts/setup-venv requirements/run.txt $(PARTS)

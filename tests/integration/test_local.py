@@ -194,6 +194,18 @@ def test_all_wrong_settings_are_told_at_once_and_nothing_is_started(tmp_path: Pa
     assert not (tmp_path / "state").exists()
 
 
+def test_ctrl_c_while_settings_are_checked_ends_it_in_order(tmp_path: Path) -> None:
+    environ = settings(tmp_path / "state")
+    process = subprocess.Popen([LOCAL], env=environ, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    eventually(lambda: any("--check" in line for line in members(tmp_path).values()), within=60, what="checks run")
+
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 130
+    assert not members(tmp_path)
+
+
 def test_a_cameras_wrong_setting_names_the_camera(tmp_path: Path) -> None:
     environ = settings(tmp_path / "state", SECCAM_CAMERAS="good=demo odd=gopher://x")
 

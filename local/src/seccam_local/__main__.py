@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from seccam import settings, signals
+from seccam.errors import SettingsError
 from seccam.version import __version__
 from seccam_local import cameras, check, plan, report, run
 from seccam_local.node import Node, Ports, installed
@@ -41,8 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="check the settings of all services and end")
     options = parser.parse_args(argv)
     environ = dict(os.environ)
-    made = plan.make(environ, webcam=Path(cameras.WEBCAM).exists())
-    faults = check.merged([*made.faults, *check.faults(made.services, environ)])
+    try:
+        made = plan.make(environ, webcam=Path(cameras.WEBCAM).exists())
+        faults = check.merged([*made.faults, *check.faults(made.services, environ)])
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     if faults:
         print(f"{PROGRAM}: {len(faults)} wrong setting(s); see {PROGRAM} --help", file=sys.stderr)
         print(*(f"  {fault}" for fault in faults), sep="\n", file=sys.stderr)
@@ -55,13 +60,22 @@ def _start(made: Plan, environ: Mapping[str, str]) -> int:
         say("RabbitMQ is not installed: `make setup` installs it, or says how")
         return 1
     folder = Path(made.own.folder).expanduser().absolute() if made.own.folder else plan.CHECKOUT / ".seccam"
-    with _claim(folder) as ours:
-        hindrances = check.taken(made.addresses) if ours else [f"SECCAM_LOCAL_FOLDER: another run has {folder}"]
+    with contextlib.ExitStack() as claim:
+        node = None
+        try:
+            ours = claim.enter_context(_claim(folder))
+            hindrances = check.taken(made.addresses) if ours else [f"SECCAM_LOCAL_FOLDER: another run has {folder}"]
+            if made.private and not hindrances:
+                node = _node(made, folder)
+        except OSError as e:
+            hindrances = [f"SECCAM_LOCAL_FOLDER: {e.filename or folder} can't be used: {e.strerror or e}"]
+        except SettingsError as e:
+            hindrances = [f"SECCAM_LOCAL_FOLDER: {fault}" for fault in e.faults]
         for hindrance in hindrances:
             say(hindrance)
         if hindrances:
             return 1
-        _run(made, _node(made, folder) if made.private else None, environ, folder)
+        _run(made, node, environ, folder)
     return 0
 
 
@@ -70,10 +84,11 @@ def _run(made: Plan, node: Node | None, environ: Mapping[str, str], folder: Path
     signals.on_end(lambda _: stop.set())
 
     def tell(missing: Mapping[str, str]) -> None:
-        print(*report.ready(made, environ, missing), sep="\n")
+        lines = [*report.ready(made, environ, missing)]
         if node:
-            print(*report.private_broker(node, report.picture(made, missing), folder), sep="\n")
-        print("  Ctrl-C   stops all of it", flush=True)
+            lines += report.private_broker(node, report.picture(made, missing), folder)
+        with contextlib.suppress(OSError):  # as with `say`
+            print(*lines, "  Ctrl-C   stops all of it", sep="\n", flush=True)
 
     run.run(
         run.stages(node, made.services, environ),
@@ -89,15 +104,16 @@ def _node(made: Plan, folder: Path) -> Node:
     ports = Ports(own.broker_port, own.mqtt_port, own.prometheus_port, own.distribution_port, own.epmd_port)
     node = Node(folder / "broker", ports, cameras=len(made.cameras))
     node.write()
+    if not node.watches_disk:
+        say(f"SECCAM_LOCAL_FOLDER: RabbitMQ can't see how full its disk is, for the spaces, umlauts or signs in {node.folder}")
     return node
 
 
-@contextmanager
+@contextlib.contextmanager
 def _claim(folder: Path) -> Iterator[bool]:
     """Whether the folder is ours until the end; two runs in one would fight over the broker's data."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    with (folder / "lock").open("w") as lock:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there is somebody's, and stays as it is
+    with (folder / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seccam import topology
-from seccam.settings import showable
+from seccam.settings import given, showable
 
 #: Where Linux puts the first webcam.
 WEBCAM = "/dev/video0"
@@ -28,13 +28,13 @@ def chosen(environ: Mapping[str, str], *, webcam: bool) -> tuple[list[Camera], l
 
     Without SECCAM_CAMERAS there is one, which SECCAM_CAMERA_NAME and SECCAM_CAMERA_SOURCE may change.
     """
-    several = environ.get("SECCAM_CAMERAS", "").strip()
-    alone = [name for name in ("SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE") if environ.get(name)]
+    several = given(environ, "SECCAM_CAMERAS")
+    alone = [name for name in ("SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE") if given(environ, name)]
     if several:
         cameras, faults = parse(several)
         return cameras, [f"{name}: each camera's own stands in SECCAM_CAMERAS; set one or the other" for name in alone] + faults
-    source = environ.get("SECCAM_CAMERA_SOURCE") or (WEBCAM if webcam else "demo")
-    name = environ.get("SECCAM_CAMERA_NAME") or {WEBCAM: "webcam", "demo": "demo"}.get(source, "camera")
+    source = given(environ, "SECCAM_CAMERA_SOURCE") or (WEBCAM if webcam else "demo")
+    name = given(environ, "SECCAM_CAMERA_NAME") or {WEBCAM: "webcam", "demo": "demo"}.get(source, "camera")
     return [Camera(name, source)], []
 
 

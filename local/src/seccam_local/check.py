@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import socket
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from seccam.settings import PROPOSAL
 from seccam_local.plan import Address, Service
@@ -16,28 +18,35 @@ PATIENCE = 60.0
 
 def faults(services: Sequence[Service], environ: Mapping[str, str]) -> list[str]:
     """What each service finds wrong in its settings."""
-    checks = [
-        subprocess.Popen(
-            [*service.command, "--check"],
-            env={**environ, **service.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for service in services
-    ]
+    deadline = time.monotonic() + PATIENCE
     found = []
-    for service, check in zip(services, checks, strict=True):
-        with check:
+    with contextlib.ExitStack() as running:
+        checks = [running.enter_context(_check(service, environ)) for service in services]
+        for service, check in zip(services, checks, strict=True):
             try:
-                _, told = check.communicate(timeout=PATIENCE)
+                # a little even when the time is over: to read what an ended one has said
+                _, told = check.communicate(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                check.kill()
-                told = f"its check did not end within {PATIENCE:.0f} s"
-        if check.returncode != 0:
-            found += _faults(service, told)
+                found.append(f"{service.name}: its check did not end within {PATIENCE:.0f} s")
+            else:
+                found += _faults(service, told) if check.returncode != 0 else []
     return found
+
+
+@contextlib.contextmanager
+def _check(service: Service, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [*service.command, "--check"],
+        env={**environ, **service.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as check:
+        try:
+            yield check
+        finally:
+            check.kill()  # if it hasn't ended: it hangs, or a Ctrl-C came
 
 
 def merged(faults: Iterable[str]) -> list[str]:

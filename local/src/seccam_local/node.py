@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seccam import topology
+from seccam.errors import SettingsError
+from seccam.files import write_private
 
 #: Where Debian and Ubuntu put the scripts themselves; those in /usr/sbin switch users and insist on root.
 _SCRIPTS = Path("/usr/lib/rabbitmq/bin")
 _PLUGINS = ("rabbitmq_mqtt", "rabbitmq_prometheus")
+_PLAIN = re.compile(r"[\w/.,:=@%+~-]+", re.ASCII)
 USERS = tuple(topology.PERMISSIONS)
 
 
@@ -51,6 +54,11 @@ class Node:
         self.log = folder / "log" / "broker.log"
         self.name = "seccam@localhost"  # its data goes by this name: the ports may change, the events stay
 
+    @property
+    def watches_disk(self) -> bool:
+        """Whether the broker can tell how full its disk is: it hands its folder's path to a shell, for `df`, as it is."""
+        return _PLAIN.fullmatch(str(self.folder)) is not None
+
     def write(self) -> None:
         """Make the node's files; passwords, data and the log of the run before are kept."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +67,6 @@ class Node:
             (self.folder / name).mkdir(exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        self._private("passwords.json", json.dumps(self.passwords()))
         definitions = topology.definitions(self.passwords(), cameras=self._cameras)
         self._private("definitions.json", json.dumps(definitions, indent=1))
         self._private("rabbitmq.conf", "\n".join(self._configuration()) + "\n")
@@ -68,7 +75,10 @@ class Node:
     def passwords(self) -> Mapping[str, str]:
         """A generated password for each user, made once."""
         kept = self.folder / "passwords.json"
-        known: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
+        try:
+            known: dict[str, str] = {**json.loads(kept.read_text())} if kept.exists() else {}
+        except (ValueError, TypeError):
+            raise SettingsError([f"{kept} is broken: delete it, and new passwords are made at the next start"]) from None
         made = {user: known.get(user) or secrets.token_urlsafe(18) for user in USERS}
         if made != known:
             self._private("passwords.json", json.dumps(made))
@@ -147,7 +157,4 @@ class Node:
             yield "mqtt.subscription_ttl = 60000"
 
     def _private(self, name: str, text: str) -> None:
-        path = self.folder / name
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-        path.write_text(text)
+        write_private(self.folder / name, text)

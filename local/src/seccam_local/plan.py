@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seccam import settings, topology
 from seccam.errors import SettingsError
-from seccam.settings import LogSettings
+from seccam.settings import LogSettings, given
 from seccam_local import cameras
 from seccam_local.cameras import Camera
 from seccam_local.settings import LocalSettings
@@ -19,6 +19,8 @@ LOOPBACK = "127.0.0.1"
 MONITOR_PORT = 8080
 #: First ops port of each service; several processes of one service count up from it.
 OPS_PORTS = {"monitor": 9101, "notifier": 9102, "security": 9111, "camera": 9151}
+#: Seconds: what the monitor takes for a visit at most.
+_LONGEST_VISIT = 86_400.0
 
 _SCRIPTS = Path(sys.executable).parent
 _COMMANDS: Mapping[str, Sequence[str]] = {
@@ -89,9 +91,8 @@ def make(environ: Mapping[str, str], *, webcam: bool) -> Plan:
     chosen = chosen or [Camera("demo", "demo")]  # stands in, so that all other settings of a camera are checked
     page = _address(environ, "SECCAM_MONITOR_", MONITOR_PORT, faults)
     services = list(_services(environ, chosen, own.workers, page, faults))
-    plan = Plan(own, chosen, services, page, private=not environ.get("SECCAM_BROKER_URL"))
-    faults += clashes(plan.addresses)
-    return Plan(own, chosen, services, page, plan.private, tuple(dict.fromkeys(faults)))
+    plan = Plan(own, chosen, services, page, private=not given(environ, "SECCAM_BROKER_URL"))
+    return replace(plan, faults=tuple(dict.fromkeys([*faults, *clashes(plan.addresses)])))
 
 
 def clashes(addresses: Iterable[Address]) -> list[str]:
@@ -117,22 +118,32 @@ def _services(
         yield replace(one(f"camera-{camera.name}", "camera", topology.CAMERA_USER, own, nth), camera=camera)
     # the page shows them in this order; a name that can't be is the camera's own fault, not the monitor's
     names = ",".join(camera.name for camera in chosen if topology.is_camera(camera.name))
-    shown = {"SECCAM_MONITOR_CAMERAS": environ.get("SECCAM_MONITOR_CAMERAS") or names}
+    shown = {"SECCAM_MONITOR_CAMERAS": given(environ, "SECCAM_MONITOR_CAMERAS") or names, **_visit(environ)}
     yield one("monitor", "monitor", topology.MONITOR_USER, {page.setting: str(page.port), **shown})
     for nth in range(workers):
         yield one(f"security-{nth + 1}", "security", topology.SECURITY_USER, {}, nth)
     yield one("notifier", "notifier", topology.NOTIFIER_USER, {})
 
 
+def _visit(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The notifier's cooldown for the monitor, so that the page lists what the phone was told; a wrong one is its own fault."""
+    setting = "SECCAM_MONITOR_VISIT_SECONDS"
+    try:
+        seconds = float(given(environ, "SECCAM_NOTIFIER_COOLDOWN_SECONDS"))
+    except ValueError:
+        return {}
+    return {setting: str(min(seconds, _LONGEST_VISIT))} if seconds >= 0 and not given(environ, setting) else {}
+
+
 def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[str], nth: int = 0) -> Address:
     """The nth address from the one that `<prefix>HOST` and `<prefix>PORT` give; a wrong port is told in `faults`."""
     setting = f"{prefix}PORT"
-    text = environ.get(setting) or str(default)
+    text = given(environ, setting) or str(default)
     port = int(text) + nth if text.isascii() and text.isdigit() else 0
     if not 1 <= port <= 65535:
         faults.append(f"{setting}: {text!r} is no port from 1 to 65535")
         port = default + nth
-    return Address(setting, environ.get(f"{prefix}HOST") or LOOPBACK, port)
+    return Address(setting, given(environ, f"{prefix}HOST") or LOOPBACK, port)
 
 
 def _broker_addresses(own: LocalSettings) -> list[Address]:

@@ -27,7 +27,8 @@ def backoff(quick_ends: int) -> float:
 
 def say(line: str) -> None:
     """What a person at the terminal should know; not on standard output, which is for the answer."""
-    print(f"seccam-local: {line}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # standard error is on a full disk, or gone: that ends no camera
+        print(f"seccam-local: {line}", file=sys.stderr, flush=True)
 
 
 class Process:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seccam.skew import Age, AgeEstimator
 
 NOON = 1_700_000_000.0
+#: Seconds: older pictures are used by nobody; and what may look so for a clock's fault.
+LIMIT, PATIENCE = 2.0, 120.0
 
 
 class Step(NamedTuple):
@@ -128,3 +131,81 @@ def test_a_steady_clock_however_wrong_gives_the_lag_above_that_of_the_first_pict
     for step, age in zip(steps, ages(*steps), strict=True):
         assert age.seconds == pytest.approx(step.behind - offset, abs=0.002)  # times are whole milliseconds
         assert age.estimated == (offset != 0)
+
+
+def test_a_clock_that_is_slewed_back_is_believed_again_and_hardly_drops_a_picture() -> None:
+    """The receiver's machine slept for 5 s; chrony brings its clock back at a twelfth of a second a second."""
+    slept, rate, lag = 5.0, 0.083, 0.02
+    steps = [Step(0, lag), *(Step(1 + n / 2, lag - max(0.0, slept - rate * n / 2)) for n in range(1000))]
+
+    found = ages(*steps)
+
+    assert found[1].estimated
+    assert not found[-1].estimated
+    assert found[-1].seconds == pytest.approx(lag, abs=0.002)
+    assert sum(a.seconds > LIMIT for a in found) / 2 < 40
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.floats(0.2, 10),
+    st.floats(0.01, 0.083),
+    st.lists(st.floats(0, 0.5), min_size=1, max_size=5),
+    st.sampled_from([0.0, 3600.0, -3600.0]),
+)
+def test_clocks_that_come_together_slowly_end_as_they_began(slept: float, rate: float, lags: list[float], wrong: float) -> None:
+    """A clock that was right is believed again; of one that was wrong before, the offset is a guess again."""
+    count = round(slept / rate + 3 * PATIENCE)
+    behind = [lag + wrong - max(0.0, slept - rate * n) for n, lag in zip(range(count), itertools.cycle(lags), strict=False)]
+
+    *_, last = found = ages(Step(-1, lags[0] + wrong), *(Step(n, b) for n, b in enumerate(behind)))
+
+    assert last.estimated == (wrong != 0)
+    assert min(a.seconds for a in found[-len(lags) :]) <= (LIMIT if wrong else min(lags) + 0.002)
+
+
+def rows(times_and_late: Sequence[tuple[float, bool]]) -> Iterator[float]:
+    """How long each row of late ones lasts."""
+    for late, row in itertools.groupby(times_and_late, key=lambda one: one[1]):
+        if late:
+            times = [at for at, _ in row]
+            yield times[-1] - times[0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-100e-6, 100e-6), st.lists(st.floats(0.02, 0.5), max_size=4))
+def test_a_clock_that_drifts_all_day_makes_no_prompt_picture_late_for_long(drift: float, lags: list[float]) -> None:
+    every = 10.0
+    lag = itertools.cycle([0.02, *lags])
+    steps = [Step(n * every, n * every * drift + next(lag)) for n in range(round(86_400 / every))]
+
+    found = ages(*steps)
+
+    prompt = [(s.at, a.seconds > LIMIT) for s, a in list(zip(steps, found, strict=True))[:: 1 + len(lags)]]
+    assert max(rows(prompt), default=0) <= PATIENCE
+
+
+@settings(deadline=None)
+@given(st.floats(3, 0.95 * PATIENCE), st.floats(0.1, 1), st.sampled_from([0.0, 3600.0, -3600.0]))
+def test_a_queue_that_is_late_for_a_while_is_seen_as_late(seconds: float, every: float, wrong: float) -> None:
+    """Nothing arrives, and then what was taken meanwhile, at the pace of its taking; the last is as late as the first."""
+    steps = [Step(0, wrong), *(Step(seconds + n * every, wrong + seconds) for n in range(round(seconds / every)))]
+
+    assert [round(a.seconds, 2) for a in ages(*steps)[1:]] == [pytest.approx(seconds, abs=0.01)] * (len(steps) - 1)
+
+
+def test_what_is_late_for_long_is_taken_for_the_clocks_fault_by_the_least_of_it() -> None:
+    lags = (5.2, 5.0, 5.7)
+    late = [Step(10 + n, lag) for n, lag in zip(range(200), itertools.cycle(lags), strict=False)]
+
+    found = ages(Step(0, 0), *late)
+
+    assert {a.seconds > LIMIT for a in found[1 : int(PATIENCE)]} == {True}
+    assert {(round(a.seconds, 2), a.estimated) for a in found[-3:]} == {(0.2, True), (0, True), (0.7, True)}
+
+
+def test_one_prompt_picture_among_late_ones_shows_that_the_clock_is_right() -> None:
+    """As of a worker that has more to do than it can: what it gets is late, but the queue lets nothing older be."""
+    steps = [Step(3 * n, 0.1 if n % 30 == 0 else 2.1) for n in range(1000)]
+
+    assert [round(a.seconds, 1) for a in ages(*steps)] == [pytest.approx(s.behind) for s in steps]

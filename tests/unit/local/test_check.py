@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
 from seccam_local import check, plan
 from seccam_local.check import faults, merged, taken
 from seccam_local.plan import Address, Service
+from tests.waiting import eventually
 
 
 def test_a_fault_that_several_services_find_is_told_once() -> None:
@@ -50,6 +53,30 @@ def test_the_one_cameras_own_setting_is_named_where_it_was_used() -> None:
     assert {fault.partition(":")[0] for fault in told} == {"SECCAM_CAMERA_SOURCE", "SECCAM_CAMERA_NAME"}
 
 
+def test_a_detector_that_cant_be_used_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    """As on arm64, where nobody has built the default one's library, and a worker would be started again for ever."""
+    model = tmp_path / "model.onnx"
+    model.write_text("no model")
+    environ = {
+        "PATH": os.environ["PATH"],
+        "SECCAM_SECURITY_DETECTOR": "yunet",
+        "SECCAM_SECURITY_YUNET_MODEL": str(model),
+        "SECCAM_LOCAL_WORKERS": "2",
+    }
+
+    (told,) = merged(faults(plan.make(environ, webcam=False).services, environ))
+
+    assert told.startswith(f"SECCAM_SECURITY_DETECTOR: {model} is not YuNet's model")
+
+
+def test_a_cooldown_that_cant_be_is_told_as_the_setting_that_was_given() -> None:
+    environ = {"PATH": os.environ["PATH"], "SECCAM_NOTIFIER_COOLDOWN_SECONDS": "-1"}
+
+    (told,) = merged(faults(plan.make(environ, webcam=False).services, environ))
+
+    assert told.startswith("SECCAM_NOTIFIER_COOLDOWN_SECONDS: ")
+
+
 def test_an_address_that_is_not_this_machines_is_told() -> None:
     (told,) = taken([Address("SECCAM_MONITOR_PORT", "192.0.2.1", 8080)])
     assert told.startswith("SECCAM_MONITOR_PORT: can't listen on 192.0.2.1:8080: ")
@@ -60,9 +87,38 @@ def test_a_host_that_has_no_address_is_told() -> None:
     assert "no.such.host.invalid" in told
 
 
+def service(name: str, script: str) -> Service:
+    return Service(name, ["bash", "-c", script], name, Address("SECCAM_MONITOR_OPS_PORT", "127.0.0.1", 9101))
+
+
 def test_a_check_that_does_not_end_is_told_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "PATIENCE", 0.2)
-    ops = Address("SECCAM_MONITOR_OPS_PORT", "127.0.0.1", 9101)
-    hanging = Service("monitor", [sys.executable, "-c", "import time; time.sleep(60)"], "monitor", ops)
 
-    assert faults([hanging], os.environ) == ["monitor: its check did not end within 0 s"]
+    assert faults([service("monitor", "exec sleep 60")], os.environ) == ["monitor: its check did not end within 0 s"]
+
+
+def test_all_checks_together_have_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that ended in it is heard, though another used it up."""
+    monkeypatch.setattr(check, "PATIENCE", 2.0)
+    hanging = [service(f"camera-{n}", "exec sleep 60") for n in range(6)]
+    began = time.monotonic()
+
+    told = faults([*hanging, service("monitor", "echo broken >&2; exit 1")], os.environ)
+
+    assert told == [*(f"{one.name}: its check did not end within 2 s" for one in hanging), "monitor: broken"]
+    assert time.monotonic() - began < 6
+
+
+def test_an_interrupt_ends_the_checks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+
+    def interrupted(*_: object, **__: object) -> None:
+        eventually(lambda: pid.exists() and pid.read_text())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        faults([service("a", "exec sleep 60"), service("b", f"echo $$ > {pid}; exec sleep 60")], os.environ)
+
+    assert not Path(f"/proc/{pid.read_text().strip()}").exists()

@@ -49,6 +49,44 @@ def test_the_page_shows_the_cameras_in_their_order_unless_told_otherwise(environ
     assert monitor.environment["SECCAM_MONITOR_CAMERAS"] == shown
 
 
+@pytest.mark.parametrize(
+    ("environ", "handed_on"),
+    [
+        ({}, None),
+        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": " 300 "}, "300.0"),
+        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "300", "SECCAM_MONITOR_VISIT_SECONDS": "5"}, None),
+        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "1e9"}, "86400.0"),  # as long as the monitor's may be
+        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "-1"}, None),
+        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "nan"}, None),
+        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "long"}, None),
+    ],
+)
+def test_the_page_counts_visits_by_the_notifiers_cooldown_unless_told_otherwise(
+    environ: dict[str, str], handed_on: str | None
+) -> None:
+    (monitor,) = [service for service in plan.make(environ, webcam=False).services if service.name == "monitor"]
+
+    assert monitor.environment.get("SECCAM_MONITOR_VISIT_SECONDS") == handed_on
+
+
+def test_white_space_around_a_setting_is_none_of_it() -> None:
+    given = {
+        "SECCAM_MONITOR_PORT": "8081 ",
+        "SECCAM_MONITOR_HOST": " 0.0.0.0",
+        "SECCAM_MONITOR_CAMERAS": " ",
+        "SECCAM_CAMERA_SOURCE": " /dev/video0 ",
+        "SECCAM_CAMERA_NAME": " ",
+        "SECCAM_BROKER_URL": " ",
+    }
+    made = plan.make(given, webcam=False)
+
+    assert not made.faults
+    assert (made.page.host, made.page.port) == ("0.0.0.0", 8081)
+    assert made.cameras == [Camera("webcam", "/dev/video0")]
+    assert made.services[1].environment["SECCAM_MONITOR_CAMERAS"] == "webcam"
+    assert made.private
+
+
 def test_a_bad_camera_leaves_the_good_ones_and_if_there_are_none_one_to_check_with() -> None:
     assert plan.make({"SECCAM_CAMERAS": "X=y a=b"}, webcam=False).cameras == [Camera("a", "b")]
     assert plan.make({"SECCAM_CAMERAS": "X=y"}, webcam=False).cameras == [Camera("demo", "demo")]

@@ -12,6 +12,7 @@ from typing import Any
 from seccam import settings, topology
 from seccam.broker.desk import Desk, Held
 from seccam.errors import BrokerError, SettingsError
+from seccam.files import write_private
 from seccam.settings import BrokerSettings
 from seccam.version import __version__
 
@@ -169,9 +170,9 @@ def _definitions(options: argparse.Namespace) -> int:
         print(made)
         return 0
     try:
-        _write_private(Path(options.output), made + "\n")
+        write_private(Path(options.output), made + "\n")
     except OSError as e:
-        raise SettingsError([f"--output {options.output}: {e}"]) from None
+        raise SettingsError([f"--output {options.output}: {e.strerror}"]) from None
     return 0
 
 
@@ -183,12 +184,6 @@ def _passwords(source: str) -> Any:
     if path.is_dir():
         return {f.name: f.read_text().strip() for f in path.iterdir() if not f.name.startswith(".")}
     return json.loads(path.read_text())
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)
 
 
 def _apply(desk: Desk, _: argparse.Namespace) -> int:

@@ -57,10 +57,13 @@ def main(
     groups: Sequence[type[settings.Group]],
     run: Callable[..., int],
     argv: Sequence[str] | None = None,
+    *,
+    check: Callable[..., None] = lambda *_: None,
 ) -> int:
     """Run a service: `run(surroundings, *loaded groups)` returns its exit status.
 
-    The last of `groups` is the service's own and holds the ops port. Exit status 2: the settings are wrong.
+    The last of `groups` is the service's own and holds the ops port. Exit status 2: the settings are wrong. With --check
+    `check(*loaded groups)` is asked, too; it raises SettingsError for what only a try can tell.
     """
     parser = argparse.ArgumentParser(
         program,
@@ -73,12 +76,13 @@ def main(
     options = parser.parse_args(argv)
     try:
         log_settings, *loaded = settings.load(settings.LogSettings, *groups)
+        if options.check:
+            check(*loaded)
+            return 0
     except SettingsError as e:
         print(f"{program}: {len(e.faults)} wrong setting(s); see {program} --help", file=sys.stderr)
         print(*(f"  {fault}" for fault in e.faults), sep="\n", file=sys.stderr)
         return 2
-    if options.check:
-        return 0
     registry = metrics.new_registry(os.environ.get("SECCAM_REVISION", ""))
     logs.configure(log_settings.level, log_settings.format, program, registry)
     return _serve(program, registry, loaded, run)

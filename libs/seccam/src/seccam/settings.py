@@ -136,19 +136,24 @@ def names(group: type[Group]) -> dict[str, str]:
     return {f"{group.PREFIX}{field}".upper(): field for field in group.model_fields}
 
 
-def load(*groups: type[Group], environ: Mapping[str, str] = os.environ) -> tuple[Any, ...]:
-    """Each group, read from the environment; SettingsError with all faults if there is one.
+def given(environ: Mapping[str, str], name: str) -> str:
+    """What the variable says; empty if it isn't set.
 
     White space around a value is none of it: a file that a Secret was made of ends in a newline.
     """
+    return environ.get(name, "").strip()
+
+
+def load(*groups: type[Group], environ: Mapping[str, str] = os.environ) -> tuple[Any, ...]:
+    """Each group, read from the environment; SettingsError with all faults if there is one."""
     faults = list(_unknown(groups, environ))
     loaded = []
     for group in groups:
-        given = {field: value for name, field in names(group).items() if (value := environ.get(name, "").strip())}
+        values = {field: value for name, field in names(group).items() if (value := given(environ, name))}
         try:
-            loaded.append(group(**given))
+            loaded.append(group(**values))
         except ValidationError as e:
-            faults += [_fault(group, error, given) for error in e.errors(include_input=False, include_url=False)]
+            faults += [_fault(group, error, values) for error in e.errors(include_input=False, include_url=False)]
     if faults:
         raise SettingsError(faults)
     return tuple(loaded)

