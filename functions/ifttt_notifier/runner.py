@@ -70,7 +70,7 @@ class NotifierSettings(OpsSettings):
 
     PREFIX = "SECCAM_NOTIFIER_"
 
-    cooldown_seconds: Annotated[float, Field(ge=0)] = Field(
+    cooldown_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         60.0, description="Seconds between two notifications of one camera, unless more faces come."
     )
     timeout_seconds: Annotated[float, Field(gt=0, le=10)] = Field(10.0, description="Seconds that IFTTT may take to answer.")

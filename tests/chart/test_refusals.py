@@ -59,6 +59,7 @@ def camera(**fields: Any) -> dict[str, Any]:
         ({"monitor": {"ingress": {"enabled": True}}}, "at '/monitor/ingress/hosts': minItems"),
         ({"monitor": {"route": {"enabled": True, "hostnames": ["a.b"]}}}, "at '/monitor/route/parentRefs': minItems"),
         ({"security": {"keda": {"enabled": True}}}, "at '/security/keda/prometheus': minLength"),
+        ({"notifier": {"cooldownSeconds": 86_401}}, "at '/notifier/cooldownSeconds': maximum"),
         ({"security": {"keda": {"minReplicas": 0}}}, "at '/security/keda/minReplicas': minimum"),
         ({"security": {"keda": {"authModes": "digest"}}}, "at '/security/keda/authModes': 'digest' does not match"),
         ({"security": {"detector": "yunet"}}, "at '/security/yunetModel': minLength"),

@@ -329,7 +329,7 @@ def test_a_name_that_browsers_call_may_have_a_port() -> None:
         ({}, "60"),
         ({"notifier": {"cooldownSeconds": 0.5}}, "0.5"),
         ({"notifier": {"cooldownSeconds": 300}, "monitor": {"visitSeconds": 0}}, "0"),
-        ({"notifier": {"cooldownSeconds": 1_000_000}}, "86400"),
+        ({"notifier": {"cooldownSeconds": 86_400}}, "86400"),
     ],
 )
 def test_a_row_on_the_page_is_a_notification_unless_told_otherwise(values: dict[str, Any], seconds: str) -> None:

@@ -19,8 +19,6 @@ LOOPBACK = "127.0.0.1"
 MONITOR_PORT = 8080
 #: First ops port of each service; several processes of one service count up from it.
 OPS_PORTS = {"monitor": 9101, "notifier": 9102, "security": 9111, "camera": 9151}
-#: Seconds: what the monitor takes for a visit at most.
-_LONGEST_VISIT = 86_400.0
 
 _SCRIPTS = Path(sys.executable).parent
 _COMMANDS: Mapping[str, Sequence[str]] = {
@@ -132,7 +130,7 @@ def _visit(environ: Mapping[str, str]) -> Mapping[str, str]:
         seconds = float(given(environ, "SECCAM_NOTIFIER_COOLDOWN_SECONDS"))
     except ValueError:
         return {}
-    return {setting: str(min(seconds, _LONGEST_VISIT))} if seconds >= 0 and not given(environ, setting) else {}
+    return {setting: str(seconds)} if 0 <= seconds <= 86_400 and not given(environ, setting) else {}
 
 
 def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[str], nth: int = 0) -> Address:

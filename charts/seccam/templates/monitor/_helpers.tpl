@@ -47,6 +47,6 @@ rendering, since the Deployment's checksum has to be that of the Secret.
 {{- $names := list }}{{ range .Values.cameras }}{{ $names = append $names .name }}{{ end }}
 - {name: SECCAM_MONITOR_CAMERAS, value: {{ join "," $names | quote }}}
 - {name: SECCAM_MONITOR_AWAY_SECONDS, value: {{ $own.awaySeconds | quote }}}
-- {name: SECCAM_MONITOR_VISIT_SECONDS, value: {{ kindIs "invalid" $own.visitSeconds | ternary (minf 86400 .Values.notifier.cooldownSeconds) $own.visitSeconds | quote }}}
+- {name: SECCAM_MONITOR_VISIT_SECONDS, value: {{ kindIs "invalid" $own.visitSeconds | ternary .Values.notifier.cooldownSeconds $own.visitSeconds | quote }}}
 - {name: SECCAM_MONITOR_MAX_VIEWERS, value: {{ $own.maxViewers | quote }}}
 {{- end -}}
