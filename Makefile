@@ -110,7 +110,7 @@ test-images: $(VENV)/dev images ## the tests of the images, on the docker engine
 
 .PHONY: clean
 clean: ## remove what setup, run and test have made, the broker's data too; not the system's packages
-	rm -rf $(VENV) .seccam .*_cache .hypothesis .coverage* tests/artifacts $(dir $(PICTURES))
+	rm -rf $(VENV) $(VENV).lock .seccam .*_cache .hypothesis .coverage* tests/artifacts $(dir $(PICTURES))
 
 .PHONY: rabbitmq test-tools
 rabbitmq:

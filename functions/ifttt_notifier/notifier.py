@@ -78,7 +78,7 @@ _ID = re.compile(r"[!-~]{1,128}")
 _CAMERA = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
-Headers = Mapping[str, str | int | float | bool]
+Headers = Mapping[str, str | int | bool]
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 #: A JsonLog, or a logger of structlog: events in snake_case, everything else key=value.
 Log = Any
@@ -214,12 +214,12 @@ class Letter:
 
 
 def _headers(given: Mapping[Any, Any]) -> Headers:
-    """The headers that can be sent on: as many as AMQP can hold, in one frame."""
+    """The headers that can be sent on: those that pika can encode, as many as fit into one frame."""
     kept, room = {}, MAX_HEADERS
     for name, value in given.items():
         key, plain = _text(name), _text(value) if isinstance(value, bytes) else value
         # what the broker tells of earlier deaths would make a broker before 4.0 see a cycle, and drop the event
-        if isinstance(plain, str | int | float) and not key.startswith(("x-death", "x-first-death", "x-last-death")):
+        if isinstance(plain, str | int) and not key.startswith(("x-death", "x-first-death", "x-last-death")):
             with suppress(Exception):  # of many kinds: a name too long, a number too large, a text that is no Unicode
                 size = pika.data.encode_table([], {key: plain})
                 if size <= room:
@@ -753,7 +753,7 @@ class Outbox(threading.Thread):
 
 
 def read_journal(settings: Settings) -> list[Record] | None:
-    """The journal's entries up to now, of a day; None if the broker has no journal. Raises pika's errors, OSError.
+    """All entries that the journal still has; None if the broker has no journal. Raises pika's errors, OSError.
 
     A mark is published and read back: what comes before it is all there is.
     """

@@ -168,6 +168,17 @@ def test_by_a_link_and_over_the_list_the_grid_is_found_too(open_page: Open, scri
     expect(seen.tile(page, "yard")).to_be_visible()
 
 
+def test_from_an_address_that_names_nobody_a_camera_is_opened_as_from_the_grid(open_page: Open, scripted: Scripted) -> None:
+    page = open_page(scripted("front", "yard").url + "#old")
+    seen.part(page, "front", "open").click()
+    expect(seen.tile(page, "yard")).to_be_hidden()
+
+    page.get_by_role("button", name="All cameras").click()
+
+    expect(seen.tile(page, "yard")).to_be_visible()
+    expect(page.get_by_role("button", name="front, starting, enlarge")).to_be_focused()
+
+
 def test_in_full_screen_the_picture_runs_and_cameras_can_be_turned(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front", "yard")
     page = open_page(monitor.url + "#front")

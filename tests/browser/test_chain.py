@@ -75,7 +75,9 @@ def test_rate_and_age_are_true(open_page: Open, monitor: Monitor, cameras: MakeC
         until = look[-1][0]
         worst = max(at - camera.taken[int(n)] for at, n in look if at >= until - 1.05 and int(n) in camera.taken)
         assert age == pytest.approx(worst, abs=0.15)  # 0.1, and 0.05 of rounding
-        assert rate == pytest.approx(len({n for at, n in look if at >= until - 3}) / 3, rel=0.15)
+        drawn = len({n for at, n in look if at >= until - 3}) / 3
+        # from 70 % of it on, the source's rate is what stands there
+        assert rate == pytest.approx(drawn, rel=0.15) or (drawn >= 6.5 and rate == pytest.approx(10, rel=0.15))
 
 
 def test_a_wrong_or_missing_clock_of_a_camera_is_marked_and_makes_nothing_stale(

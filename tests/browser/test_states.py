@@ -278,7 +278,7 @@ def test_back_after_long_a_page_connects_again_and_raises_no_alarm(open_page: Op
 
     seen.hide(page, False)
     eventually(lambda: monitor.requests.count("/ws") == 2, what="the page comes back")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(100)  # it looks ten times a second
     monitor.lets_in.set()
 
     seen.awaits(page, "front", "Live")

@@ -47,6 +47,7 @@ def _check(service: Service, environ: Mapping[str, str]) -> Iterator[subprocess.
             yield check
         finally:
             check.kill()  # if it hasn't ended: it hangs, or a Ctrl-C came
+            check.wait()
 
 
 def merged(faults: Iterable[str]) -> list[str]:

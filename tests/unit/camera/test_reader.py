@@ -198,7 +198,7 @@ def test_a_slow_source_has_three_of_its_intervals(kept: Kept) -> None:
     assert kept.turn() == "away"
 
 
-@pytest.mark.parametrize("gaps", [(14, 14, 14, 14), (1, 14, 14, 14)], ids=["even", "the first had been kept"])
+@pytest.mark.parametrize("gaps", [(10, 10, 10, 10), (1, 10, 10, 10)], ids=["even", "the first had been kept"])
 def test_a_source_with_long_intervals_stays_live(kept: Kept, gaps: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "time", SimpleNamespace(monotonic=lambda: kept.now))
     kept.shoot()

@@ -186,12 +186,33 @@ def test_a_clock_that_drifts_all_day_makes_no_prompt_picture_late_for_long(drift
 
 
 @settings(deadline=None)
-@given(st.floats(3, 0.95 * PATIENCE), st.floats(0.1, 1), st.sampled_from([0.0, 3600.0, -3600.0]))
+@given(st.floats(3, 0.95 * PATIENCE), st.floats(0.1, 1), st.sampled_from([0.0, -1.0, -5.0, 3600.0, -3600.0]))
 def test_a_queue_that_is_late_for_a_while_is_seen_as_late(seconds: float, every: float, wrong: float) -> None:
     """Nothing arrives, and then what was taken meanwhile, at the pace of its taking; the last is as late as the first."""
     steps = [Step(0, wrong), *(Step(seconds + n * every, wrong + seconds) for n in range(round(seconds / every)))]
 
     assert [round(a.seconds, 2) for a in ages(*steps)[1:]] == [pytest.approx(seconds, abs=0.01)] * (len(steps) - 1)
+
+
+@given(st.floats(2.1, 30), st.floats(-40, -0.2), st.sampled_from([0.5, 1.0, 60.0]))
+def test_one_late_picture_of_a_camera_that_is_ahead_changes_nothing_about_the_next(late: float, wrong: float, every: float) -> None:
+    first = [Step(n * every, wrong + 0.05) for n in range(5)]
+    stalled = Step(first[-1].at + every + late, wrong + 0.05 + late)
+    after = [Step(stalled.at + (n + 1) * every, wrong + 0.05) for n in range(5)]
+
+    assert [round(a.seconds, 1) for a in ages(*first, stalled, *after)][-5:] == [0.0] * 5
+
+
+@pytest.mark.parametrize("wrong", [3600.0, -3600.0])
+def test_two_late_pictures_with_a_long_silence_between_them_are_not_all_of_two_minutes(wrong: float) -> None:
+    steps = [
+        *(Step(n, wrong) for n in range(5)),
+        Step(10, wrong + 5),
+        Step(190, wrong + 179),
+        *(Step(191 + n, wrong) for n in range(9)),
+    ]
+
+    assert [round(a.seconds, 1) for a in ages(*steps)][-10:] == [179.0, *[0.0] * 9]
 
 
 def test_what_is_late_for_long_is_taken_for_the_clocks_fault_by_the_least_of_it() -> None:

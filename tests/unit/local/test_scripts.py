@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,7 @@ def test_an_environment_of_another_checkout_or_of_a_python_that_is_gone_is_not_s
     venv.create(here / ".venv", symlinks=True)
     (packages,) = (here / ".venv").glob("lib/python*/site-packages")
     editable = packages / "seccam.pth"
+    (packages / "pip.py").touch()
 
     def sound() -> bool:
         return subprocess.run([here / "scripts" / "venv-is-sound"], cwd="/", check=False).returncode == 0
@@ -80,6 +82,9 @@ def test_an_environment_of_another_checkout_or_of_a_python_that_is_gone_is_not_s
     assert not sound()  # cut off before anything was installed
     editable.write_text(str(here / "libs/seccam/src"))
     assert sound()
+    (packages / "pip.py").unlink()
+    assert not sound()
+    (packages / "pip.py").touch()
     editable.write_text(str(CHECKOUT / "libs/seccam/src"))
     assert not sound()
     editable.write_text(str(here / "libs/seccam/src"))
@@ -98,12 +103,15 @@ def test_rabbitmq_is_installed_for_a_run_unless_another_broker_is_named(url: str
     assert ("install-rabbitmq" in would) is installs
 
 
-def test_what_is_to_be_run_by_hand_is_printed_so_that_it_works_from_anywhere(tmp_path: Path) -> None:
-    for name, script in {"dpkg-query": "exit 1", "id": "echo 1000", "sudo": "exit 1", "apt-get": "exit 1"}.items():
-        program(tmp_path, name, script)
+@pytest.mark.parametrize("script", ["install-packages", "install-idle"])
+def test_what_is_to_be_run_by_hand_is_printed_so_that_it_works_from_anywhere(tmp_path: Path, script: str) -> None:
+    scripts = tmp_path / "my cameras" / "scripts"
+    shutil.copytree(SCRIPTS, scripts)
+    for name, stands_in in {"dpkg-query": "exit 1", "id": "echo 1000", "sudo": "exit 1", "apt-get": "exit 1"}.items():
+        program(tmp_path, name, stands_in)
     environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
 
-    done = subprocess.run(["./install-packages", "ffmpeg"], cwd=SCRIPTS, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run([f"./{script}", "ffmpeg"], cwd=scripts, env=environ, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert f"sudo {SCRIPTS}/install-packages ffmpeg" in done.stderr
+    assert shlex.split(done.stderr.split("sudo ")[1])[:2] == [str(scripts / script), "ffmpeg"]

@@ -9,7 +9,7 @@ from seccam.settings import load
 from seccam_monitor.access import may_call, same_origin
 from seccam_monitor.settings import MonitorSettings
 
-NAMES = frozenset({"cam.example", "door.example:8443"})
+NAMES = frozenset({"cam.example", "door.example:8443", "fd00::1"})
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ NAMES = frozenset({"cam.example", "door.example:8443"})
         ("[::1]:8080", "::1", True),
         ("Cam.Example:443", "10.1.2.3", True),
         ("door.example", "10.1.2.3", True),
+        ("[fd00::1]:8080", "10.1.2.3", True),
         ("door.example:8443", "10.1.2.3", True),
         ("10.1.2.3:8080", "10.1.2.3", True),
         ("10.1.2.4", "10.1.2.3", False),

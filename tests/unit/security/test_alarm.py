@@ -38,7 +38,7 @@ def verdicts(frames: list[tuple[float, int]], cooldown: float = COOLDOWN) -> lis
         pytest.param([(0, 2), (1, 1), (2, 1), (3, 2), (4, 2)], [A, N, N, N, N], id="fewer, and as many again, is no news"),
         pytest.param([(0, 1), (50, 2), (51, 2), (60, 2)], [A, N, A, A], id="more faces don't prolong the window"),
         pytest.param([(0, 3), (60, 1), (61, 2), (62, 2)], [A, A, N, A], id="a new window counts from its own first"),
-        pytest.param([(9000, 1), (8990, 1), (8940, 1)], [A, N, A], id="a clock set back silences for a cooldown at most"),
+        pytest.param([(9000, 1), (8990, 1), (8940, 1)], [A, N, A], id="a clock set back silences for two cooldowns at most"),
     ],
 )
 def test_verdicts(frames: list[tuple[float, int]], expected: list[Verdict]) -> None:

@@ -11,16 +11,21 @@ from dataclasses import dataclass, replace
 _BELIEVED = (-0.1, 2.0)
 #: Lag may differ from what time allows by this much (seconds) before it is taken for a step of the clock.
 _TOLERANCE = 0.1
-#: Seconds for which every picture may speak against the offset before it moves.
-_PATIENCE = 120.0
+#: Seconds for which every picture must speak against the offset before it moves, and where an offset makes every one too old
+#: that would be in order without it; and how many pictures that must be.
+_PATIENCE, _SOONER, _ENOUGH = 120.0, 10.0, 10
 
 
 @dataclass(frozen=True)
 class _Doubt:
-    """A row of pictures that all speak against the offset: when it began, and the least of their lags."""
+    """A row of pictures that all speak against the offset: when it began, the least of their lags, and how many they are."""
 
     since: float
     least: float
+    pictures: int = 0
+
+    def with_one_more(self, lag: float) -> _Doubt:
+        return _Doubt(self.since, min(self.least, lag), self.pictures + 1)
 
 
 @dataclass(frozen=True)
@@ -110,17 +115,16 @@ def _settled(clock: _Clock, difference: float) -> _Clock:
 
     By being older than the queues let a picture be: where all are for long, a clock drifts, and the least of their lags is
     the drift's. Or by being in order by the camera's own time, and older by the offset alone: the clocks came together
-    slowly. That is believed after as long, and at once where the offset makes the picture too old. A queue that is late
+    slowly. That is believed after as long, and sooner where the offset makes each of them too old. A queue that is late
     for a shorter time stays late.
     """
     late, in_order = clock.lag > _BELIEVED[1], clock.offset < 0 and _believed(difference)
     if not late and not in_order:
         return replace(clock, doubt=None)
-    doubt = clock.doubt or _Doubt(clock.arrived, clock.lag)
-    doubt = replace(doubt, least=min(doubt.least, clock.lag))
-    for_long = clock.arrived - doubt.since >= _PATIENCE
-    if in_order and (late or for_long):
+    doubt = (clock.doubt or _Doubt(clock.arrived, clock.lag)).with_one_more(clock.lag)
+    lasted = clock.arrived - doubt.since if doubt.pictures >= _ENOUGH else 0.0
+    if in_order and lasted >= (_SOONER if doubt.least > _BELIEVED[1] else _PATIENCE):
         return replace(clock, offset=0.0, lag=max(0.0, difference), doubt=None)
-    if for_long:
+    if late and lasted >= _PATIENCE:
         return replace(clock, offset=_together(clock.offset + doubt.least), lag=clock.lag - doubt.least, doubt=None)
     return replace(clock, doubt=doubt)

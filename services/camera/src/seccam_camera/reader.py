@@ -97,11 +97,12 @@ class Reader(threading.Thread):
         return not self.fresh(now) if self.has_frame else now - self._began > FIRST_FRAME
 
     def _tell_time(self) -> None:
-        now = time.monotonic()
+        now, gaps = time.monotonic(), self._gaps
         if self._last is not None:
-            self._gaps += 1
-            self._interval += max(_FOLLOW, 1 / self._gaps) * (now - self._last - self._interval)
+            gaps += 1
+            self._interval += max(_FOLLOW, 1 / gaps) * (now - self._last - self._interval)
         self._last = now
+        self._gaps = gaps  # after both: another thread goes by them once there are enough
 
 
 def _unforeseen(fault: Exception) -> str:

@@ -48,8 +48,8 @@ def may_call(host: str, names: Iterable[str], own_address: str) -> bool:
     setting, and the very address that was called, which is no name.
     """
     name = host_of(host)
-    ours = is_loopback(name) or name in map(host_of, names) or (name == own_address and _is_address(name))
-    return bool(name) and ours
+    ours = name in names or name in map(host_of, names) or (name == own_address and _is_address(name))
+    return bool(name) and (is_loopback(name) or ours)
 
 
 def same_origin(origin: str | None, host: str, names: Iterable[str]) -> bool:
@@ -144,4 +144,8 @@ _MISDIRECTED = PlainTextResponse(
     "or add the name to SECCAM_MONITOR_ALLOWED_HOSTS.\n",
     421,
 )
-_FOREIGN = PlainTextResponse("This was sent by a page of another site.\n", 403)
+_FOREIGN = PlainTextResponse(
+    "This was sent by a page of another site. If it was this one, behind a proxy on a port of its own, "
+    "add name:port to SECCAM_MONITOR_ALLOWED_HOSTS.\n",
+    403,
+)

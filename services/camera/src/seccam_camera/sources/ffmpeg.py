@@ -21,6 +21,7 @@ _PERIOD = 1 / 25
 
 #: Seconds without a packet after which a stream is given up: short enough for a camera that came back to be seen within 10 s.
 #: A read can't be interrupted, so this is how late it may heed the halt, too; it is below reader.GRACE.
+#: A stream with longer gaps than this between its packets can't be used.
 _SILENCE = 6.0
 _SILENT = f"nothing came for {_SILENCE:.0f} s"
 _REFUSED = (av.error.ConnectionRefusedError, av.error.HTTPClientError, av.error.PermissionError)

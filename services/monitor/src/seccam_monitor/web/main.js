@@ -187,9 +187,8 @@ function ask() {
  * by a link): one camera takes another's place, and the list lies on top of either.
  */
 function go(place) {
-  const from = address();
   const steps = history.state?.steps ?? 0;
-  if (from === "") {
+  if (alone === null && address() !== LIST) {
     scrolledTo = main.scrollTop;
     history.pushState({ steps: 1 }, "", `#${place}`);
   } else if (place === LIST) {

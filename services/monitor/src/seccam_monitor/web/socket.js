@@ -80,12 +80,12 @@ export class Socket {
   get trouble() {
     const now = performance.now();
     const next = this.#next === null ? null : this.#next - now;
+    if (this.#lostAt !== null) return { since: this.#lostAt, next, full: this.#full }; // open or not: until it is heard
     if (this.#openedAt !== null) {
       const silence = now - this.#heard;
       return silence > SILENT ? { since: Date.now() - silence, next } : null;
     }
     if (this.#socket === null && next === null) return null; // closed on purpose
-    if (this.#lostAt !== null) return { since: this.#lostAt, next, full: this.#full };
     const trying = now - this.#startedAt; // for the first time
     return trying > SILENT ? { since: Date.now() - trying, next } : null;
   }
