@@ -12,9 +12,9 @@ function fitting(count, columns, { width, height, gap, caption }) {
 }
 
 /**
- * The columns that make tiles widest while all of them fit without scrolling, and the tiles' width; where that is
- * under 320 px, as many of 320 px as there is room for, wider where a row still fits the height. A bar of `bar` px that takes from the height makes tiles smaller,
- * but moves none to another place.
+ * The columns that make tiles widest while all of them fit without scrolling, and the tiles' width; where that is under
+ * 320 px, as many of 320 px as there is room for, wider where a row still fits the height. A bar of `bar` px that takes
+ * from the height makes tiles smaller, but moves none to another place.
  */
 export function columns(count, room, bar = 0) {
   const whole = { ...room, height: room.height + bar };
