@@ -11,7 +11,7 @@ import pytest
 
 from seccam import topology
 from seccam.__main__ import main
-from seccam.broker.desk import Desk
+from seccam.broker.admin import BrokerAdmin
 from seccam.errors import BrokerError
 from tests.brokers import RunningBroker
 
@@ -24,8 +24,8 @@ def _operator(broker: RunningBroker, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def desk(broker: RunningBroker) -> Iterator[Desk]:
-    with Desk(broker.settings(topology.OPERATOR_USER), "test") as opened:
+def admin(broker: RunningBroker) -> Iterator[BrokerAdmin]:
+    with BrokerAdmin(broker.settings(topology.OPERATOR_USER), "test") as opened:
         yield opened
 
 
@@ -40,7 +40,7 @@ def park(broker: RunningBroker, *names: str) -> None:
             channel.basic_publish("", topology.PARKED_QUEUE, json.dumps({"id": name, "data": []}).encode(), properties)
 
 
-def test_check_names_what_is_missing_and_apply_makes_it(desk: Desk, broker: RunningBroker, capsys: Capsys) -> None:
+def test_check_names_what_is_missing_and_apply_makes_it(admin: BrokerAdmin, broker: RunningBroker, capsys: Capsys) -> None:
     assert main(["check"]) == 0
     with broker.connection() as connection:
         connection.channel().queue_delete(topology.EVENTS_QUEUE)
@@ -52,7 +52,7 @@ def test_check_names_what_is_missing_and_apply_makes_it(desk: Desk, broker: Runn
     assert main(["check"]) == 0
     with broker.connection() as connection:  # and it is bound
         connection.channel().basic_publish("amq.topic", "seccam.events.front", b"x")
-        assert desk.depth(topology.EVENTS_QUEUE) is not None
+        assert admin.depth(topology.EVENTS_QUEUE) is not None
     assert broker.depth(topology.EVENTS_QUEUE) == 1
 
 
@@ -111,14 +111,14 @@ def test_replay_keeps_id_and_headers_and_strips_what_the_broker_noted(broker: Ru
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["a", "c"]
 
 
-def test_a_replay_that_the_broker_does_not_take_loses_nothing(desk: Desk, broker: RunningBroker) -> None:
+def test_a_replay_that_the_broker_does_not_take_loses_nothing(admin: BrokerAdmin, broker: RunningBroker) -> None:
     park(broker, "a")
-    (held,) = desk.take(topology.PARKED_QUEUE, 5)
+    (held,) = admin.take(topology.PARKED_QUEUE, 5)
 
     with pytest.raises(BrokerError, match="there is no queue"):
-        desk.send("seccam.events.no-such-queue", held, {})
+        admin.send("seccam.events.no-such-queue", held, {})
 
-    desk.__exit__()
+    admin.__exit__()
     assert broker.depth(topology.PARKED_QUEUE) == 1
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seccam import settings, topology
-from seccam.broker.desk import Desk, Held
+from seccam.broker.admin import BrokerAdmin, QueuedMessage
 from seccam.errors import BrokerError, SettingsError
 from seccam.files import write_private
 from seccam.settings import BrokerSettings
@@ -47,23 +47,23 @@ def definitions(passwords: Mapping[str, Any], vhost: str, cameras: int) -> str:
     return json.dumps(topology.definitions(passwords, vhost=vhost, cameras=cameras), indent=2)
 
 
-def apply(desk: Desk) -> None:
+def apply(admin: BrokerAdmin) -> None:
     """Every durable queue and binding, made where it isn't there."""
     for name, arguments in topology.queues().items():
         try:
-            desk.declare(name, arguments)
+            admin.declare(name, arguments)
         except BrokerError as e:
             raise BrokerError(e.cause, f"queue {name}: {e}") from None
     for queue, key in topology.bindings():
-        desk.bind(queue, key)
+        admin.bind(queue, key)
 
 
-def missing(desk: Desk) -> list[str]:
+def missing(admin: BrokerAdmin) -> list[str]:
     """The durable queues that the broker lacks."""
-    return [name for name in topology.queues() if desk.depth(name) is None]
+    return [name for name in topology.queues() if admin.depth(name) is None]
 
 
-def summary(held: Held) -> dict[str, Any]:
+def summary(held: QueuedMessage) -> dict[str, Any]:
     """What a list of parked events says of one."""
     try:
         event = json.loads(held.body)
@@ -77,19 +77,19 @@ def summary(held: Held) -> dict[str, Any]:
     return {**told, "camera": data.get("camera"), "faces": data.get("faces"), "why": why, "bytes": len(held.body)}
 
 
-def replay(desk: Desk, ids: Collection[str]) -> list[str]:
+def replay(admin: BrokerAdmin, ids: Collection[str]) -> list[str]:
     """Send parked events (those with these ids; none given: all) to the notifier again; the ids of those sent.
 
     An event leaves the parked queue after the broker has confirmed it in the events queue: if this is cut short, one may
     be in both, and the notifier tells it once. Each is sent once, though it may be parked again meanwhile.
     """
     sent = []
-    for held in desk.take(topology.PARKED_QUEUE, desk.depth(topology.PARKED_QUEUE) or 0):
+    for held in admin.take(topology.PARKED_QUEUE, admin.depth(topology.PARKED_QUEUE) or 0):
         event_id = str(summary(held)["id"])
         if ids and event_id not in ids:
             continue
         headers = {name: value for name, value in held.headers.items() if not name.startswith((*_DEATHS, WHY_HEADER))}
-        desk.send(topology.EVENTS_QUEUE, held, {**headers, REPLAYED_HEADER: True})
+        admin.send(topology.EVENTS_QUEUE, held, {**headers, REPLAYED_HEADER: True})
         held.done()
         sent.append(event_id)
     return sent
@@ -102,8 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.run is None:  # the one command that needs no broker
             return _definitions(options)
         (broker,) = settings.load(BrokerSettings)
-        with Desk(broker, f"{PROGRAM} {options.command}") as desk:
-            status: int = options.run(desk, options)
+        with BrokerAdmin(broker, f"{PROGRAM} {options.command}") as admin:
+            status: int = options.run(admin, options)
             return status
     except SettingsError as e:
         print(*e.faults, sep="\n", file=sys.stderr)
@@ -152,8 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(desk: Desk, _: argparse.Namespace) -> int:
-    lacks = missing(desk)
+def _check(admin: BrokerAdmin, _: argparse.Namespace) -> int:
+    lacks = missing(admin)
     print(f"missing: {', '.join(lacks)}; make them by: seccam broker apply" if lacks else "all queues are there")
     return 1 if lacks else 0
 
@@ -186,14 +186,14 @@ def _passwords(source: str) -> Any:
     return json.loads(path.read_text())
 
 
-def _apply(desk: Desk, _: argparse.Namespace) -> int:
-    apply(desk)
+def _apply(admin: BrokerAdmin, _: argparse.Namespace) -> int:
+    apply(admin)
     print(_POLICIES_TOO)
     return 0
 
 
-def _list(desk: Desk, options: argparse.Namespace) -> int:
-    parked = [summary(held) for held in desk.take(topology.PARKED_QUEUE, options.limit)]
+def _list(admin: BrokerAdmin, options: argparse.Namespace) -> int:
+    parked = [summary(held) for held in admin.take(topology.PARKED_QUEUE, options.limit)]
     if not parked:
         print("nothing is parked", file=sys.stderr)
     for event in parked:
@@ -201,8 +201,8 @@ def _list(desk: Desk, options: argparse.Namespace) -> int:
     return 0
 
 
-def _replay(desk: Desk, options: argparse.Namespace) -> int:
-    sent = replay(desk, options.ids)
+def _replay(admin: BrokerAdmin, options: argparse.Namespace) -> int:
+    sent = replay(admin, options.ids)
     for event_id in sent:
         print(event_id)
     if not sent:

@@ -15,8 +15,8 @@ from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
 
 
-class Held:
-    """A message taken from a queue; unless it is `done` it returns there when the desk is closed."""
+class QueuedMessage:
+    """A message taken from a queue; unless it is `done` it returns there when the connection is closed."""
 
     def __init__(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         self._channel, self._tag, self.properties = channel, method.delivery_tag, properties
@@ -30,7 +30,7 @@ class Held:
             self._channel.basic_ack(self._tag)
 
 
-class Desk:
+class BrokerAdmin:
     """One connection, for a `with` block; its methods wait for the broker and raise BrokerError."""
 
     def __init__(self, settings: BrokerSettings, name: str) -> None:
@@ -65,7 +65,7 @@ class Desk:
         except PIKA_ERRORS as e:
             raise translated(e) from None
 
-    def take(self, queue: str, limit: int) -> Iterator[Held]:
+    def take(self, queue: str, limit: int) -> Iterator[QueuedMessage]:
         """Up to `limit` messages, oldest first."""
         with _ours():
             channel = self._connection.channel()
@@ -73,9 +73,9 @@ class Desk:
                 method, properties, body = channel.basic_get(queue)
                 if method is None:
                     return
-                yield Held(channel, method, properties, body)
+                yield QueuedMessage(channel, method, properties, body)
 
-    def send(self, queue: str, held: Held, headers: Mapping[str, Any]) -> None:
+    def send(self, queue: str, held: QueuedMessage, headers: Mapping[str, Any]) -> None:
         """The same message to a queue by name, with these headers; returns when the broker has confirmed it."""
         properties = pika.BasicProperties(
             content_type=held.properties.content_type, message_id=held.properties.message_id, delivery_mode=2, headers=dict(headers)
