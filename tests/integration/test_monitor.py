@@ -110,7 +110,7 @@ def test_single_pictures_of_new_cameras_are_shown_beside_a_busy_one(
 
 def test_what_a_monitor_made_in_the_broker_goes_with_it(running_broker: RunningBroker, sender: Sender) -> None:
     def exchanges() -> set[str]:
-        return {line for line in running_broker.node.ctl("list_exchanges", "name").split() if line.startswith(topology.SIEVES)}
+        return {line for line in running_broker.node.ctl("list_exchanges", "name").split() if line.startswith(topology.ROUTERS)}
 
     before = exchanges()
     with running(running_broker) as monitor:

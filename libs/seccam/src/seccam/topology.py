@@ -27,7 +27,7 @@ EVENTS_LOG = "seccam.events.log"
 PARKED_QUEUE = "seccam.events.parked"
 JOURNAL = "seccam.notified"
 #: What the names of monitors' own exchanges begin with.
-SIEVES = "seccam.monitor"
+ROUTERS = "seccam.monitor"
 #: Delay queues, by the milliseconds a message waits in each.
 RETRY_QUEUES = {"seccam.events.retry.10s": 10_000, "seccam.events.retry.1m": 60_000, "seccam.events.retry.10m": 600_000}
 
@@ -144,7 +144,7 @@ MQTT_USER, OPERATOR_USER = "mqtt", "operator"
 
 _NOTHING = "^$"
 #: Queues that the broker named for a monitor, and the exchanges that it names itself.
-_OWN = rf"(amq\.gen-|{re.escape(SIEVES)}\.).*"
+_OWN = rf"(amq\.gen-|{re.escape(ROUTERS)}\.).*"
 _EXCHANGE = re.escape(EXCHANGE)
 _DEFAULT_EXCHANGE = r"amq\.default"
 

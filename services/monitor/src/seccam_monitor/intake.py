@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from seccam import logs, topology
-from seccam.broker import Consumer, Delivery, Sieve, Subscription
+from seccam.broker import Consumer, Delivery, CatchAllRouter, Subscription
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, Receiver
 from seccam.message import FACE, Event, FaceEvent, Message, Sighting, Status
@@ -53,7 +53,7 @@ class Intake:
     def __init__(self, cameras: Cameras, events: EventLog, metrics: Metrics, audience: Audience, boot_id: str) -> None:
         self._cameras, self._events, self._metrics, self._audience = cameras, events, metrics, audience
         self._receiver = Receiver(boot_id)
-        self._sieve = Sieve(topology.every(topology.VIEW), f"{topology.SIEVES}.{boot_id}")
+        self._router = CatchAllRouter(topology.every(topology.VIEW), f"{topology.ROUTERS}.{boot_id}")
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
         self._reader: Subscription | None = None
@@ -65,7 +65,7 @@ class Intake:
         return [
             Subscription(self._on_status, keys=(topology.every(topology.STATUS),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_faces, keys=(topology.every(topology.FACES),), arguments=topology.SHORT_NEWS, prefetch=20),
-            Subscription(self._on_unwatched, sieve=self._sieve, arguments=_UNWATCHED),
+            Subscription(self._on_unwatched, router=self._router, arguments=_UNWATCHED),
             Subscription(self._on_end, queue=topology.EVENTS_LOG, consume=self._seek),
             *(self._view(camera) for camera in self._cameras),
         ]
@@ -91,7 +91,7 @@ class Intake:
 
     def _view(self, camera: Camera) -> Subscription:
         key = topology.key(topology.VIEW, camera.name)
-        subscription = Subscription(self._on_view, keys=(key,), sieve=self._sieve, arguments=topology.NEWEST_ONLY)
+        subscription = Subscription(self._on_view, keys=(key,), router=self._router, arguments=topology.NEWEST_ONLY)
         self._views[camera.name] = subscription
         return subscription
 

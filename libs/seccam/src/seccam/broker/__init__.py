@@ -5,7 +5,7 @@ publish, and must not stop those that consume). Both kinds reconnect by themselv
 """
 
 from seccam.broker.connection import connect, parameters, translated
-from seccam.broker.consumer import Consumer, Delivery, Sieve, Subscription
+from seccam.broker.consumer import Consumer, Delivery, CatchAllRouter, Subscription
 from seccam.broker.publisher import Message, OnDropped, OnSent, Publisher
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "OnDropped",
     "OnSent",
     "Publisher",
-    "Sieve",
+    "CatchAllRouter",
     "Subscription",
     "connect",
     "parameters",

@@ -48,7 +48,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Sieve:
+class CatchAllRouter:
     """Tells the messages that some subscription asks for by their key from the rest, within the broker.
 
     Two exchanges of the consumer's own, which go when its queues go: the first takes what comes by `key` and gives each
@@ -86,7 +86,7 @@ class Subscription:
     queue: str = ""
     keys: tuple[str, ...] = ()
     #: Where the own queue is bound instead of the shared exchange; without `keys` it gets what no other subscription does.
-    sieve: Sieve | None = None
+    router: CatchAllRouter | None = None
     #: Arguments of the own queue.
     arguments: Mapping[str, Any] = field(default_factory=dict)
     #: Arguments of the consumer, asked for at each (re)connection.
@@ -226,9 +226,9 @@ class Consumer(Link):
 
 
 def _bind(channel: BlockingChannel, queue: str, subscription: Subscription) -> None:
-    sieve, keys = subscription.sieve, subscription.keys
-    if sieve:
-        sieve.declare(channel)
-    exchange = topology.EXCHANGE if sieve is None else sieve.exchange if keys else sieve.rest
+    router, keys = subscription.router, subscription.keys
+    if router:
+        router.declare(channel)
+    exchange = topology.EXCHANGE if router is None else router.exchange if keys else router.rest
     for key in keys or ("",):
         channel.queue_bind(queue, exchange, key)
