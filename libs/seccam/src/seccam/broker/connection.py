@@ -152,7 +152,7 @@ def why_closed(channel: BlockingChannel) -> BrokerError:
     return translated(reason) if reason is not None else BrokerError("closed", "the channel is closed")
 
 
-class Link(threading.Thread):
+class ReconnectingConnection(threading.Thread):
     """A thread that keeps one connection: `_session` runs while it holds, and is run again when it is lost."""
 
     def __init__(self, settings: BrokerSettings, name: str, direction: str, metrics: BrokerMetrics) -> None:

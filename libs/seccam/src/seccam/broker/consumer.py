@@ -13,7 +13,7 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
 from seccam import logs, topology
-from seccam.broker.connection import BACKOFF, TURN, Link, headers_of, text, translated, why_closed
+from seccam.broker.connection import BACKOFF, TURN, ReconnectingConnection, headers_of, text, translated, why_closed
 from seccam.errors import BrokerError
 from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings
@@ -24,8 +24,8 @@ log = logs.get(__name__)
 class Delivery:
     """A message that has come in; with manual acknowledgement the next ones wait for `ack`."""
 
-    def __init__(self, link: Consumer, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
-        self._link, self._channel, self._tag = link, channel, method.delivery_tag
+    def __init__(self, consumer: Consumer, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+        self._consumer, self._channel, self._tag = consumer, channel, method.delivery_tag
         self.exchange: str = method.exchange
         self.key = text(method.routing_key)
         self.redelivered: bool = method.redelivered
@@ -40,7 +40,7 @@ class Delivery:
 
     def ack(self) -> None:
         """Done with it; from any thread. Without effect if the connection was lost: the broker has it again."""
-        self._link.soon(self._ack)
+        self._consumer.soon(self._ack)
 
     def _ack(self) -> None:
         if self._channel.is_open:
@@ -94,7 +94,7 @@ class Subscription:
     prefetch: int = 1
 
 
-class Consumer(Link):
+class Consumer(ReconnectingConnection):
     """Consumes any number of subscriptions on one connection, a channel each; they can be added at any time.
 
     One that the broker refuses or ends (its queue is missing or was deleted, its channel was closed) is tried again

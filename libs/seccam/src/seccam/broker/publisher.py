@@ -14,7 +14,7 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
 from seccam import logs, topology
-from seccam.broker.connection import PIKA_ERRORS, TURN, Link, why_closed
+from seccam.broker.connection import PIKA_ERRORS, TURN, ReconnectingConnection, why_closed
 from seccam.metrics import EVENT_TYPES, BrokerMetrics, EventMetrics
 from seccam.settings import BrokerSettings
 
@@ -56,7 +56,7 @@ OnDropped = Callable[[Message, str], None]
 OnSent = Callable[[Message], None]
 
 
-class Publisher(Link):
+class Publisher(ReconnectingConnection):
     """Publishes to the exchange: perishable messages, of which the newest of each slot wins, and lasting ones, confirmed."""
 
     def __init__(
