@@ -103,7 +103,7 @@ def links_to(broker: RunningBroker) -> Iterator[Links]:
 
 
 def frame(camera: str, body: bytes, *, flow: str = topology.VIEW, headers: Mapping[str, Any] | None = None) -> Message:
-    """A perishable message."""
+    """A transient message."""
     return Message(topology.key(flow, camera), body, "image/jpeg", headers or {})
 
 

@@ -136,7 +136,7 @@ class FakeCamera:
             ts_ms=None if self.clock is None else round((taken + self.clock) * 1000),
         )
         headers = {} if self.clock is None else sent.headers()
-        self._link.offer(self.name, Message(topology.key(topology.VIEW, self.name), sent.jpeg, frame.CONTENT_TYPE, headers))
+        self._link.publish_latest(self.name, Message(topology.key(topology.VIEW, self.name), sent.jpeg, frame.CONTENT_TYPE, headers))
         return sent
 
     def say(self, state: str, *, view_open: bool = True, until: int | None = None) -> None:
@@ -152,7 +152,7 @@ class FakeCamera:
                 "ts_ms": now,
             }
         )
-        self._link.offer(
+        self._link.publish_latest(
             f"{self.name} status", Message(topology.key(topology.STATUS, self.name), word.encode(), message.CONTENT_TYPE)
         )
 
@@ -173,7 +173,7 @@ class FakeWorker:
     def sees(self, seen_in: Frame, *boxes: tuple[int, int, int, int], size: tuple[int, int] = (1280, 720)) -> None:
         """A sighting: boxes for the page."""
         sighting = message.Sighting(**_seen(seen_in, boxes, size))
-        self._link.offer(
+        self._link.publish_latest(
             f"{seen_in.camera} faces",
             Message(topology.key(topology.FACES, seen_in.camera), sighting.encode(), message.CONTENT_TYPE),
         )
@@ -185,7 +185,7 @@ class FakeWorker:
             seen_in, seen_in.ts_ms or round(time.time() * 1000), message.FaceData(**_seen(seen_in, boxes, size), snapshot=snapshot)
         )
         key = topology.key(topology.EVENTS, seen_in.camera)
-        self._link.keep(Message(key, event.encode(), message.CONTENT_TYPE, message_id=event.id, kind=event.type))
+        self._link.publish_durable(Message(key, event.encode(), message.CONTENT_TYPE, message_id=event.id, kind=event.type))
         return event.id
 
 

@@ -33,7 +33,7 @@ def offer(links: Links, *cameras: str) -> None:
     publisher = links.publisher("camera")
     eventually(lambda: publisher.connected)
     for camera in cameras:
-        publisher.offer(camera, frame(camera, camera.encode()))
+        publisher.publish_latest(camera, frame(camera, camera.encode()))
 
 
 def test_subscriptions_are_added_and_removed_while_it_runs(links: Links) -> None:
@@ -45,7 +45,7 @@ def test_subscriptions_are_added_and_removed_while_it_runs(links: Links) -> None
 
     def arrived(more: int) -> bool:
         for camera in ("front", "yard"):
-            publisher.offer(camera, frame(camera, camera.encode()))
+            publisher.publish_latest(camera, frame(camera, camera.encode()))
         return len(yard.deliveries) > more
 
     consumer.add(newest("yard", yard))
@@ -149,7 +149,7 @@ def test_a_queue_that_is_deleted_and_made_again_is_consumed_again(links: Links, 
     eventually(lambda: consumer.connected, within=20)
 
     publisher = links.publisher("camera")
-    publisher.offer("front", frame("front", b"frame", flow=topology.SECURITY))
+    publisher.publish_latest("front", frame("front", b"frame", flow=topology.SECURITY))
 
     eventually(lambda: received.bodies == [b"frame"])
 
@@ -185,7 +185,7 @@ def test_frames_are_shared_and_one_not_acknowledged_goes_to_another_worker(links
         crashing = links.consumer("security", Subscription(held.append, queue=WORK), settings=through(gate, broker, "security"))
         eventually(lambda: crashing.connected)
         publisher = links.publisher("camera")
-        publisher.offer("front", frame("front", b"poison", flow=topology.SECURITY))
+        publisher.publish_latest("front", frame("front", b"poison", flow=topology.SECURITY))
         eventually(lambda: held)
         received = Received()
         other = links.consumer("security", Subscription(received, queue=WORK))
@@ -296,7 +296,7 @@ def test_a_frame_is_read_in_large_pieces(links: Links, monkeypatch: pytest.Monke
     consumer = links.consumer("monitor", newest("front", received))
     eventually(lambda: consumer.connected)
 
-    links.publisher("camera").offer("front", frame("front", bytes(1_000_000)))
+    links.publisher("camera").publish_latest("front", frame("front", bytes(1_000_000)))
 
     eventually(lambda: received.bodies == [bytes(1_000_000)])
     assert max(pieces) > 4096  # pika's own

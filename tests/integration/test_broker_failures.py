@@ -34,7 +34,7 @@ def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(lin
 
     def hand_over(count: int) -> None:
         for number in range(len(handed), len(handed) + count):
-            assert publisher.keep(event(number))
+            assert publisher.publish_durable(event(number))
             handed.append(event(number).message_id)
 
     hand_over(150)
@@ -50,7 +50,7 @@ def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(lin
     assert list(dict.fromkeys(found)) == handed
     assert len(found) - len(handed) <= 1, "at most the one whose confirm was cut off comes twice"
     eventually(lambda: consumer.connected and camera.connected, within=30)
-    camera.offer("view", frame("front", b"after"))
+    camera.publish_latest("view", frame("front", b"after"))
     eventually(lambda: received.bodies == [b"after"])
 
 
@@ -65,7 +65,7 @@ def test_an_orderly_restart_of_the_broker_is_survived_and_counts_as_closed(links
     broker.node.ctl("start_app")
 
     eventually(lambda: consumer.connected and publisher.connected, within=60)
-    publisher.offer("view", frame("front", b"after"))
+    publisher.publish_latest("view", frame("front", b"after"))
     eventually(lambda: received.bodies == [b"after"])
     assert "closed" in links.losses("consume")
 
@@ -79,11 +79,11 @@ def test_a_memory_alarm_stops_frames_and_holds_events_back_until_it_is_over(link
     try:
         eventually(lambda: _is_blocked(camera), within=20)
         for number in range(3):
-            security.keep(event(number))
+            security.publish_durable(event(number))
         eventually(lambda: security.blocked)  # though it waits for a confirm at that moment
         links.dropped.clear()
         for number in range(5):
-            camera.offer("view", frame("front", b"%d" % number))
+            camera.publish_latest("view", frame("front", b"%d" % number))
         assert {why for _, why in links.dropped} == {"blocked"}
         assert len(links.dropped) >= 4
         assert links.value("seccam_broker_blocked") == 1
@@ -105,13 +105,13 @@ def test_a_memory_alarm_stops_frames_and_holds_events_back_until_it_is_over(link
 
 def _is_blocked(camera: Publisher) -> bool:
     """The broker says so on the first frame after the alarm."""
-    camera.offer("view", frame("front", b"0"))
+    camera.publish_latest("view", frame("front", b"0"))
     return camera.blocked
 
 
 def _got_through(links: Links, camera: Publisher) -> bool:
     links.sent.clear()
-    camera.offer("view", frame("front", b"after"))
+    camera.publish_latest("view", frame("front", b"after"))
     time.sleep(0.02)
     return [m.body for m in links.sent] == [b"after"]
 
@@ -121,7 +121,7 @@ def test_a_publisher_stops_in_time_under_an_alarm_with_an_event_unconfirmed(link
     eventually(lambda: security.connected)
     broker.node.ctl("set_vm_memory_high_watermark", "absolute", "1")
     try:
-        security.keep(event(1))
+        security.publish_durable(event(1))
         eventually(lambda: security.blocked)
         began = time.monotonic()
 
@@ -148,7 +148,7 @@ def test_a_broker_that_hangs_is_noticed_and_used_again_when_it_goes_on(
     for process in frozen:
         os.kill(process, signal.SIGSTOP)
     try:
-        publisher.keep(event(1))
+        publisher.publish_durable(event(1))
         eventually(lambda: links.losses("consume").get("network", 0) >= 1, within=30, what="an attempt to connect has failed")
         eventually(lambda: links.losses("publish").get("network", 0) >= 1, within=30)
         assert links.losses("consume")["heartbeat"] == 1

@@ -28,7 +28,7 @@ def test_a_frame_reaches_a_viewer_with_its_headers(links: Links) -> None:
     publisher = links.publisher("camera")
     eventually(lambda: consumer.connected and publisher.connected)
 
-    publisher.offer("view", frame("front", b"picture", headers={"seq": 7, "ts_ms": 1_700_000_000_123, "camera": "front"}))
+    publisher.publish_latest("view", frame("front", b"picture", headers={"seq": 7, "ts_ms": 1_700_000_000_123, "camera": "front"}))
 
     eventually(lambda: received.deliveries)
     delivery = received.deliveries[0]
@@ -47,7 +47,7 @@ def test_a_viewer_that_takes_its_time_gets_the_newest_frame(links: Links, broker
     publisher = links.publisher("camera")
     eventually(lambda: consumer.connected and beside.connected and publisher.connected)
     for number in range(50):
-        publisher.offer(f"slot {number}", frame("front", b"%d" % number))
+        publisher.publish_latest(f"slot {number}", frame("front", b"%d" % number))
     eventually(lambda: b"49" in arrived and taken)  # the broker has it for the one beside, and so for both
     first = int(taken[0].body)
 
@@ -62,7 +62,7 @@ def test_what_waits_in_a_slot_is_replaced_and_counted_while_there_is_no_broker(l
     eventually(lambda: links.losses("publish"))
 
     for number in range(5):
-        publisher.offer("view", frame("front", b"%d" % number))
+        publisher.publish_latest("view", frame("front", b"%d" % number))
 
     assert [(m.body, why) for m, why in links.dropped] == [(b"%d" % n, "disconnected") for n in range(4)]
     assert links.losses("publish").keys() == {"refused"}
@@ -72,19 +72,19 @@ def test_what_waits_in_a_slot_is_replaced_and_counted_while_there_is_no_broker(l
 def test_a_frame_kept_back_by_an_outage_is_not_sent_when_it_is_over(
     links: Links, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seccam.broker.publisher.PERISHED", 0.2)
+    monkeypatch.setattr("seccam.broker.publisher.TRANSIENT_SECONDS", 0.2)
     with gate_to(broker) as gate:
         publisher = links.publisher("camera", settings=through(gate, broker, "camera"))
         eventually(lambda: publisher.connected)
         gate.shut()
         eventually(lambda: not publisher.connected)
-        publisher.offer("view", frame("front", b"old"))
+        publisher.publish_latest("view", frame("front", b"old"))
         time.sleep(0.25)  # it is its age that this is about
         gate.open()
         eventually(lambda: links.dropped)
         monkeypatch.undo()  # the next one may take its time
 
-        publisher.offer("security", frame("front", b"new", flow=topology.SECURITY))
+        publisher.publish_latest("security", frame("front", b"new", flow=topology.SECURITY))
 
         eventually(lambda: links.sent)
         assert [m.body for m in links.sent] == [b"new"]
@@ -94,22 +94,22 @@ def test_a_frame_kept_back_by_an_outage_is_not_sent_when_it_is_over(
 def test_a_slot_that_is_filled_without_end_starves_no_other(links: Links) -> None:
     publisher = links.publisher("camera")
     eventually(lambda: publisher.connected)
-    publisher.offer("status", frame("front", b"status", flow=topology.STATUS))
+    publisher.publish_latest("status", frame("front", b"status", flow=topology.STATUS))
 
     def sent_amid_a_flood() -> bool:
         for number in range(20):
-            publisher.offer("view", frame("front", b"%d" % number))
+            publisher.publish_latest("view", frame("front", b"%d" % number))
         return any(m.body == b"status" for m in links.sent)
 
     eventually(sent_amid_a_flood, every=0)
 
 
-def test_lasting_messages_are_confirmed_in_order_and_once(links: Links, broker: RunningBroker) -> None:
+def test_durable_messages_are_confirmed_in_order_and_once(links: Links, broker: RunningBroker) -> None:
     publisher = links.publisher("security")
     ids = [event(n).message_id for n in range(100)]
 
     for number in range(100):
-        assert publisher.keep(event(number))
+        assert publisher.publish_durable(event(number))
 
     eventually(lambda: publisher.oldest_unconfirmed() == 0)
     assert waiting_events(broker) == ids
@@ -118,11 +118,11 @@ def test_lasting_messages_are_confirmed_in_order_and_once(links: Links, broker: 
     assert links.value("seccam_event_confirm_seconds_count") == 100
 
 
-def test_a_lasting_message_beyond_the_limit_is_refused_and_counted(links: Links) -> None:
+def test_a_durable_message_beyond_the_limit_is_refused_and_counted(links: Links) -> None:
     nowhere = BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/")
     publisher = links.publisher("security", settings=nowhere, outbox_limit=2)
 
-    assert [publisher.keep(event(n)) for n in range(3)] == [True, True, False]
+    assert [publisher.publish_durable(event(n)) for n in range(3)] == [True, True, False]
 
     assert links.value("seccam_events_lost_total", reason="buffer_full") == 1
     assert links.value("seccam_events_unconfirmed") == 2
@@ -131,7 +131,7 @@ def test_a_lasting_message_beyond_the_limit_is_refused_and_counted(links: Links)
 
 def test_what_was_not_confirmed_at_the_end_is_counted_as_lost(links: Links) -> None:
     publisher = links.publisher("security", settings=BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/"))
-    publisher.keep(event(1))
+    publisher.publish_durable(event(1))
     began = time.monotonic()
 
     publisher.stop(1.5)
@@ -144,8 +144,8 @@ def test_stopping_sends_what_is_owed_first(links: Links, broker: RunningBroker) 
     publisher = links.publisher("security")
     eventually(lambda: publisher.connected)
     for number in range(20):
-        publisher.keep(event(number))
-    publisher.offer("faces", frame("front", b"last", flow=topology.FACES))
+        publisher.publish_durable(event(number))
+    publisher.publish_latest("faces", frame("front", b"last", flow=topology.FACES))
 
     publisher.stop(10)
 
@@ -161,7 +161,7 @@ def test_an_unroutable_event_is_kept_until_there_is_a_queue_and_frames_go_on(lin
         for queue in (topology.EVENTS_QUEUE, topology.EVENTS_LOG):
             connection.channel().queue_unbind(queue, topology.EXCHANGE, "seccam.events.*")
     publisher = links.publisher("security")
-    publisher.keep(event(1))
+    publisher.publish_durable(event(1))
     eventually(lambda: links.value("seccam_events_published_total", type="face", outcome="returned") >= 1)
 
     frames = [b"boxes %d" % number for number in range(20)]
@@ -169,7 +169,7 @@ def test_an_unroutable_event_is_kept_until_there_is_a_queue_and_frames_go_on(lin
     def all_sent() -> bool:
         missing = set(frames) - {message.body for message in links.sent}
         for body in missing:  # again, where one grew too old in its slot
-            publisher.offer(body.decode(), frame("front", body, flow=topology.FACES))
+            publisher.publish_latest(body.decode(), frame("front", body, flow=topology.FACES))
         return not missing
 
     eventually(all_sent, every=0.5, what="frames sent while an event waits")
@@ -194,7 +194,7 @@ def test_a_full_events_queue_refuses_and_nothing_is_lost(links: Links, broker: R
     try:
         publisher = links.publisher("security")
         for number in range(12):
-            publisher.keep(event(number))
+            publisher.publish_durable(event(number))
         eventually(lambda: links.value("seccam_events_published_total", type="face", outcome="refused") >= 1)
         assert links.value("seccam_events_unconfirmed") > 0
     finally:
@@ -239,6 +239,6 @@ def test_a_user_without_the_right_to_publish_is_told_so(links: Links) -> None:
     publisher = links.publisher("monitor")
     eventually(lambda: publisher.connected)
 
-    publisher.offer("view", frame("front", b"not mine to send"))
+    publisher.publish_latest("view", frame("front", b"not mine to send"))
 
     eventually(lambda: links.losses("publish").get("auth"))

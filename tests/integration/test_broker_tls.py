@@ -48,7 +48,7 @@ def test_frames_go_through_tls_with_the_authority_of_a_file(broker: RunningBroke
         publisher = links.publisher("camera", settings=secured.settings(authority="ca.pem"))
         eventually(lambda: consumer.connected and publisher.connected)
 
-        publisher.offer("view", frame("front", bytes(200_000)))
+        publisher.publish_latest("view", frame("front", bytes(200_000)))
 
         eventually(lambda: received.bodies == [bytes(200_000)])
 

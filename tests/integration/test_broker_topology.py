@@ -193,7 +193,7 @@ def test_an_event_goes_to_the_notifiers_queue_and_to_the_log(broker: RunningBrok
     with links_to(broker) as links:
         publisher = links.publisher("security")
         for number in range(3):
-            publisher.keep(event(number))
+            publisher.publish_durable(event(number))
         eventually(lambda: publisher.oldest_unconfirmed() == 0)
         replayed = [Received(), Received()]
         for received in replayed:  # each reader has all of it: a stream is not emptied

@@ -28,7 +28,7 @@ def run(around: service.Surroundings, broker: BrokerSettings, settings: CameraSe
         on_sent=lambda message: camera.sent(message),  # noqa: PLW0108  # the camera is made below
         on_dropped=lambda message, reason: camera.dropped(message, reason),  # noqa: PLW0108  # as above
     )
-    camera = CameraService(settings, metrics, opener, publisher.offer)
+    camera = CameraService(settings, metrics, opener, publisher.publish_latest)
     around.probes.watch(
         live=lambda: camera.heartbeat.silent("watchdog", 10) | publisher.heartbeat.silent("publisher", 30),
         ready=lambda: publisher.trouble() | ({"broker": "blocks, by an alarm"} if publisher.blocked else {}) | camera.trouble(),

@@ -164,13 +164,13 @@ class Worker:
         if analysis.faces or watched.shown:
             key = topology.key(topology.FACES, frame.camera)
             sighting = message.Sighting.model_validate(self._sighting(frame, analysis))
-            self._publisher.offer(key, Message(key, sighting.encode(), message.CONTENT_TYPE))
+            self._publisher.publish_latest(key, Message(key, sighting.encode(), message.CONTENT_TYPE))
         watched.shown = len(analysis.faces)
 
     def _announce(self, frame: Frame, watched: Watched, analysis: Analysis, label: str, times: Times) -> None:
         """Publish an event if this is news; what can't be kept was not announced, and the next frame tries again."""
         verdict, after = watched.alarm.judge(len(analysis.faces), times.taken_ms() / 1000, self._settings.cooldown_seconds)
-        if verdict is Verdict.ANNOUNCE and not self._publisher.keep(self._event(frame, analysis, times)):
+        if verdict is Verdict.ANNOUNCE and not self._publisher.publish_durable(self._event(frame, analysis, times)):
             return
         watched.alarm = after
         if verdict is Verdict.NOTHING:

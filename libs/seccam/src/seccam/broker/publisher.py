@@ -1,4 +1,4 @@
-"""Publishing: perishable messages, of which only the newest counts, and lasting ones, confirmed by the broker."""
+"""Publishing: transient messages, of which only the latest counts, and durable ones, confirmed by the broker."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from seccam.settings import BrokerSettings
 
 log = logs.get(__name__)
 
-#: Seconds: a perishable message that could not be sent for longer is dropped. Receivers would do the same.
-PERISHED = topology.FRAME_TTL_MS / 1000
-#: Seconds before a lasting message that was refused or returned is tried again: doubled from the first to the last.
+#: Seconds: a transient message that could not be sent for longer is dropped. Receivers would do the same.
+TRANSIENT_SECONDS = topology.FRAME_TTL_MS / 1000
+#: Seconds before a durable message that was refused or returned is tried again: doubled from the first to the last.
 TRY_AGAIN = (1.0, 10.0)
 
 
@@ -50,14 +50,14 @@ class _Waiting:
         return time.monotonic() - self.monotonic
 
 
-#: Told of each perishable message that was not sent: the message and why (replaced, disconnected, blocked).
+#: Told of each transient message that was not sent: the message and why (replaced, disconnected, blocked).
 OnDropped = Callable[[Message, str], None]
-#: Told of each perishable message that was given to the socket.
+#: Told of each transient message that was given to the socket.
 OnSent = Callable[[Message], None]
 
 
 class Publisher(ReconnectingConnection):
-    """Publishes to the exchange: perishable messages, of which the newest of each slot wins, and lasting ones, confirmed."""
+    """Publishes to the exchange: transient messages, of which the newest of each slot wins, and durable ones, confirmed."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Publisher(ReconnectingConnection):
         self._outbox_limit = outbox_limit
         self._work = threading.Condition()
         self._is_blocked = False
-        #: What last kept perishable messages from being sent.
+        #: What last kept transient messages from being sent.
         self._hindrance = "disconnected"
         #: Seconds from one attempt to the next, and when that is, by the monotonic clock.
         self._refused_wait, self._refused_until = TRY_AGAIN[0], 0.0
@@ -93,7 +93,7 @@ class Publisher(ReconnectingConnection):
         with self._work:
             return self._outbox[0].age() if self._outbox else 0.0
 
-    def offer(self, slot: str, message: Message) -> None:
+    def publish_latest(self, slot: str, message: Message) -> None:
         """Publish this if it can be done now; a message still waiting in the same slot is dropped for it."""
         with self._work:
             old = self._slots.get(slot)
@@ -102,8 +102,8 @@ class Publisher(ReconnectingConnection):
         if old is not None:
             self._on_dropped(old.message, "replaced" if self.connected and not self._is_blocked else self._hindrance)
 
-    def keep(self, message: Message) -> bool:
-        """Publish this lasting message until the broker confirms it; False (and counted as lost) if too many wait."""
+    def publish_durable(self, message: Message) -> bool:
+        """Publish this durable message until the broker confirms it; False (and counted as lost) if too many wait."""
         with self._work:
             room = len(self._outbox) < self._outbox_limit
             if room:
@@ -118,7 +118,7 @@ class Publisher(ReconnectingConnection):
     def stop(self, timeout: float) -> None:
         """Waits up to `timeout` seconds for what is to be sent and for the confirms owed, then ends.
 
-        Lasting messages that are left are counted as lost.
+        Durable messages that are left are counted as lost.
         """
         if self._halt.is_set():
             return
@@ -134,23 +134,23 @@ class Publisher(ReconnectingConnection):
             log.error("event_lost", event_id=message.message_id, why="shutdown")
 
     def _idle(self) -> bool:
-        """Nothing waits that could be sent now; a lasting message always might."""
+        """Nothing waits that could be sent now; a durable message always might."""
         return not self._outbox and not (self._slots and self.connected and not self._is_blocked)
 
     def _session(self, connection: BlockingConnection) -> None:
-        loose = connection.channel()
-        firm = connection.channel()
-        firm.confirm_delivery()
+        transient = connection.channel()
+        confirmed = connection.channel()
+        confirmed.confirm_delivery()
         self._established()
         while not self._halt.is_set():
             self.heartbeat.beat()
             self._await_work()
             if not self._is_blocked:
-                self._send_newest(loose)
+                self._send_latest(transient)
             if not self._is_blocked and self._outbox and time.monotonic() >= self._refused_until:
-                self._send_lasting(firm)
+                self._send_durable(confirmed)
             connection.process_data_events(0)
-            for channel in (loose, firm):
+            for channel in (transient, confirmed):
                 if not channel.is_open:
                     raise why_closed(channel)
 
@@ -161,17 +161,17 @@ class Publisher(ReconnectingConnection):
             if self._is_blocked or (not self._slots and (not self._outbox or refused > 0)):
                 self._work.wait(min(TURN, refused) if self._outbox and refused > 0 else TURN)
 
-    def _send_newest(self, channel: BlockingChannel) -> None:
+    def _send_latest(self, channel: BlockingChannel) -> None:
         """Publish the message of the slot that has waited longest, unless it has waited too long."""
         with self._work:
             if not self._slots:
                 return
             _, waiting = self._slots.popitem(last=False)
-        if waiting.age() > PERISHED:
+        if waiting.age() > TRANSIENT_SECONDS:
             self._on_dropped(waiting.message, self._hindrance)
             return
         try:
-            _publish(channel, waiting.message, lasting=False)
+            _publish(channel, waiting.message, durable=False)
         except PIKA_ERRORS:
             self._on_dropped(waiting.message, "disconnected")
             raise
@@ -181,12 +181,12 @@ class Publisher(ReconnectingConnection):
         with self._work:
             self._work.notify_all()
 
-    def _send_lasting(self, channel: BlockingChannel) -> None:
-        """Publish the oldest lasting message; it is forgotten here when it is confirmed, and tried again later if not."""
+    def _send_durable(self, channel: BlockingChannel) -> None:
+        """Publish the oldest durable message; it is forgotten here when it is confirmed, and tried again later if not."""
         message = self._outbox[0].message
         began = time.monotonic()
         try:
-            _publish(channel, message, lasting=True)
+            _publish(channel, message, durable=True)
             outcome = "confirmed"
         except pika.exceptions.UnroutableError:
             outcome = "returned"
@@ -252,7 +252,7 @@ def _waiting(message: Message) -> _Waiting:
     return _Waiting(message, time.time(), time.monotonic())
 
 
-def _publish(channel: BlockingChannel, message: Message, *, lasting: bool) -> None:
+def _publish(channel: BlockingChannel, message: Message, *, durable: bool) -> None:
     channel.basic_publish(
         topology.EXCHANGE,
         message.key,
@@ -260,9 +260,9 @@ def _publish(channel: BlockingChannel, message: Message, *, lasting: bool) -> No
         pika.BasicProperties(
             content_type=message.content_type,
             headers=dict(message.headers) or None,
-            delivery_mode=2 if lasting else 1,
+            delivery_mode=2 if durable else 1,
             message_id=message.message_id,
             timestamp=int(time.time()),
         ),
-        mandatory=lasting,
+        mandatory=durable,
     )
