@@ -15,7 +15,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from seccam import jpeg, topology
-from seccam.frame import Receiver
+from seccam.frame import FrameDecoder
 from seccam_camera.sources.base import Halt, NotOpened
 from seccam_camera.sources.ffmpeg import File, Stream
 from tests.brokers import RunningBroker, free_port
@@ -88,7 +88,7 @@ def test_the_demo_is_published_to_both_topics_and_ends_in_order(start: Start, au
     for delivery in shared:
         assert delivery.body == view[delivery.headers["seq"]].body
         assert delivery.headers == view[delivery.headers["seq"]].headers
-    frame = Receiver("other").decode(topology.VIEW, "seccam.view.front", shared[0].headers, shared[0].body)
+    frame = FrameDecoder("other").decode(topology.VIEW, "seccam.view.front", shared[0].headers, shared[0].body)
     assert (frame.width, frame.height, frame.zone) == (1280, 720, "Europe/Berlin")
     assert simplejpeg.decode_jpeg(frame.jpeg).shape == (720, 1280, 3)
     # the first one came at once, the others keep to the camera's phase

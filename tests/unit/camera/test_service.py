@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from seccam import topology
 from seccam.broker import Message
-from seccam.frame import Receiver
+from seccam.frame import FrameDecoder
 from seccam.message import Status
 from seccam.service import Stop
 from seccam_camera.service import CameraService
@@ -87,7 +87,7 @@ def test_one_picture_is_one_frame_for_both_topics(camera: MakeCamera) -> None:
     assert view.body == security.body == JPEG
     assert view.headers == security.headers
     assert view.headers["zone"] == "Europe/Berlin"
-    frame = Receiver("other").decode(topology.VIEW, view.key, view.headers, view.body)
+    frame = FrameDecoder("other").decode(topology.VIEW, view.key, view.headers, view.body)
     assert (frame.camera, frame.seq, frame.width, frame.height) == ("front", 1, 64, 48)
     assert frame.ts_ms is not None
     assert abs(frame.ts_ms / 1000 - time.time()) < 60

@@ -12,14 +12,14 @@ from pika.compat import long
 
 from seccam import topology
 from seccam.errors import BadFrame
-from seccam.frame import Frame, Receiver, event_id, trace_id
+from seccam.frame import Frame, FrameDecoder, event_id, trace_id
 
 PICTURE = simplejpeg.encode_jpeg(np.zeros((48, 64, 3), np.uint8))
 KEY = "seccam.view.front"
 
 
 def decoded(headers: Any = None, key: str = KEY, body: bytes = PICTURE) -> Frame:
-    return Receiver("here").decode(topology.VIEW, key, headers, body)
+    return FrameDecoder("here").decode(topology.VIEW, key, headers, body)
 
 
 def test_a_frame_comes_back_as_it_was_sent() -> None:
@@ -35,9 +35,9 @@ def test_what_is_not_known_is_left_out_of_the_headers() -> None:
 
 
 def test_a_bare_picture_is_numbered_by_its_receiver() -> None:
-    receiver = Receiver("here")
+    decoder = FrameDecoder("here")
 
-    frames = [receiver.decode(topology.VIEW, KEY, {"x-mqtt-publish-qos": 0}, PICTURE) for _ in range(3)]
+    frames = [decoder.decode(topology.VIEW, KEY, {"x-mqtt-publish-qos": 0}, PICTURE) for _ in range(3)]
 
     assert [(f.boot_id, f.seq, f.ts_ms) for f in frames] == [("here", 1, None), ("here", 2, None), ("here", 3, None)]
 

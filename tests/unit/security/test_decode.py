@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seccam.errors import BadFrame
-from seccam.frame import Receiver
+from seccam.frame import FrameDecoder
 from seccam.jpeg import MAX_SCAN_PIXELS
 from seccam_security.decode import Picture, cut
 from tests.scenes import backdrop, jpeg, photo
@@ -34,7 +34,7 @@ def claiming(width: int, height: int) -> bytes:
 
 def decoded(body: bytes) -> Picture:
     """What the worker does with a message."""
-    picture = Picture(Receiver("0ddba11").decode("seccam.security", "seccam.security.front", {}, body))
+    picture = Picture(FrameDecoder("0ddba11").decode("seccam.security", "seccam.security.front", {}, body))
     picture.miniature()
     picture.colour(1.0)
     return picture

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from seccam.broker import Delivery, Publisher
-from seccam.frame import Receiver
+from seccam.frame import FrameDecoder
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.settings import BrokerSettings
 from seccam_security.analysis import Analyst
@@ -55,7 +55,7 @@ class Bench:
         )
         analyst = Analyst(detector, whole_seconds=whole_seconds, whole_width=640)
         metrics = SecurityMetrics(self.registry, detector)
-        self.worker = Worker(SecuritySettings(), analyst, Receiver("0ddba11"), self.publisher, metrics)
+        self.worker = Worker(SecuritySettings(), analyst, FrameDecoder("0ddba11"), self.publisher, metrics)
 
     def give(self, *handed: Handed) -> None:
         for delivery in handed:

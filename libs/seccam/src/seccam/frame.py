@@ -57,7 +57,7 @@ class Frame:
         return headers
 
 
-class Receiver:
+class FrameDecoder:
     """Numbers the frames of cameras that don't do so themselves (an MQTT client publishing bare JPEGs)."""
 
     def __init__(self, boot_id: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from seccam import logs, topology
 from seccam.broker import Consumer, Delivery, CatchAllRouter, Subscription
 from seccam.errors import BadFrame, BadMessage
-from seccam.frame import Frame, Receiver
+from seccam.frame import Frame, FrameDecoder
 from seccam.message import FACE, Event, FaceEvent, Message, Sighting, Status
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.events import EventLog, Row, first_wanted, row
@@ -52,7 +52,7 @@ class Intake:
 
     def __init__(self, cameras: Cameras, events: EventLog, metrics: Metrics, audience: Audience, boot_id: str) -> None:
         self._cameras, self._events, self._metrics, self._audience = cameras, events, metrics, audience
-        self._receiver = Receiver(boot_id)
+        self._decoder = FrameDecoder(boot_id)
         self._router = CatchAllRouter(topology.every(topology.VIEW), f"{topology.ROUTERS}.{boot_id}")
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
@@ -131,7 +131,7 @@ class Intake:
 
     def _frame(self, delivery: Delivery) -> Frame | None:
         try:
-            return self._receiver.decode(topology.VIEW, delivery.key, delivery.headers, delivery.body)
+            return self._decoder.decode(topology.VIEW, delivery.key, delivery.headers, delivery.body)
         except BadFrame as e:
             name = topology.camera_of(topology.VIEW, delivery.key)
             known = name if name and self._cameras.get(name) else None

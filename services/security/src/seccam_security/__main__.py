@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from seccam import logs, service
 from seccam.broker import Consumer, Publisher
 from seccam.errors import SettingsError
-from seccam.frame import Receiver
+from seccam.frame import FrameDecoder
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.service import Surroundings
 from seccam.settings import BrokerSettings
@@ -44,7 +44,7 @@ def run(surroundings: Surroundings, broker: BrokerSettings, settings: SecuritySe
     analyst = Analyst(detector, whole_seconds=settings.whole_seconds, whole_width=settings.whole_width)
     broker_metrics = BrokerMetrics(registry, ("publish", "consume"))
     publisher = Publisher(broker, PROGRAM, broker_metrics, events=EventMetrics(registry))
-    worker = Worker(settings, analyst, Receiver(secrets.token_hex(8)), publisher, SecurityMetrics(registry, detector))
+    worker = Worker(settings, analyst, FrameDecoder(secrets.token_hex(8)), publisher, SecurityMetrics(registry, detector))
     consumer = Consumer(broker, PROGRAM, broker_metrics, [worker.subscription()])
     log.info("warmed_up", detector=detector.name, model=detector.model, seconds=round(warm_up(analyst), 3))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from seccam import logs, message, topology
 from seccam.broker import Consumer, Delivery, Message, Publisher, Subscription
 from seccam.errors import BadFrame
-from seccam.frame import Frame, Receiver, event_id, trace_id
+from seccam.frame import Frame, FrameDecoder, event_id, trace_id
 from seccam.metrics import MAX_CAMERAS
 from seccam.service import STOP_SECONDS, Stop
 from seccam.skew import Age, AgeEstimator
@@ -51,9 +51,9 @@ class Worker:
     """One security worker."""
 
     def __init__(
-        self, settings: SecuritySettings, analyst: Analyst, receiver: Receiver, publisher: Publisher, metrics: SecurityMetrics
+        self, settings: SecuritySettings, analyst: Analyst, decoder: FrameDecoder, publisher: Publisher, metrics: SecurityMetrics
     ) -> None:
-        self._settings, self._analyst, self._receiver = settings, analyst, receiver
+        self._settings, self._analyst, self._decoder = settings, analyst, decoder
         self._publisher, self._metrics = publisher, metrics
         self._name = settings.worker_name
         self._inbox: queue.Queue[Delivery] = queue.Queue()
@@ -114,7 +114,7 @@ class Worker:
         """Analyse the frame and tell of it; the reason if it is dropped instead. Raises BadFrame."""
         if delivery.redelivered:
             return "redelivered"  # it may be what ended the worker that had it before
-        frame = self._receiver.decode(topology.SECURITY, delivery.key, delivery.headers, delivery.body)
+        frame = self._decoder.decode(topology.SECURITY, delivery.key, delivery.headers, delivery.body)
         watched = self._watch(frame.camera)
         age = watched.ages.age(frame.boot_id, frame.ts_ms, wall=delivery.wall, monotonic=delivery.monotonic)
         if age.future:
