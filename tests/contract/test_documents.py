@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from seccam import message, settings, topology
-from seccam.skew import Age
+from seccam.frame_age import Age
 from seccam.version import __version__
 from seccam_security.service import Times
 

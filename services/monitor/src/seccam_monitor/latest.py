@@ -15,7 +15,7 @@ from functools import cached_property
 
 from seccam.frame import Frame
 from seccam.jpeg import without_exif
-from seccam.skew import Age, AgeEstimator
+from seccam.frame_age import Age, AgeEstimator
 from seccam_monitor import protocol, status
 from seccam_monitor.status import Limits, Word
 

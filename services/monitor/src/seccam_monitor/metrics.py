@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from seccam.metrics import AGE, MAX_CAMERAS, WORK, CameraLabels
-from seccam.skew import Age
+from seccam.frame_age import Age
 
 TRANSPORTS = ("websocket", "mjpeg")
 ENDS = ("client", "slow", "limit", "shutdown", "login", "forgotten")

@@ -15,7 +15,7 @@ from seccam.errors import BadFrame
 from seccam.frame import Frame, FrameDecoder, event_id, trace_id
 from seccam.metrics import MAX_CAMERAS
 from seccam.service import STOP_SECONDS, Stop
-from seccam.skew import Age, AgeEstimator
+from seccam.frame_age import Age, AgeEstimator
 from seccam_security.alarm import Alarm, Verdict
 from seccam_security.analysis import Analysis, Analyst, Memory
 from seccam_security.annotate import annotated

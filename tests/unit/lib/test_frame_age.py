@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seccam.skew import Age, AgeEstimator
+from seccam.frame_age import Age, AgeEstimator
 
 NOON = 1_700_000_000.0
 #: Seconds: older pictures are used by nobody; and what may look so for a clock's fault.
