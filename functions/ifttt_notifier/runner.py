@@ -138,28 +138,28 @@ class Runner(threading.Thread):
         delivery.ack()
 
 
-def run(around: service.Surroundings, broker: BrokerSettings, ifttt: IftttSettings, own: NotifierSettings) -> int:
+def run(context: service.ServiceContext, broker: BrokerSettings, ifttt: IftttSettings, own: NotifierSettings) -> int:
     """The notifier's life."""
     log = logs.get(PROGRAM)
     heartbeat = Heartbeat()
-    metrics = BrokerMetrics(around.registry, ("publish", "consume"))
+    metrics = BrokerMetrics(context.registry, ("publish", "consume"))
     # the numbers as checked: pydantic takes more forms of them than the function
     settings = dataclasses.replace(
         notifier.Settings.read(os.environ), cooldown_seconds=own.cooldown_seconds, timeout_seconds=own.timeout_seconds
     )
-    told = notifier.start(settings, around.registry, metrics, log, heartbeat.beat)
-    context = nuclio_sdk.Context(nuclio_sdk.Logger(logging.WARNING), worker_id=0)
-    context.user_data.notifier = told
-    handling = Runner(context, heartbeat, around.stop)
+    told = notifier.start(settings, context.registry, metrics, log, heartbeat.beat)
+    hosted = nuclio_sdk.Context(nuclio_sdk.Logger(logging.WARNING), worker_id=0)
+    hosted.user_data.notifier = told
+    handling = Runner(hosted, heartbeat, context.stop)
     events = Subscription(handling.take, queue=topology.EVENTS_QUEUE, prefetch=1)
     consumer = Consumer(broker, PROGRAM, metrics, [events])
-    around.probes.watch(
+    context.probes.watch(
         live=lambda: heartbeat.silent("handler", SILENCE) | consumer.heartbeat.silent("consumer", SILENCE),
         ready=lambda: consumer.trouble() | ({} if told.journal_ready.is_set() else {"journal": "not read yet"}),
     )
     handling.start()
     consumer.start()
-    around.stop.wait()
+    context.stop.wait()
     deadline = time.monotonic() + service.STOP_SECONDS
     # a call that takes longer is abandoned: its event is not acknowledged, and comes again
     handling.join(service.STOP_SECONDS - 1)

@@ -36,11 +36,11 @@ def check(door):
 def dies():
     raise LookupError("of all things")
 
-def run(around, door):
-    around.probes.watch(live=dict, ready=dict)
+def run(context, door):
+    context.probes.watch(live=dict, ready=dict)
     if door.work == "thread dies":
         threading.Thread(target=dies, name="worker").start()
-    around.stop.wait()
+    context.stop.wait()
     if door.work == "until told":
         sys.stdin.read()
     return 3 if door.work == "ends with 3" else 0

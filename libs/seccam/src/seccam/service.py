@@ -43,7 +43,7 @@ class Stop:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ServiceContext:
     """What a service finds when it starts."""
 
     registry: CollectorRegistry
@@ -60,7 +60,7 @@ def main(
     *,
     check: Callable[..., None] = lambda *_: None,
 ) -> int:
-    """Run a service: `run(surroundings, *loaded groups)` returns its exit status.
+    """Run a service: `run(context, *loaded groups)` returns its exit status.
 
     The last of `groups` is the service's own and holds the ops port. Exit status 2: the settings are wrong. With --check
     `check(*loaded groups)` is asked, too; it raises SettingsError for what only a try can tell.
@@ -107,7 +107,7 @@ def _serve(program: str, registry: CollectorRegistry, loaded: Sequence[Any], run
     signals.on_end(end)
     log.info("started", version=__version__, ops=f"{own.ops_host}:{probes.port}")
     with _ending_with_any_thread(log, stop) as crashed:
-        status = run(Surroundings(registry, probes, stop), *loaded)
+        status = run(ServiceContext(registry, probes, stop), *loaded)
     probes.close()
     status = status or int(crashed.is_set())
     log.info("stopped", status=status)

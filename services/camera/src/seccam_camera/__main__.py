@@ -15,26 +15,26 @@ from seccam_camera.settings import CameraSettings
 from seccam_camera.sources import Wishes, open_source
 
 
-def run(around: service.Surroundings, broker: BrokerSettings, settings: CameraSettings) -> int:
+def run(context: service.ServiceContext, broker: BrokerSettings, settings: CameraSettings) -> int:
     """One camera until told to stop; 3 if its source hangs beyond help."""
     logs.always(camera=settings.name)
-    metrics = CameraMetrics(around.registry, settings.name, settings.rates())
+    metrics = CameraMetrics(context.registry, settings.name, settings.rates())
     wishes = Wishes(settings.width, settings.height, settings.device_fps or settings.rate)
     opener = functools.partial(open_source, settings.address, wishes)
     publisher = Publisher(
         broker,
         f"camera {settings.name}",
-        BrokerMetrics(around.registry, ("publish",)),
+        BrokerMetrics(context.registry, ("publish",)),
         on_sent=lambda message: camera.sent(message),  # noqa: PLW0108  # the camera is made below
         on_dropped=lambda message, reason: camera.dropped(message, reason),  # noqa: PLW0108  # as above
     )
     camera = CameraService(settings, metrics, opener, publisher.publish_latest)
-    around.probes.watch(
+    context.probes.watch(
         live=lambda: camera.heartbeat.silent("watchdog", 10) | publisher.heartbeat.silent("publisher", 30),
         ready=lambda: publisher.trouble() | ({"broker": "blocks, by an alarm"} if publisher.blocked else {}) | camera.trouble(),
     )
     publisher.start()
-    status = camera.run(around.stop)
+    status = camera.run(context.stop)
     publisher.stop(2.0)
     return status
 

@@ -19,7 +19,7 @@ from seccam import logs
 from seccam.broker import Consumer
 from seccam.metrics import BrokerMetrics
 from seccam.probes import Heartbeat
-from seccam.service import Surroundings
+from seccam.service import ServiceContext
 from seccam.settings import BrokerSettings
 from seccam_monitor import app, intake
 from seccam_monitor.connection import HttpProtocol, WebSocketProtocol
@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
                 await asyncio.wait_for(self._ended.wait(), 1)
 
 
-def run(surroundings: Surroundings, broker: BrokerSettings, settings: MonitorSettings) -> int:
+def run(context: ServiceContext, broker: BrokerSettings, settings: MonitorSettings) -> int:
     """Serve until told to stop; 1 if the page's port can't be had."""
     try:
         listener = socket.create_server(
@@ -79,24 +79,24 @@ def run(surroundings: Surroundings, broker: BrokerSettings, settings: MonitorSet
         log.error("port_taken", address=address, error=str(e), setting=f"{settings.PREFIX}PORT")  # noqa: TRY400  # it says all
         return 1
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(surroundings, broker, settings, listener))
+        runner.run(_serve(context, broker, settings, listener))
     return 0
 
 
-async def _serve(surroundings: Surroundings, broker: BrokerSettings, settings: MonitorSettings, listener: socket.socket) -> None:
+async def _serve(context: ServiceContext, broker: BrokerSettings, settings: MonitorSettings, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     configured = settings.camera_names
-    metrics = Metrics(surroundings.registry, configured)
+    metrics = Metrics(context.registry, configured)
     cameras, events = Cameras(configured, time.monotonic()), EventLog(settings.visit_seconds)
     hub = Hub(cameras, events, away=settings.away_seconds, most=settings.max_viewers, loop=loop)
     incoming = intake.Intake(cameras, events, metrics, hub, secrets.token_hex(8))
-    consumer = Consumer(broker, "monitor", BrokerMetrics(surroundings.registry, ("consume",)), incoming.subscriptions())
+    consumer = Consumer(broker, "monitor", BrokerMetrics(context.registry, ("consume",)), incoming.subscriptions())
     incoming.attach(consumer)
     users = UsersFile(settings.users_file) if settings.users_file else None
     login = _login(settings, users, metrics) if users else None
     server = _server(app.create(hub, metrics, settings.host_names, login), settings.trusted_proxies)
     heartbeat = Heartbeat()
-    surroundings.probes.watch(
+    context.probes.watch(
         live=lambda: {
             **heartbeat.silent("event_loop", _LOOP_SILENCE),
             **consumer.heartbeat.silent("consumer", _CONSUMER_SILENCE),
@@ -107,7 +107,7 @@ async def _serve(surroundings: Surroundings, broker: BrokerSettings, settings: M
             **({} if consumer.subscribed_once else consumer.trouble() or {"broker": "subscribing"}),
         },
     )
-    _on_stop(surroundings, loop, lambda: _end(hub, server))
+    _on_stop(context, loop, lambda: _end(hub, server))
     consumer.start()
     ticking = asyncio.create_task(_tick(hub, incoming, consumer, heartbeat, users))
     host, port = listener.getsockname()[:2]
@@ -166,11 +166,11 @@ def _end(hub: Hub, server: Server) -> None:
     server.end()
 
 
-def _on_stop(surroundings: Surroundings, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+def _on_stop(context: ServiceContext, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
     """Call `then` on the loop when the service is told to stop."""
 
     def wait() -> None:
-        surroundings.stop.wait()
+        context.stop.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed: the service has ended by itself
             loop.call_soon_threadsafe(then)
 

@@ -11,7 +11,7 @@ from seccam.broker import Consumer, Publisher
 from seccam.errors import SettingsError
 from seccam.frame import FrameDecoder
 from seccam.metrics import BrokerMetrics, EventMetrics
-from seccam.service import Surroundings
+from seccam.service import ServiceContext
 from seccam.settings import BrokerSettings
 from seccam_security import detectors
 from seccam_security.analysis import Analyst
@@ -32,7 +32,7 @@ def check(_: BrokerSettings, settings: SecuritySettings) -> None:
         raise SettingsError([f"{settings.PREFIX}DETECTOR: {e}"]) from None
 
 
-def run(surroundings: Surroundings, broker: BrokerSettings, settings: SecuritySettings) -> int:
+def run(context: ServiceContext, broker: BrokerSettings, settings: SecuritySettings) -> int:
     """One worker, from its detector to its last event."""
     log = logs.get(__name__)
     try:
@@ -40,7 +40,7 @@ def run(surroundings: Surroundings, broker: BrokerSettings, settings: SecuritySe
     except DetectorError as e:
         log.error("detector_unusable", error=str(e))  # noqa: TRY400  # the error says it all, and a trace would hide it
         return 1
-    registry = surroundings.registry
+    registry = context.registry
     analyst = Analyst(detector, whole_seconds=settings.whole_seconds, whole_width=settings.whole_width)
     broker_metrics = BrokerMetrics(registry, ("publish", "consume"))
     publisher = Publisher(broker, PROGRAM, broker_metrics, events=EventMetrics(registry))
@@ -62,8 +62,8 @@ def run(surroundings: Surroundings, broker: BrokerSettings, settings: SecuritySe
             **({"events": f"unconfirmed for {waiting:.0f} s"} if waiting > MOST_UNCONFIRMED else {}),
         }
 
-    surroundings.probes.watch(live=live, ready=ready)
-    serve(worker, consumer, publisher, surroundings.stop)
+    context.probes.watch(live=live, ready=ready)
+    serve(worker, consumer, publisher, context.stop)
     return 0
 
 
