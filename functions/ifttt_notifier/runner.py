@@ -113,7 +113,7 @@ def nuclio_event(delivery: Delivery) -> nuclio_sdk.Event:
 class Runner(threading.Thread):
     """Takes one delivery after another to the handler, beside the connection, whose heartbeats go on meanwhile."""
 
-    def __init__(self, context: nuclio_sdk.Context, heartbeat: Heartbeat, stop: service.Stop) -> None:
+    def __init__(self, context: nuclio_sdk.Context, heartbeat: Heartbeat, stop: threading.Event) -> None:
         super().__init__(name="handler", daemon=True)
         self._context, self._heartbeat, self._end = context, heartbeat, stop
         self._inbox: queue.Queue[Delivery] = queue.Queue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from seccam import topology
 from seccam.broker import Message
 from seccam.frame import FrameDecoder
 from seccam.message import Status
-from seccam.service import Stop
 from seccam_camera.service import CameraService
 from seccam_camera.settings import CameraSettings
 from tests.unit.camera.pictures import without_tables
@@ -225,7 +225,7 @@ def test_what_the_publisher_drops_and_sends_is_counted_by_topic(camera: MakeCame
 
 
 def test_a_stop_before_its_first_turn_is_an_orderly_end(camera: MakeCamera) -> None:
-    it, stop = camera(), Stop()
+    it, stop = camera(), threading.Event()
     stop.set()
 
     assert it.service.run(stop) == 0

@@ -23,32 +23,14 @@ from seccam.version import __version__
 STOP_SECONDS = 5.0
 
 
-class Stop:
-    """Told once that the service is to end; every wait of the service watches it."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        """End."""
-        self._event.set()
-
-    def is_set(self) -> bool:
-        """Whether the end was asked for."""
-        return self._event.is_set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Sleep, but not past the end; True if that has come."""
-        return self._event.wait(seconds)
-
-
 @dataclass(frozen=True)
 class ServiceContext:
     """What a service finds when it starts."""
 
     registry: CollectorRegistry
     probes: Probes
-    stop: Stop
+    #: Set once the service is to end; every wait of the service watches it.
+    stop: threading.Event
 
 
 def main(
@@ -91,7 +73,7 @@ def main(
 def _serve(program: str, registry: CollectorRegistry, loaded: Sequence[Any], run: Callable[..., int]) -> int:
     log = logs.get(program)
     own = loaded[-1]
-    stop = Stop()
+    stop = threading.Event()
     try:
         probes = Probes(own.ops_host, own.ops_port, registry)
     except OSError as e:
@@ -115,7 +97,7 @@ def _serve(program: str, registry: CollectorRegistry, loaded: Sequence[Any], run
 
 
 @contextlib.contextmanager
-def _ending_with_any_thread(log: Any, stop: Stop) -> Iterator[threading.Event]:
+def _ending_with_any_thread(log: Any, stop: threading.Event) -> Iterator[threading.Event]:
     """A thread that dies of an error takes the service with it, to be started anew, rather than leave it deaf."""
     crashed = threading.Event()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +12,6 @@ from seccam import broker, jpeg, logs, message, topology
 from seccam.errors import BadFrame
 from seccam.frame import CONTENT_TYPE, Frame
 from seccam.probes import Heartbeat
-from seccam.service import Stop
 from seccam_camera import huffman
 from seccam_camera.metrics import TOPICS, CameraMetrics
 from seccam_camera.pacing import Pacer, phase
@@ -57,7 +57,7 @@ class CameraService:
         self.heartbeat = Heartbeat()
         metrics.watch_up(lambda: self._state(time.monotonic())[0] == "live")
 
-    def run(self, stop: Stop) -> int:
+    def run(self, stop: threading.Event) -> int:
         """Work until told to stop; the process's exit status."""
         status = 0
         try:

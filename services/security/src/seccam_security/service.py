@@ -14,7 +14,7 @@ from seccam.broker import Consumer, Delivery, Message, Publisher, Subscription
 from seccam.errors import BadFrame
 from seccam.frame import Frame, FrameDecoder, event_id, trace_id
 from seccam.metrics import MAX_CAMERAS
-from seccam.service import STOP_SECONDS, Stop
+from seccam.service import STOP_SECONDS
 from seccam.frame_age import Age, AgeEstimator
 from seccam_security.alarm import Alarm, Verdict
 from seccam_security.analysis import Analysis, Analyst, Memory
@@ -69,7 +69,7 @@ class Worker:
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
-    def run(self, stop: Stop) -> None:
+    def run(self, stop: threading.Event) -> None:
         """Work until told to stop; a frame in hand is finished."""
         while not stop.is_set():
             self.run_once()
@@ -227,7 +227,7 @@ class Times:
         return {"received": round(self.age.seconds * 1000), "done": round(self.done * 1000)}
 
 
-def serve(worker: Worker, consumer: Consumer, publisher: Publisher, stop: Stop) -> None:
+def serve(worker: Worker, consumer: Consumer, publisher: Publisher, stop: threading.Event) -> None:
     """Connect, work until the end comes, and leave nothing owed: the last frame acknowledged, events confirmed."""
     publisher.start()
     consumer.start()
