@@ -205,7 +205,7 @@ def _examples() -> dict[str, message.Message]:
     assert _FRAME.ts_ms is not None
     return {
         "event": message.face_event(_FRAME, _FRAME.ts_ms, data),
-        "sighting": message.Sighting(**_SEEN),
+        "detection": message.Detection(**_SEEN),
         "status": message.Status(
             camera="front",
             state="live",

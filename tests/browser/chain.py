@@ -136,7 +136,9 @@ class FakeCamera:
             ts_ms=None if self.clock is None else round((taken + self.clock) * 1000),
         )
         headers = {} if self.clock is None else sent.headers()
-        self._link.publish_latest(self.name, Message(topology.key(topology.VIEW, self.name), sent.jpeg, frame.CONTENT_TYPE, headers))
+        self._link.publish_latest(
+            self.name, Message(topology.key(topology.VIEW, self.name), sent.jpeg, frame.CONTENT_TYPE, headers)
+        )
         return sent
 
     def say(self, state: str, *, view_open: bool = True, until: int | None = None) -> None:
@@ -171,11 +173,11 @@ class FakeWorker:
         self._link = link
 
     def sees(self, seen_in: Frame, *boxes: tuple[int, int, int, int], size: tuple[int, int] = (1280, 720)) -> None:
-        """A sighting: boxes for the page."""
-        sighting = message.Sighting(**_seen(seen_in, boxes, size))
+        """A detection: boxes for the page."""
+        detection = message.Detection(**_seen(seen_in, boxes, size))
         self._link.publish_latest(
             f"{seen_in.camera} faces",
-            Message(topology.key(topology.FACES, seen_in.camera), sighting.encode(), message.CONTENT_TYPE),
+            Message(topology.key(topology.FACES, seen_in.camera), detection.encode(), message.CONTENT_TYPE),
         )
 
     def announces(self, seen_in: Frame, *boxes: tuple[int, int, int, int], size: tuple[int, int] = (1280, 720)) -> str:

@@ -94,7 +94,7 @@ def examples() -> Iterator[tuple[str, Any]]:
         yield found[1], json.loads(found[2])
 
 
-@pytest.mark.parametrize(("name", "file"), [("event", "event-face"), ("sighting", "sighting"), ("status", "status")])
+@pytest.mark.parametrize(("name", "file"), [("event", "event-face"), ("detection", "detection"), ("status", "status")])
 def test_the_examples_keep_to_their_schemas(name: str, file: str) -> None:
     schema = json.loads((ROOT / "docs" / "ref" / f"{file}.schema.json").read_text())
     example = dict(examples())[name]

@@ -66,7 +66,7 @@ def parked(release: Release, *arguments: str) -> str:
 
 def test_an_operator_sees_what_is_parked_and_sends_it_again_as_the_page_on_ifttt_says(release: Release) -> None:
     taken = datetime.now(UTC) - timedelta(days=2)
-    seen = message.Sighting(
+    seen = message.Detection(
         camera="gate",
         frame=message.FrameIdentity(boot_id="b00t", seq=1, ts_ms=0),
         size=(640, 360),

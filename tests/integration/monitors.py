@@ -27,7 +27,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from seccam import topology
-from seccam.message import FaceData, FaceEvent, FrameIdentity, Sighting, Status, TopicStatus
+from seccam.message import Detection, FaceData, FaceEvent, FrameIdentity, Status, TopicStatus
 from tests.brokers import RunningBroker, free_port
 from tests.waiting import eventually
 
@@ -174,7 +174,7 @@ class Sender:
 
     def faces(self, camera: str, boxes: list[tuple[int, int, int, int]], *, ts_ms: int | None = None, boot_id: str = "b1") -> None:
         """What a worker saw."""
-        sighting = Sighting(
+        detection = Detection(
             camera=camera,
             frame=FrameIdentity(boot_id=boot_id, seq=1, ts_ms=ts_ms),
             size=(160, 90),
@@ -183,7 +183,7 @@ class Sender:
             scores=[0.9] * len(boxes),
             worker="w",
         )
-        self.publish(topology.key(topology.FACES, camera), sighting.encode())
+        self.publish(topology.key(topology.FACES, camera), detection.encode())
 
     def event(self, camera: str, number: int, *, snapshot: bytes | None = None) -> str:
         """A face event; its id."""

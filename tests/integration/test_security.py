@@ -166,10 +166,10 @@ class Listener:
         self.hear()
         return [message.FaceEvent.decode(body) for body in self.bodies]
 
-    def sightings(self) -> list[message.Sighting]:
-        """The messages so far, as sightings."""
+    def detections(self) -> list[message.Detection]:
+        """The messages so far, as detections."""
         self.hear()
-        return [message.Sighting.decode(body) for body in self.bodies]
+        return [message.Detection.decode(body) for body in self.bodies]
 
     def close(self) -> None:
         """Stop listening."""
@@ -187,7 +187,7 @@ def notifier(broker: RunningBroker) -> Iterator[Listener]:
 
 @pytest.fixture
 def page(broker: RunningBroker) -> Iterator[Listener]:
-    """Hears the sightings as the monitor would."""
+    """Hears the detections as the monitor would."""
     listener = Listener(broker, key=topology.every(topology.FACES))
     yield listener
     listener.close()
@@ -207,14 +207,14 @@ def judged_together(workers: list[WorkerProcess], frames: int) -> bool:
     return sum(worker.metric(f"{FRAMES}_done_total") for worker in workers) == frames
 
 
-def test_a_face_becomes_an_event_with_its_picture_and_a_sighting(
+def test_a_face_becomes_an_event_with_its_picture_and_a_detection(
     lens: Lens, start: Start, notifier: Listener, page: Listener
 ) -> None:
     worker = start(worker="attic")
     lens.publish(jpeg(scene(("astronaut", 60, 300, 200))))
 
     [event] = eventually(notifier.events, within=PATIENCE)
-    [sighting] = eventually(page.sightings, within=PATIENCE)
+    [detection] = eventually(page.detections, within=PATIENCE)
 
     properties = notifier.properties[0]
     assert (properties.message_id, properties.delivery_mode, properties.content_type) == (event.id, 2, "application/json")
@@ -229,7 +229,7 @@ def test_a_face_becomes_an_event_with_its_picture_and_a_sighting(
     picture = base64.b64decode(data.snapshot or "")
     assert len(picture) <= message.MAX_SNAPSHOT
     assert simplejpeg.decode_jpeg(picture).shape == (270, 480, 3)
-    assert (sighting.boxes, sighting.scores, sighting.size) == (data.boxes, data.scores, data.size)
+    assert (detection.boxes, detection.scores, detection.size) == (data.boxes, data.scores, data.size)
     eventually(lambda: worker.metric("seccam_events_published_total", type="face", outcome="confirmed") == 1)
     eventually(lambda: worker.metric("seccam_security_visits_total", camera="front", outcome="announced") == 1)
     [announced] = eventually(lambda: worker.lines("visit_announced"))
@@ -245,7 +245,7 @@ def test_the_page_is_told_once_when_the_faces_are_gone(lens: Lens, start: Start,
         eventually(partial(took, worker, count), within=PATIENCE)
 
     eventually(lambda: page.hear() >= 2)
-    assert [sighting.faces for sighting in page.sightings()] == [1, 0]
+    assert [detection.faces for detection in page.detections()] == [1, 0]
 
 
 def test_five_workers_share_the_frames_and_each_announces_a_still_and_a_moving_face_once(

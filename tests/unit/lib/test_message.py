@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from seccam.errors import BadMessage
 from seccam.frame import Frame
-from seccam.message import MAX_BYTES, SCHEMAS, CameraEvent, FaceData, FaceEvent, Sighting, Status, face_event, schema
+from seccam.message import MAX_BYTES, SCHEMAS, CameraEvent, Detection, FaceData, FaceEvent, Status, face_event, schema
 
 FRAME = Frame("front", "a1", 7, b"", 640, 480, 1_700_000_000_123, "Europe/Berlin")
-SIGHTING: dict[str, Any] = {
+DETECTION: dict[str, Any] = {
     "camera": "front",
     "frame": {"boot_id": "a1", "seq": 7, "ts_ms": 1_700_000_000_123},
     "size": [640, 480],
@@ -35,7 +35,7 @@ STATUS: dict[str, Any] = {
 
 
 def test_a_face_event_names_its_frame_time_and_trace() -> None:
-    event = face_event(FRAME, 1_700_000_000_100, FaceData(**SIGHTING))
+    event = face_event(FRAME, 1_700_000_000_100, FaceData(**DETECTION))
 
     assert event.id == "front-a1-7"
     assert event.time == datetime.fromtimestamp(1_700_000_000.1, UTC)
@@ -44,8 +44,8 @@ def test_a_face_event_names_its_frame_time_and_trace() -> None:
     assert (version, len(trace), len(span), flags) == ("00", 32, 16, "01")
 
 
-@pytest.mark.parametrize(("model", "body"), [(Sighting, SIGHTING), (Status, STATUS)])
-def test_a_message_comes_back_as_it_was_sent(model: type[Sighting | Status], body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("model", "body"), [(Detection, DETECTION), (Status, STATUS)])
+def test_a_message_comes_back_as_it_was_sent(model: type[Detection | Status], body: dict[str, Any]) -> None:
     message = model.decode(json.dumps(body).encode())
 
     assert model.decode(message.encode()) == message
@@ -53,7 +53,7 @@ def test_a_message_comes_back_as_it_was_sent(model: type[Sighting | Status], bod
 
 
 def test_what_a_newer_sender_adds_is_ignored() -> None:
-    assert Sighting.decode(json.dumps({**SIGHTING, "colour": "red"}).encode()) == Sighting.decode(json.dumps(SIGHTING).encode())
+    assert Detection.decode(json.dumps({**DETECTION, "colour": "red"}).encode()) == Detection.decode(json.dumps(DETECTION).encode())
 
 
 BAD: list[bytes] = [
@@ -64,7 +64,7 @@ BAD: list[bytes] = [
     b"\xff\xfe",
     b"[" * 100_000,
     b'"' + b"a" * (MAX_BYTES + 1) + b'"',
-    *(json.dumps({**SIGHTING, **change}).encode() for change in (
+    *(json.dumps({**DETECTION, **change}).encode() for change in (
         {"camera": "Front"}, {"camera": "a.b"}, {"faces": -1}, {"faces": 1.5}, {"scores": [1.1]}, {"scores": [float("nan")]},
         {"boxes": [[1, 2, 3]]}, {"boxes": [[1, 2, 3, float("inf")]]}, {"size": [1]}, {"frame": {"boot_id": "", "seq": 1}},
         {"frame": {"boot_id": "a", "seq": -1}}, {"worker": None},
@@ -75,9 +75,9 @@ BAD: list[bytes] = [
 @pytest.mark.parametrize("body", BAD, ids=range(len(BAD)))
 def test_what_does_not_keep_to_the_schema_is_refused_with_one_error(body: bytes) -> None:
     with pytest.raises(BadMessage) as raised:
-        Sighting.decode(body)
+        Detection.decode(body)
 
-    assert str(raised.value).startswith("Sighting: ")
+    assert str(raised.value).startswith("Detection: ")
     assert len(str(raised.value)) < 600
 
 
@@ -111,7 +111,7 @@ def test_an_id_that_no_message_id_can_hold_is_refused(id_: str) -> None:
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
-        lambda i: st.one_of(st.lists(i), st.dictionaries(st.sampled_from([*SIGHTING, *STATUS, "id", "data"]), i)),
+        lambda i: st.one_of(st.lists(i), st.dictionaries(st.sampled_from([*DETECTION, *STATUS, "id", "data"]), i)),
         max_leaves=12,
     )
 )
@@ -124,5 +124,5 @@ def test_no_json_raises_anything_but_a_bad_message(value: Any) -> None:
 def test_the_schemas_are_valid_ones_and_a_face_event_keeps_to_its() -> None:
     for model in SCHEMAS.values():
         jsonschema.Draft202012Validator.check_schema(schema(model))
-    event = face_event(FRAME, 1_700_000_000_100, FaceData(**SIGHTING, zone="UTC", ms={"done": 61}, snapshot="YQ=="))
+    event = face_event(FRAME, 1_700_000_000_100, FaceData(**DETECTION, zone="UTC", ms={"done": 61}, snapshot="YQ=="))
     jsonschema.validate(json.loads(event.encode()), schema(FaceEvent), format_checker=jsonschema.FormatChecker())

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from seccam.broker import Consumer, Subscription
-from seccam.message import Sighting
+from seccam.message import Detection
 from seccam_monitor.events import EventLog, Row
 from seccam_monitor.intake import Intake
 from seccam_monitor.latest import FORGET_SECONDS, Camera, Cameras
@@ -46,7 +46,7 @@ class Nobody:
 
     def word(self) -> None: ...
 
-    def faces(self, sighting: Sighting, captured: float) -> None: ...
+    def faces(self, detection: Detection, captured: float) -> None: ...
 
     def event(self, new: Row) -> None: ...
 

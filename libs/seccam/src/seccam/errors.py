@@ -29,7 +29,7 @@ class BadFrame(SeccamError):  # noqa: N818  # what it is about says more than `E
 
 
 class BadMessage(SeccamError):  # noqa: N818  # as above
-    """A JSON message (event, sighting, status) doesn't keep to its schema."""
+    """A JSON message (event, detection, status) doesn't keep to its schema."""
 
 
 class BrokerError(SeccamError):

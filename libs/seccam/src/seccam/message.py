@@ -1,4 +1,4 @@
-"""The JSON messages: face and camera events, sightings, camera status. Their JSON Schemas in docs/ref are made from here."""
+"""The JSON messages: face and camera events, detections, camera status. Their JSON Schemas in docs/ref are made from here."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class FrameIdentity(Message):
     ts_ms: Milliseconds | None = None
 
 
-class Sighting(Message):
+class Detection(Message):
     """What a worker saw in one analysed frame: for the page's boxes, not for telling anybody."""
 
     camera: CameraName
@@ -69,7 +69,7 @@ class Sighting(Message):
     worker: str
 
 
-class FaceData(Sighting):
+class FaceData(Detection):
     """What a face event says beyond the CloudEvents attributes."""
 
     #: The camera's IANA time zone, where known.
@@ -156,7 +156,7 @@ class Status(Message):
 SCHEMAS: dict[str, type[Message]] = {
     "event-face": FaceEvent,
     "event-camera": CameraEvent,
-    "sighting": Sighting,
+    "detection": Detection,
     "status": Status,
 }
 

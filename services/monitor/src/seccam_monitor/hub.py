@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from seccam import __version__
-from seccam.message import Sighting
+from seccam.message import Detection
 from seccam_monitor import protocol
 from seccam_monitor.events import EventLog, Row
 from seccam_monitor.latest import Camera, Cameras
@@ -60,16 +60,16 @@ class Hub:
         """A camera said that it is in another state, or there is a new one."""
         self._soon(self.tell)
 
-    def faces(self, sighting: Sighting, captured: float) -> None:
+    def faces(self, detection: Detection, captured: float) -> None:
         """A worker analysed a picture."""
         text = protocol.text(
             "faces",
-            cam=sighting.camera,
+            cam=detection.camera,
             captured=captured * 1000,
-            faces=sighting.faces,
-            boxes=sighting.boxes,
-            scores=sighting.scores,
-            size=sighting.size,
+            faces=detection.faces,
+            boxes=detection.boxes,
+            scores=detection.scores,
+            size=detection.size,
         )
         self._soon(lambda: self._say(text))
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from seccam import logs, topology
-from seccam.broker import Consumer, Delivery, CatchAllRouter, Subscription
+from seccam.broker import CatchAllRouter, Consumer, Delivery, Subscription
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
-from seccam.message import FACE, Event, FaceEvent, Message, Sighting, Status
+from seccam.message import FACE, Detection, Event, FaceEvent, Message, Status
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.events import EventLog, Row, first_wanted, row
 from seccam_monitor.latest import Camera, Cameras
@@ -40,7 +40,7 @@ class Audience(Protocol):
     def word(self) -> None:
         """A camera said that it is in another state, or there is a new one."""
 
-    def faces(self, sighting: Sighting, captured: float) -> None:
+    def faces(self, detection: Detection, captured: float) -> None:
         """A worker analysed a picture taken at `captured` (monotonic seconds)."""
 
     def event(self, new: Row) -> None:
@@ -163,11 +163,11 @@ class Intake:
 
     def _on_faces(self, delivery: Delivery) -> None:
         delivery.ack()
-        sighting = _message(Sighting, delivery)
-        if sighting is None or not _is_of(sighting.camera, topology.FACES, delivery):
+        detection = _message(Detection, delivery)
+        if detection is None or not _is_of(detection.camera, topology.FACES, delivery):
             return
-        if self._cameras.get(sighting.camera):
-            self._audience.faces(sighting, self._captured(sighting, delivery) or delivery.monotonic)
+        if self._cameras.get(detection.camera):
+            self._audience.faces(detection, self._captured(detection, delivery) or delivery.monotonic)
 
     def _seek(self) -> Mapping[str, Any]:
         """A new connection: the stream's last chunk tells where it ends."""
@@ -207,10 +207,10 @@ class Intake:
         if self._events.add(new):
             self._audience.event(new)
 
-    def _captured(self, sighting: Sighting, delivery: Delivery) -> float | None:
+    def _captured(self, detection: Detection, delivery: Delivery) -> float | None:
         """When the picture that this was seen in was taken, monotonic seconds, by what is known of its camera's clock."""
-        camera = self._cameras.get(sighting.camera)
-        since = camera.clock.since(sighting.frame.boot_id, sighting.frame.ts_ms, wall=delivery.wall) if camera else None
+        camera = self._cameras.get(detection.camera)
+        since = camera.clock.since(detection.frame.boot_id, detection.frame.ts_ms, wall=delivery.wall) if camera else None
         return delivery.monotonic - since if since is not None else None
 
 

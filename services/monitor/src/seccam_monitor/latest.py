@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from seccam.frame import Frame
-from seccam.jpeg import without_exif
 from seccam.frame_age import Age, AgeEstimator
+from seccam.jpeg import without_exif
 from seccam_monitor import protocol, status
 from seccam_monitor.status import Limits, Word
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from seccam.metrics import AGE, MAX_CAMERAS, WORK, CameraLabels
 from seccam.frame_age import Age
+from seccam.metrics import AGE, MAX_CAMERAS, WORK, CameraLabels
 
 TRANSPORTS = ("websocket", "mjpeg")
 ENDS = ("client", "slow", "limit", "shutdown", "login", "forgotten")

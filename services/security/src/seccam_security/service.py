@@ -13,9 +13,9 @@ from seccam import logs, message, topology
 from seccam.broker import Consumer, Delivery, Message, Publisher, Subscription
 from seccam.errors import BadFrame
 from seccam.frame import Frame, FrameDecoder, event_id, trace_id
+from seccam.frame_age import Age, AgeEstimator
 from seccam.metrics import MAX_CAMERAS
 from seccam.service import STOP_SECONDS
-from seccam.frame_age import Age, AgeEstimator
 from seccam_security.alarm import Alarm, Verdict
 from seccam_security.analysis import Analysis, Analyst, Memory
 from seccam_security.annotate import annotated
@@ -43,7 +43,7 @@ class Watched:
     ages: AgeEstimator = field(default_factory=AgeEstimator)
     memory: Memory = field(default_factory=Memory)
     alarm: Alarm = field(default_factory=Alarm)
-    #: Faces in the last sighting that was published.
+    #: Faces in the last detection that was published.
     shown: int = 0
 
 
@@ -147,8 +147,8 @@ class Worker:
         if age is not None:
             self._metrics.age_done.observe(age)
 
-    def _sighting(self, frame: Frame, analysis: Analysis) -> dict[str, object]:
-        """What a sighting and an event have in common."""
+    def _detection(self, frame: Frame, analysis: Analysis) -> dict[str, object]:
+        """What a detection and an event have in common."""
         return {
             "camera": frame.camera,
             "frame": message.FrameIdentity(boot_id=frame.boot_id, seq=frame.seq, ts_ms=frame.ts_ms),
@@ -163,8 +163,8 @@ class Worker:
         """Tell the page: of faces, also where nothing moved, so that their boxes stay; once when they are gone."""
         if analysis.faces or watched.shown:
             key = topology.key(topology.FACES, frame.camera)
-            sighting = message.Sighting.model_validate(self._sighting(frame, analysis))
-            self._publisher.publish_latest(key, Message(key, sighting.encode(), message.CONTENT_TYPE))
+            detection = message.Detection.model_validate(self._detection(frame, analysis))
+            self._publisher.publish_latest(key, Message(key, detection.encode(), message.CONTENT_TYPE))
         watched.shown = len(analysis.faces)
 
     def _announce(self, frame: Frame, watched: Watched, analysis: Analysis, label: str, times: Times) -> None:
@@ -194,7 +194,7 @@ class Worker:
             picture = (0, 0, frame.width, frame.height)
             snapshot = base64.b64encode(annotated(analysis.pixels, picture, [face.box for face in analysis.faces])).decode()
         data = message.FaceData.model_validate(
-            {**self._sighting(frame, analysis), "zone": frame.zone, "ms": times.milliseconds(), "snapshot": snapshot}
+            {**self._detection(frame, analysis), "zone": frame.zone, "ms": times.milliseconds(), "snapshot": snapshot}
         )
         event = message.face_event(frame, times.taken_ms(), data)
         return Message(

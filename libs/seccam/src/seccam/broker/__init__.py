@@ -5,17 +5,17 @@ publish, and must not stop those that consume). Both kinds reconnect by themselv
 """
 
 from seccam.broker.connection import connect, parameters, translated
-from seccam.broker.consumer import Consumer, Delivery, CatchAllRouter, Subscription
+from seccam.broker.consumer import CatchAllRouter, Consumer, Delivery, Subscription
 from seccam.broker.publisher import Message, OnDropped, OnSent, Publisher
 
 __all__ = [
+    "CatchAllRouter",
     "Consumer",
     "Delivery",
     "Message",
     "OnDropped",
     "OnSent",
     "Publisher",
-    "CatchAllRouter",
     "Subscription",
     "connect",
     "parameters",

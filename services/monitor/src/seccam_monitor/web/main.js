@@ -131,8 +131,8 @@ const handlers = {
     if (document.hidden) unseen += 1;
   },
 
-  faces(sighting) {
-    tiles.get(sighting.cam)?.see(sighting);
+  faces(detection) {
+    tiles.get(detection.cam)?.see(detection);
   },
 
   pong({ c, s }) {

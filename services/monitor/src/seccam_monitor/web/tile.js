@@ -29,7 +29,7 @@ export class Tile {
   #watchedSince = null;
   #since = performance.now();
   #unreadable = 0;
-  #sighting = null;
+  #detection = null;
   #counted = null;
   #boxes = "";
 
@@ -94,7 +94,7 @@ export class Tile {
     if (this.#drawn) this.#drawn = { ...this.#drawn, captured: this.#drawn.captured + shift };
     if (this.#word.newest !== null) this.#word = { ...this.#word, newest: this.#word.newest + shift };
     if (this.#last !== null) this.#last += shift;
-    this.#sighting = this.#counted = null;
+    this.#detection = this.#counted = null;
     this.#times = [];
     if (this.watched) this.#watchedSince = performance.now();
   }
@@ -122,10 +122,10 @@ export class Tile {
   }
 
   /** What was seen in one analysed picture: {captured, faces, boxes, size}. */
-  see(sighting) {
-    if (this.#sighting && sighting.captured < this.#sighting.captured) return;
-    this.#sighting = sighting;
-    if (sighting.faces) this.#counted = sighting;
+  see(detection) {
+    if (this.#detection && detection.captured < this.#detection.captured) return;
+    this.#detection = detection;
+    if (detection.faces) this.#counted = detection;
   }
 
   /** Bring state, plate and boxes up to `now`, the monitor's time. */
@@ -252,23 +252,23 @@ export class Tile {
 
   #box(now) {
     const shown = this.#boxed(now);
-    const key = shown ? `${this.#sighting.captured} ${shown}` : "";
+    const key = shown ? `${this.#detection.captured} ${shown}` : "";
     if (key === this.#boxes) return;
     this.#boxes = key;
     const { boxes } = this.#part;
     boxes.replaceChildren();
     if (!shown) return;
-    boxes.setAttribute("viewBox", `0 0 ${this.#sighting.size.join(" ")}`);
+    boxes.setAttribute("viewBox", `0 0 ${this.#detection.size.join(" ")}`);
     boxes.classList.toggle("dashed", shown === "dashed");
-    for (const box of this.#sighting.boxes) boxes.append(rectangle(box, "under"), rectangle(box, "over"));
+    for (const box of this.#detection.boxes) boxes.append(rectangle(box, "under"), rectangle(box, "over"));
   }
 
   /** solid | dashed, or empty: no box rather than a wrong one. */
   #boxed(now) {
-    if (this.state !== "live" || !this.#drawn || !this.#sighting?.boxes.length) return "";
-    const [width, height] = this.#sighting.size;
+    if (this.state !== "live" || !this.#drawn || !this.#detection?.boxes.length) return "";
+    const [width, height] = this.#detection.size;
     if (Math.abs((this.#drawn.width * height) / (this.#drawn.height * width) - 1) > ASPECT) return "";
-    const age = now - this.#sighting.captured;
+    const age = now - this.#detection.captured;
     if (age > DASHED) return "";
     return age > SOLID ? "dashed" : "solid";
   }
