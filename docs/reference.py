@@ -200,7 +200,7 @@ _SEEN: dict[str, Any] = {
 }
 
 
-def _examples() -> dict[str, message.Message]:
+def _examples() -> dict[str, message.JsonMessage]:
     data = message.FaceData(**_SEEN, zone=_FRAME.zone, ms={"received": 9, "done": 61}, snapshot="/9j/4AAQSkZJRg…")
     assert _FRAME.ts_ms is not None
     return {

@@ -27,7 +27,7 @@ Score = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[int, Field(ge=0, lt=TIMES.stop)]
 
 
-class Message(BaseModel):
+class JsonMessage(BaseModel):
     """A frozen model that is one JSON message."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -48,7 +48,7 @@ class Message(BaseModel):
             raise BadMessage(f"{cls.__name__}: {faults[:500]}") from None
 
 
-class FrameIdentity(Message):
+class FrameIdentity(JsonMessage):
     """Which frame something was seen in."""
 
     boot_id: Annotated[str, Field(min_length=1, max_length=32)]
@@ -56,7 +56,7 @@ class FrameIdentity(Message):
     ts_ms: Milliseconds | None = None
 
 
-class Detection(Message):
+class Detection(JsonMessage):
     """What a worker saw in one analysed frame: for the page's boxes, not for telling anybody."""
 
     camera: CameraName
@@ -80,7 +80,7 @@ class FaceData(Detection):
     snapshot: str | None = None
 
 
-class CameraData(Message):
+class CameraData(JsonMessage):
     """What a camera event says: a camera went away or came back."""
 
     camera: CameraName
@@ -88,7 +88,7 @@ class CameraData(Message):
     why: str = ""
 
 
-class Event(Message):
+class Event(JsonMessage):
     """News worth telling: a CloudEvent 1.0 (cloudevents.io, JSON format), lasting and confirmed."""
 
     specversion: Literal["1.0"] = "1.0"
@@ -129,7 +129,7 @@ def face_event(frame: Frame, taken_ms: int, data: FaceData) -> FaceEvent:
     )
 
 
-class TopicStatus(Message):
+class TopicStatus(JsonMessage):
     """One topic of a camera: whether its slot is open, until when, and how many frames a second it is to carry."""
 
     open: bool
@@ -139,7 +139,7 @@ class TopicStatus(Message):
     fps: Annotated[float, Field(ge=0.001, le=1000)]
 
 
-class Status(Message):
+class Status(JsonMessage):
     """A camera's word on itself, on each change and every few seconds."""
 
     camera: CameraName
@@ -153,7 +153,7 @@ class Status(Message):
 
 
 #: name of the schema file -> the message it is of.
-SCHEMAS: dict[str, type[Message]] = {
+SCHEMAS: dict[str, type[JsonMessage]] = {
     "event-face": FaceEvent,
     "event-camera": CameraEvent,
     "detection": Detection,
@@ -161,6 +161,6 @@ SCHEMAS: dict[str, type[Message]] = {
 }
 
 
-def schema(model: type[Message]) -> dict[str, Any]:
+def schema(model: type[JsonMessage]) -> dict[str, Any]:
     """The message's JSON Schema, 2020-12."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}

@@ -12,7 +12,7 @@ from seccam import logs, topology
 from seccam.broker import CatchAllRouter, Consumer, Delivery, Subscription
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
-from seccam.message import FACE, Detection, Event, FaceEvent, Message, Status
+from seccam.message import FACE, Detection, Event, FaceEvent, JsonMessage, Status
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.events import EventLog, Row, first_wanted, row
 from seccam_monitor.latest import Camera, Cameras
@@ -21,7 +21,7 @@ from seccam_monitor.status import Word
 
 log = logs.get(__name__)
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=JsonMessage)
 
 #: What of pictures of cameras that aren't watched (yet) may be on its way to us.
 _UNWATCHED = {**topology.NEWEST_ONLY, "x-max-length": 2 * MAX_CAMERAS}
