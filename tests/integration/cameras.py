@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from seccam import topology
 from seccam.broker import Delivery, Subscription
 from seccam.message import Status
+from tests.broker_clients import BrokerClients, Received
 from tests.brokers import free_port
-from tests.links import Links, Received
 from tests.waiting import eventually
 
 #: A machine that runs other tests beside this one may take this long for what takes a second.
@@ -93,15 +93,15 @@ class RunningCamera:
 class Audience:
     """Gets what one camera publishes: by a monitor's rights the pictures and the status, by a worker's the work queue."""
 
-    def __init__(self, links: Links, camera: str = "front") -> None:
+    def __init__(self, clients: BrokerClients, camera: str = "front") -> None:
         self.view, self.security, self._status = Received(), Received(), Received()
         # prefetch 1 and the newest of each: what a slow test misses is none of the camera's business
         subscriptions = [
             Subscription(self.view, keys=(topology.key(topology.VIEW, camera),), arguments={"x-message-ttl": 2000}, prefetch=50),
             Subscription(self._status, keys=(topology.key(topology.STATUS, camera),), arguments=topology.SHORT_NEWS, prefetch=50),
         ]
-        monitor = links.consumer(topology.MONITOR_USER, *subscriptions)
-        worker = links.consumer(topology.SECURITY_USER, Subscription(self.security, queue=topology.SECURITY_QUEUE, prefetch=50))
+        monitor = clients.consumer(topology.MONITOR_USER, *subscriptions)
+        worker = clients.consumer(topology.SECURITY_USER, Subscription(self.security, queue=topology.SECURITY_QUEUE, prefetch=50))
         eventually(lambda: monitor.subscribed_once and worker.subscribed_once, within=PATIENCE, what="subscribed")
 
     def statuses(self) -> list[Status]:

@@ -16,32 +16,32 @@ from pika.adapters.utils.io_services_utils import _AsyncPlaintextTransport
 
 from seccam import topology
 from seccam.broker import Delivery, Subscription
+from tests.broker_clients import BrokerClients, Received, clients_of, frame, newest, proxy_to, through
 from tests.brokers import RunningBroker
-from tests.links import Links, Received, frame, gate_to, links_to, newest, through
 from tests.waiting import eventually
 
 WORK = topology.SECURITY_QUEUE
 
 
 @pytest.fixture
-def links(broker: RunningBroker) -> Iterator[Links]:
-    with links_to(broker) as links:
-        yield links
+def clients(broker: RunningBroker) -> Iterator[BrokerClients]:
+    with clients_of(broker) as clients:
+        yield clients
 
 
-def offer(links: Links, *cameras: str) -> None:
-    publisher = links.publisher("camera")
+def offer(clients: BrokerClients, *cameras: str) -> None:
+    publisher = clients.publisher("camera")
     eventually(lambda: publisher.connected)
     for camera in cameras:
         publisher.publish_latest(camera, frame(camera, camera.encode()))
 
 
-def test_subscriptions_are_added_and_removed_while_it_runs(links: Links) -> None:
+def test_subscriptions_are_added_and_removed_while_it_runs(clients: BrokerClients) -> None:
     front, yard = Received(), Received()
     subscription = newest("front", front)
-    consumer = links.consumer("monitor", subscription)
+    consumer = clients.consumer("monitor", subscription)
     eventually(lambda: consumer.subscribed_once)
-    publisher = links.publisher("camera")
+    publisher = clients.publisher("camera")
 
     def arrived(more: int) -> bool:
         for camera in ("front", "yard"):
@@ -60,48 +60,48 @@ def test_subscriptions_are_added_and_removed_while_it_runs(links: Links) -> None
     assert {d.body for d in yard.deliveries} == {b"yard"}
 
 
-def test_a_subscription_added_before_the_connection_is_made_when_it_comes(links: Links, broker: RunningBroker) -> None:
-    with gate_to(broker) as gate:
-        gate.shut()
-        consumer = links.consumer("monitor", settings=through(gate, broker, "monitor"))
+def test_a_subscription_added_before_the_connection_is_made_when_it_comes(clients: BrokerClients, broker: RunningBroker) -> None:
+    with proxy_to(broker) as proxy:
+        proxy.shut()
+        consumer = clients.consumer("monitor", settings=through(proxy, broker, "monitor"))
         received = Received()
         consumer.add(newest("front", received))
-        eventually(lambda: links.losses("consume"))
-        gate.open()
+        eventually(lambda: clients.losses("consume"))
+        proxy.open()
         eventually(lambda: consumer.connected)
 
-        offer(links, "front")
+        offer(clients, "front")
 
         eventually(lambda: received.deliveries)
 
 
-def test_all_subscriptions_are_made_again_after_a_cut(links: Links, broker: RunningBroker) -> None:
-    with gate_to(broker) as gate:
+def test_all_subscriptions_are_made_again_after_a_cut(clients: BrokerClients, broker: RunningBroker) -> None:
+    with proxy_to(broker) as proxy:
         front, yard = Received(), Received()
-        settings = through(gate, broker, "monitor")
-        consumer = links.consumer("monitor", newest("front", front), newest("yard", yard), settings=settings)
+        settings = through(proxy, broker, "monitor")
+        consumer = clients.consumer("monitor", newest("front", front), newest("yard", yard), settings=settings)
         eventually(lambda: consumer.connected)
-        gate.shut()
+        proxy.shut()
         eventually(lambda: not consumer.connected)
-        gate.open()
+        proxy.open()
         eventually(lambda: consumer.connected)
 
-        offer(links, "front", "yard")
+        offer(clients, "front", "yard")
 
         eventually(lambda: front.deliveries and yard.deliveries)
-        assert links.losses("consume").keys() <= {"network", "refused"}
+        assert clients.losses("consume").keys() <= {"network", "refused"}
 
 
 def test_a_silent_cut_is_noticed_by_heartbeat_and_counts_as_alive_meanwhile(
-    links: Links, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+    clients: BrokerClients, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seccam.broker.connection.HEARTBEAT", 1)
-    with gate_to(broker) as gate:
+    with proxy_to(broker) as proxy:
         received = Received()
-        consumer = links.consumer("monitor", newest("front", received), settings=through(gate, broker, "monitor"))
-        publisher = links.publisher("camera", settings=through(gate, broker, "camera"))
+        consumer = clients.consumer("monitor", newest("front", received), settings=through(proxy, broker, "monitor"))
+        publisher = clients.publisher("camera", settings=through(proxy, broker, "camera"))
         eventually(lambda: consumer.connected and publisher.connected)
-        gate.freeze()
+        proxy.freeze()
         silence = []
 
         def noticed() -> bool:
@@ -109,22 +109,22 @@ def test_a_silent_cut_is_noticed_by_heartbeat_and_counts_as_alive_meanwhile(
             return not consumer.connected and not publisher.connected
 
         eventually(noticed, within=30)
-        gate.open()
+        proxy.open()
         eventually(lambda: consumer.connected and publisher.connected, within=30)
-        assert links.losses("consume").get("heartbeat") == 1
-        assert links.losses("publish").get("heartbeat") == 1
+        assert clients.losses("consume").get("heartbeat") == 1
+        assert clients.losses("publish").get("heartbeat") == 1
         assert max(silence) < 5
 
 
-def test_a_missing_queue_is_waited_for_and_the_other_subscriptions_go_on(links: Links, broker: RunningBroker) -> None:
+def test_a_missing_queue_is_waited_for_and_the_other_subscriptions_go_on(clients: BrokerClients, broker: RunningBroker) -> None:
     with broker.connection() as connection:
         connection.channel().queue_delete(topology.EVENTS_LOG)
     received = Received()
     log = Subscription(Received(), queue=topology.EVENTS_LOG, consume=lambda: {"x-stream-offset": "first"})
-    consumer = links.consumer("monitor", newest("front", received), log)
-    eventually(lambda: links.losses("consume").get("closed", 0) >= 1)
+    consumer = clients.consumer("monitor", newest("front", received), log)
+    eventually(lambda: clients.losses("consume").get("closed", 0) >= 1)
 
-    offer(links, "front")
+    offer(clients, "front")
 
     eventually(lambda: received.deliveries)
     assert not consumer.connected
@@ -135,9 +135,9 @@ def test_a_missing_queue_is_waited_for_and_the_other_subscriptions_go_on(links: 
     assert consumer.trouble() == {}
 
 
-def test_a_queue_that_is_deleted_and_made_again_is_consumed_again(links: Links, broker: RunningBroker) -> None:
+def test_a_queue_that_is_deleted_and_made_again_is_consumed_again(clients: BrokerClients, broker: RunningBroker) -> None:
     received = Received()
-    consumer = links.consumer("security", Subscription(received, queue=WORK))
+    consumer = clients.consumer("security", Subscription(received, queue=WORK))
     eventually(lambda: consumer.connected)
     with broker.connection() as connection:
         connection.channel().queue_delete(WORK)
@@ -148,81 +148,81 @@ def test_a_queue_that_is_deleted_and_made_again_is_consumed_again(links: Links, 
         channel.queue_bind(WORK, topology.EXCHANGE, topology.every(topology.SECURITY))
     eventually(lambda: consumer.connected, within=20)
 
-    publisher = links.publisher("camera")
+    publisher = clients.publisher("camera")
     publisher.publish_latest("front", frame("front", b"frame", flow=topology.SECURITY))
 
     eventually(lambda: received.bodies == [b"frame"])
 
 
-def test_a_channel_that_the_broker_closes_does_not_leave_it_deaf(links: Links) -> None:
+def test_a_channel_that_the_broker_closes_does_not_leave_it_deaf(clients: BrokerClients) -> None:
     """An acknowledgement given twice is such an error; RabbitMQ's consumer timeout is another."""
     received: list[Delivery] = []
-    consumer = links.consumer("monitor", newest("front", received.append))
+    consumer = clients.consumer("monitor", newest("front", received.append))
     eventually(lambda: consumer.connected)
-    offer(links, "front")
+    offer(clients, "front")
     eventually(lambda: received)
     for _ in range(2):
         received[0].ack()
-    eventually(lambda: links.losses("consume").get("closed"))
+    eventually(lambda: clients.losses("consume").get("closed"))
     eventually(lambda: consumer.connected)
 
-    offer(links, "front")
+    offer(clients, "front")
 
     eventually(lambda: len(received) > 1)
 
 
-def test_a_queue_that_may_not_be_read_counts_as_auth(links: Links) -> None:
-    consumer = links.consumer("camera", Subscription(Received(), queue=WORK))
+def test_a_queue_that_may_not_be_read_counts_as_auth(clients: BrokerClients) -> None:
+    consumer = clients.consumer("camera", Subscription(Received(), queue=WORK))
 
-    eventually(lambda: links.losses("consume").get("auth"))
+    eventually(lambda: clients.losses("consume").get("auth"))
 
     assert not consumer.connected
 
 
-def test_frames_are_shared_and_one_not_acknowledged_goes_to_another_worker(links: Links, broker: RunningBroker) -> None:
+def test_frames_are_shared_and_one_not_acknowledged_goes_to_another_worker(clients: BrokerClients, broker: RunningBroker) -> None:
     held: list[Delivery] = []
-    with gate_to(broker) as gate:
-        crashing = links.consumer("security", Subscription(held.append, queue=WORK), settings=through(gate, broker, "security"))
+    with proxy_to(broker) as proxy:
+        crashing = clients.consumer("security", Subscription(held.append, queue=WORK), settings=through(proxy, broker, "security"))
         eventually(lambda: crashing.connected)
-        publisher = links.publisher("camera")
+        publisher = clients.publisher("camera")
         publisher.publish_latest("front", frame("front", b"poison", flow=topology.SECURITY))
         eventually(lambda: held)
         received = Received()
-        other = links.consumer("security", Subscription(received, queue=WORK))
+        other = clients.consumer("security", Subscription(received, queue=WORK))
         eventually(lambda: other.connected)
 
-        gate.shut()
+        proxy.shut()
 
         eventually(lambda: received.deliveries)
         assert (received.deliveries[0].body, received.deliveries[0].redelivered) == (b"poison", True)
 
 
-def test_acknowledging_from_another_thread_and_after_a_cut_does_no_harm(links: Links, broker: RunningBroker) -> None:
+def test_acknowledging_from_another_thread_and_after_a_cut_does_no_harm(clients: BrokerClients, broker: RunningBroker) -> None:
     held: list[Delivery] = []
-    with gate_to(broker) as gate:
-        consumer = links.consumer("monitor", newest("front", held.append), settings=through(gate, broker, "monitor"))
+    with proxy_to(broker) as proxy:
+        consumer = clients.consumer("monitor", newest("front", held.append), settings=through(proxy, broker, "monitor"))
         eventually(lambda: consumer.connected)
-        offer(links, "front")
+        offer(clients, "front")
         eventually(lambda: held)
-        gate.shut()
+        proxy.shut()
         eventually(lambda: not consumer.connected)
-        gate.open()
+        proxy.open()
         eventually(lambda: consumer.connected)
         held[0].ack()
-        offer(links, "front")
+        offer(clients, "front")
         eventually(lambda: len(held) == 2)
 
         thread = threading.Thread(target=held[1].ack)
         thread.start()
         thread.join()
-        offer(links, "front")
+        offer(clients, "front")
 
         eventually(lambda: len(held) == 3)
         assert consumer.connected
 
 
-def test_calls_run_in_the_connections_thread_at_once_or_later(links: Links) -> None:
-    consumer = links.consumer("monitor")
+def test_calls_run_in_the_connections_thread_at_once_or_later(clients: BrokerClients) -> None:
+    consumer = clients.consumer("monitor")
     eventually(lambda: consumer.connected)
     ran: list[tuple[str, threading.Thread]] = []
 
@@ -242,10 +242,10 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("table", UNREADABLE.values(), ids=UNREADABLE)
 def test_headers_that_pika_can_not_read_are_none_and_the_connection_holds(
-    links: Links, broker: RunningBroker, table: bytes, monkeypatch: pytest.MonkeyPatch
+    clients: BrokerClients, broker: RunningBroker, table: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received = Received()
-    consumer = links.consumer("monitor", newest("front", received))
+    consumer = clients.consumer("monitor", newest("front", received))
     eventually(lambda: consumer.connected)
 
     def raw(pieces: list[bytes], _: object) -> int:
@@ -259,18 +259,18 @@ def test_headers_that_pika_can_not_read_are_none_and_the_connection_holds(
             patch.setattr(pika.data, "encode_table", raw)
             channel.basic_publish(topology.EXCHANGE, "seccam.view.front", b"x", pika.BasicProperties(headers={"a": 1}))
     eventually(lambda: received.deliveries)
-    offer(links, "front")
+    offer(clients, "front")
 
     eventually(lambda: received.bodies == [b"x", b"front"])
     assert received.deliveries[0].headers == {}
-    assert links.losses("consume") == {}
-    assert links.value("seccam_broker_unreadable_headers_total") == 1
+    assert clients.losses("consume") == {}
+    assert clients.value("seccam_broker_unreadable_headers_total") == 1
 
 
-def test_texts_that_are_not_utf_8_come_as_texts(links: Links, broker: RunningBroker) -> None:
+def test_texts_that_are_not_utf_8_come_as_texts(clients: BrokerClients, broker: RunningBroker) -> None:
     received = Received()
     everything = Subscription(received, keys=(topology.every(topology.VIEW),))
-    consumer = links.consumer("monitor", everything)
+    consumer = clients.consumer("monitor", everything)
     eventually(lambda: consumer.connected)
 
     with broker.connection() as connection:
@@ -282,7 +282,7 @@ def test_texts_that_are_not_utf_8_come_as_texts(links: Links, broker: RunningBro
     assert (delivery.key, delivery.content_type, delivery.message_id) == ("seccam.view.\ufffd",) * 3
 
 
-def test_a_frame_is_read_in_large_pieces(links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_is_read_in_large_pieces(clients: BrokerClients, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces: list[int] = []
     read = _AsyncPlaintextTransport._sigint_safe_recv
 
@@ -293,21 +293,21 @@ def test_a_frame_is_read_in_large_pieces(links: Links, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(_AsyncPlaintextTransport, "_sigint_safe_recv", staticmethod(counted))
     received = Received()
-    consumer = links.consumer("monitor", newest("front", received))
+    consumer = clients.consumer("monitor", newest("front", received))
     eventually(lambda: consumer.connected)
 
-    links.publisher("camera").publish_latest("front", frame("front", bytes(1_000_000)))
+    clients.publisher("camera").publish_latest("front", frame("front", bytes(1_000_000)))
 
     eventually(lambda: received.bodies == [bytes(1_000_000)])
     assert max(pieces) > 4096  # pika's own
 
 
-def test_stopping_a_consumer_is_quick_and_counts_as_no_loss(links: Links) -> None:
-    consumer = links.consumer("monitor", newest("front", Received()))
+def test_stopping_a_consumer_is_quick_and_counts_as_no_loss(clients: BrokerClients) -> None:
+    consumer = clients.consumer("monitor", newest("front", Received()))
     eventually(lambda: consumer.connected)
 
     consumer.stop(5)
 
     assert not consumer.is_alive()
-    assert links.losses("consume") == {}
-    assert links.value("seccam_broker_connected", direction="consume") == 0
+    assert clients.losses("consume") == {}
+    assert clients.value("seccam_broker_connected", direction="consume") == 0

@@ -13,23 +13,23 @@ import pytest
 
 from seccam.broker import Publisher
 from seccam.settings import BrokerSettings
+from tests.broker_clients import BrokerClients, Received, clients_of, event, frame, newest, waiting_events
 from tests.brokers import RunningBroker
-from tests.links import Links, Received, event, frame, links_to, newest, waiting_events
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def links(broker: RunningBroker) -> Iterator[Links]:
-    with links_to(broker) as links:
-        yield links
+def clients(broker: RunningBroker) -> Iterator[BrokerClients]:
+    with clients_of(broker) as clients:
+        yield clients
 
 
-def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(links: Links, broker: RunningBroker) -> None:
+def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(clients: BrokerClients, broker: RunningBroker) -> None:
     """The ledger: every event that was handed over is confirmed in the end, and is in the queue at least once, in order."""
     received = Received()
-    consumer = links.consumer("monitor", newest("front", received))
-    publisher = links.publisher("security", outbox_limit=1000)
-    camera = links.publisher("camera")
+    consumer = clients.consumer("monitor", newest("front", received))
+    publisher = clients.publisher("security", outbox_limit=1000)
+    camera = clients.publisher("camera")
     handed: list[str | None] = []
 
     def hand_over(count: int) -> None:
@@ -38,7 +38,7 @@ def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(lin
             handed.append(event(number).message_id)
 
     hand_over(150)
-    eventually(lambda: links.value("seccam_events_published_total", type="face", outcome="confirmed") > 20)
+    eventually(lambda: clients.value("seccam_events_published_total", type="face", outcome="confirmed") > 20)
     broker.kill()
     hand_over(50)
     broker.ensure_running()
@@ -54,10 +54,10 @@ def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(lin
     eventually(lambda: received.bodies == [b"after"])
 
 
-def test_an_orderly_restart_of_the_broker_is_survived_and_counts_as_closed(links: Links, broker: RunningBroker) -> None:
+def test_an_orderly_restart_of_the_broker_is_survived_and_counts_as_closed(clients: BrokerClients, broker: RunningBroker) -> None:
     received = Received()
-    consumer = links.consumer("monitor", newest("front", received))
-    publisher = links.publisher("camera")
+    consumer = clients.consumer("monitor", newest("front", received))
+    publisher = clients.publisher("camera")
     eventually(lambda: consumer.connected and publisher.connected)
 
     broker.node.ctl("stop_app")
@@ -67,13 +67,13 @@ def test_an_orderly_restart_of_the_broker_is_survived_and_counts_as_closed(links
     eventually(lambda: consumer.connected and publisher.connected, within=60)
     publisher.publish_latest("view", frame("front", b"after"))
     eventually(lambda: received.bodies == [b"after"])
-    assert "closed" in links.losses("consume")
+    assert "closed" in clients.losses("consume")
 
 
-def test_a_memory_alarm_stops_frames_and_holds_events_back_until_it_is_over(links: Links, broker: RunningBroker) -> None:
+def test_a_memory_alarm_stops_frames_and_holds_events_back_until_it_is_over(clients: BrokerClients, broker: RunningBroker) -> None:
     received = Received()
-    consumer = links.consumer("monitor", newest("front", received))
-    camera, security = links.publisher("camera"), links.publisher("security")
+    consumer = clients.consumer("monitor", newest("front", received))
+    camera, security = clients.publisher("camera"), clients.publisher("security")
     eventually(lambda: consumer.connected and camera.connected and security.connected)
     broker.node.ctl("set_vm_memory_high_watermark", "absolute", "1")
     try:
@@ -81,26 +81,26 @@ def test_a_memory_alarm_stops_frames_and_holds_events_back_until_it_is_over(link
         for number in range(3):
             security.publish_durable(event(number))
         eventually(lambda: security.blocked)  # though it waits for a confirm at that moment
-        links.dropped.clear()
+        clients.dropped.clear()
         for number in range(5):
             camera.publish_latest("view", frame("front", b"%d" % number))
-        assert {why for _, why in links.dropped} == {"blocked"}
-        assert len(links.dropped) >= 4
-        assert links.value("seccam_broker_blocked") == 1
-        assert links.value("seccam_events_unconfirmed") == 3
+        assert {why for _, why in clients.dropped} == {"blocked"}
+        assert len(clients.dropped) >= 4
+        assert clients.value("seccam_broker_blocked") == 1
+        assert clients.value("seccam_events_unconfirmed") == 3
         time.sleep(1.0)  # no turn of theirs may take longer
         eventually(lambda: max(camera.heartbeat.age(), security.heartbeat.age()) < 1.0, within=5)
         assert consumer.connected
         began = time.monotonic()
-        links.publisher("camera").stop(3)
+        clients.publisher("camera").stop(3)
         assert time.monotonic() - began < 4
     finally:
         broker.node.ctl("set_vm_memory_high_watermark", "absolute", "512MB")
 
     eventually(lambda: security.oldest_unconfirmed() == 0 and not camera.blocked, within=20)
     assert waiting_events(broker) == [event(n).message_id for n in range(3)]
-    assert links.losses("publish") == {}
-    eventually(lambda: _got_through(links, camera))
+    assert clients.losses("publish") == {}
+    eventually(lambda: _got_through(clients, camera))
 
 
 def _is_blocked(camera: Publisher) -> bool:
@@ -109,15 +109,15 @@ def _is_blocked(camera: Publisher) -> bool:
     return camera.blocked
 
 
-def _got_through(links: Links, camera: Publisher) -> bool:
-    links.sent.clear()
+def _got_through(clients: BrokerClients, camera: Publisher) -> bool:
+    clients.sent.clear()
     camera.publish_latest("view", frame("front", b"after"))
     time.sleep(0.02)
-    return [m.body for m in links.sent] == [b"after"]
+    return [m.body for m in clients.sent] == [b"after"]
 
 
-def test_a_publisher_stops_in_time_under_an_alarm_with_an_event_unconfirmed(links: Links, broker: RunningBroker) -> None:
-    security = links.publisher("security")
+def test_a_publisher_stops_in_time_under_an_alarm_with_an_event_unconfirmed(clients: BrokerClients, broker: RunningBroker) -> None:
+    security = clients.publisher("security")
     eventually(lambda: security.connected)
     broker.node.ctl("set_vm_memory_high_watermark", "absolute", "1")
     try:
@@ -128,30 +128,30 @@ def test_a_publisher_stops_in_time_under_an_alarm_with_an_event_unconfirmed(link
         security.stop(3)
 
         assert time.monotonic() - began < 5
-        assert links.value("seccam_events_lost_total", reason="shutdown") == 1
+        assert clients.value("seccam_events_lost_total", reason="shutdown") == 1
         eventually(lambda: not security.is_alive(), within=5, what="the thread is gone")
     finally:
         broker.node.ctl("set_vm_memory_high_watermark", "absolute", "512MB")
 
 
 def test_a_broker_that_hangs_is_noticed_and_used_again_when_it_goes_on(
-    links: Links, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+    clients: BrokerClients, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGSTOP: connections are still taken, by the kernel, and nobody answers."""
     monkeypatch.setattr("seccam.broker.connection.HEARTBEAT", 1)
     monkeypatch.setattr("seccam.broker.connection.CONNECT_TIMEOUT", 1)
     received = Received()
-    consumer = links.consumer("monitor", newest("front", received))
-    publisher = links.publisher("security")
+    consumer = clients.consumer("monitor", newest("front", received))
+    publisher = clients.publisher("security")
     eventually(lambda: consumer.connected and publisher.connected)
     frozen = _processes_of(broker)
     for process in frozen:
         os.kill(process, signal.SIGSTOP)
     try:
         publisher.publish_durable(event(1))
-        eventually(lambda: links.losses("consume").get("network", 0) >= 1, within=30, what="an attempt to connect has failed")
-        eventually(lambda: links.losses("publish").get("network", 0) >= 1, within=30)
-        assert links.losses("consume")["heartbeat"] == 1
+        eventually(lambda: clients.losses("consume").get("network", 0) >= 1, within=30, what="an attempt to connect has failed")
+        eventually(lambda: clients.losses("publish").get("network", 0) >= 1, within=30)
+        assert clients.losses("consume")["heartbeat"] == 1
         assert consumer.is_alive()
         assert publisher.is_alive()
         assert max(consumer.heartbeat.age(), publisher.heartbeat.age()) < 5
@@ -163,9 +163,9 @@ def test_a_broker_that_hangs_is_noticed_and_used_again_when_it_goes_on(
     assert set(waiting_events(broker)) == {event(1).message_id}
 
 
-def test_a_link_stops_in_time_while_a_broker_takes_its_connection_and_says_nothing(links: Links) -> None:
+def test_a_link_stops_in_time_while_a_broker_takes_its_connection_and_says_nothing(clients: BrokerClients) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        publisher = links.publisher("camera", settings=BrokerSettings(url=f"amqp://127.0.0.1:{silent.getsockname()[1]}/"))
+        publisher = clients.publisher("camera", settings=BrokerSettings(url=f"amqp://127.0.0.1:{silent.getsockname()[1]}/"))
         time.sleep(0.2)  # it is in the middle of connecting
         began = time.monotonic()
 

@@ -11,21 +11,21 @@ from seccam import topology
 from seccam.broker import Delivery, Subscription, connect
 from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
+from tests.broker_clients import BrokerClients, Received, clients_of, event, frame, newest, proxy_to, through, waiting_events
 from tests.brokers import RunningBroker, free_port
-from tests.links import Links, Received, event, frame, gate_to, links_to, newest, through, waiting_events
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def links(broker: RunningBroker) -> Iterator[Links]:
-    with links_to(broker) as links:
-        yield links
+def clients(broker: RunningBroker) -> Iterator[BrokerClients]:
+    with clients_of(broker) as clients:
+        yield clients
 
 
-def test_a_frame_reaches_a_viewer_with_its_headers(links: Links) -> None:
+def test_a_frame_reaches_a_viewer_with_its_headers(clients: BrokerClients) -> None:
     received = Received()
-    consumer = links.consumer("monitor", newest("front", received))
-    publisher = links.publisher("camera")
+    consumer = clients.consumer("monitor", newest("front", received))
+    publisher = clients.publisher("camera")
     eventually(lambda: consumer.connected and publisher.connected)
 
     publisher.publish_latest("view", frame("front", b"picture", headers={"seq": 7, "ts_ms": 1_700_000_000_123, "camera": "front"}))
@@ -34,17 +34,17 @@ def test_a_frame_reaches_a_viewer_with_its_headers(links: Links) -> None:
     delivery = received.deliveries[0]
     assert (delivery.key, delivery.body, delivery.content_type) == ("seccam.view.front", b"picture", "image/jpeg")
     assert delivery.headers == {"seq": 7, "ts_ms": 1_700_000_000_123, "camera": "front"}
-    assert [m.body for m in links.sent] == [b"picture"]
-    assert not links.dropped
+    assert [m.body for m in clients.sent] == [b"picture"]
+    assert not clients.dropped
 
 
-def test_a_viewer_that_takes_its_time_gets_the_newest_frame(links: Links, broker: RunningBroker) -> None:
+def test_a_viewer_that_takes_its_time_gets_the_newest_frame(clients: BrokerClients, broker: RunningBroker) -> None:
     taken: list[Delivery] = []
     arrived: list[bytes] = []
-    consumer = links.consumer("monitor", newest("front", taken.append))
+    consumer = clients.consumer("monitor", newest("front", taken.append))
     every = Subscription(lambda delivery: arrived.append(delivery.body), keys=("seccam.view.front",), prefetch=100)
-    beside = links.consumer("monitor", every)
-    publisher = links.publisher("camera")
+    beside = clients.consumer("monitor", every)
+    publisher = clients.publisher("camera")
     eventually(lambda: consumer.connected and beside.connected and publisher.connected)
     for number in range(50):
         publisher.publish_latest(f"slot {number}", frame("front", b"%d" % number))
@@ -57,55 +57,55 @@ def test_a_viewer_that_takes_its_time_gets_the_newest_frame(links: Links, broker
     assert int(taken[1].body) == 49 > first
 
 
-def test_what_waits_in_a_slot_is_replaced_and_counted_while_there_is_no_broker(links: Links) -> None:
-    publisher = links.publisher("camera", settings=BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/"))
-    eventually(lambda: links.losses("publish"))
+def test_what_waits_in_a_slot_is_replaced_and_counted_while_there_is_no_broker(clients: BrokerClients) -> None:
+    publisher = clients.publisher("camera", settings=BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/"))
+    eventually(lambda: clients.losses("publish"))
 
     for number in range(5):
         publisher.publish_latest("view", frame("front", b"%d" % number))
 
-    assert [(m.body, why) for m, why in links.dropped] == [(b"%d" % n, "disconnected") for n in range(4)]
-    assert links.losses("publish").keys() == {"refused"}
+    assert [(m.body, why) for m, why in clients.dropped] == [(b"%d" % n, "disconnected") for n in range(4)]
+    assert clients.losses("publish").keys() == {"refused"}
     assert "refused for" in publisher.trouble()["broker"]
 
 
 def test_a_frame_kept_back_by_an_outage_is_not_sent_when_it_is_over(
-    links: Links, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+    clients: BrokerClients, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seccam.broker.publisher.TRANSIENT_SECONDS", 0.2)
-    with gate_to(broker) as gate:
-        publisher = links.publisher("camera", settings=through(gate, broker, "camera"))
+    with proxy_to(broker) as proxy:
+        publisher = clients.publisher("camera", settings=through(proxy, broker, "camera"))
         eventually(lambda: publisher.connected)
-        gate.shut()
+        proxy.shut()
         eventually(lambda: not publisher.connected)
         publisher.publish_latest("view", frame("front", b"old"))
         time.sleep(0.25)  # it is its age that this is about
-        gate.open()
-        eventually(lambda: links.dropped)
+        proxy.open()
+        eventually(lambda: clients.dropped)
         monkeypatch.undo()  # the next one may take its time
 
         publisher.publish_latest("security", frame("front", b"new", flow=topology.SECURITY))
 
-        eventually(lambda: links.sent)
-        assert [m.body for m in links.sent] == [b"new"]
-        assert [(m.body, why) for m, why in links.dropped] == [(b"old", "disconnected")]
+        eventually(lambda: clients.sent)
+        assert [m.body for m in clients.sent] == [b"new"]
+        assert [(m.body, why) for m, why in clients.dropped] == [(b"old", "disconnected")]
 
 
-def test_a_slot_that_is_filled_without_end_starves_no_other(links: Links) -> None:
-    publisher = links.publisher("camera")
+def test_a_slot_that_is_filled_without_end_starves_no_other(clients: BrokerClients) -> None:
+    publisher = clients.publisher("camera")
     eventually(lambda: publisher.connected)
     publisher.publish_latest("status", frame("front", b"status", flow=topology.STATUS))
 
     def sent_amid_a_flood() -> bool:
         for number in range(20):
             publisher.publish_latest("view", frame("front", b"%d" % number))
-        return any(m.body == b"status" for m in links.sent)
+        return any(m.body == b"status" for m in clients.sent)
 
     eventually(sent_amid_a_flood, every=0)
 
 
-def test_durable_messages_are_confirmed_in_order_and_once(links: Links, broker: RunningBroker) -> None:
-    publisher = links.publisher("security")
+def test_durable_messages_are_confirmed_in_order_and_once(clients: BrokerClients, broker: RunningBroker) -> None:
+    publisher = clients.publisher("security")
     ids = [event(n).message_id for n in range(100)]
 
     for number in range(100):
@@ -113,35 +113,35 @@ def test_durable_messages_are_confirmed_in_order_and_once(links: Links, broker: 
 
     eventually(lambda: publisher.oldest_unconfirmed() == 0)
     assert waiting_events(broker) == ids
-    assert links.value("seccam_events_published_total", type="face", outcome="confirmed") == 100
-    assert links.value("seccam_events_unconfirmed") == 0
-    assert links.value("seccam_event_confirm_seconds_count") == 100
+    assert clients.value("seccam_events_published_total", type="face", outcome="confirmed") == 100
+    assert clients.value("seccam_events_unconfirmed") == 0
+    assert clients.value("seccam_event_confirm_seconds_count") == 100
 
 
-def test_a_durable_message_beyond_the_limit_is_refused_and_counted(links: Links) -> None:
+def test_a_durable_message_beyond_the_limit_is_refused_and_counted(clients: BrokerClients) -> None:
     nowhere = BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/")
-    publisher = links.publisher("security", settings=nowhere, outbox_limit=2)
+    publisher = clients.publisher("security", settings=nowhere, outbox_limit=2)
 
     assert [publisher.publish_durable(event(n)) for n in range(3)] == [True, True, False]
 
-    assert links.value("seccam_events_lost_total", reason="buffer_full") == 1
-    assert links.value("seccam_events_unconfirmed") == 2
+    assert clients.value("seccam_events_lost_total", reason="buffer_full") == 1
+    assert clients.value("seccam_events_unconfirmed") == 2
     assert publisher.oldest_unconfirmed() > 0
 
 
-def test_what_was_not_confirmed_at_the_end_is_counted_as_lost(links: Links) -> None:
-    publisher = links.publisher("security", settings=BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/"))
+def test_what_was_not_confirmed_at_the_end_is_counted_as_lost(clients: BrokerClients) -> None:
+    publisher = clients.publisher("security", settings=BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/"))
     publisher.publish_durable(event(1))
     began = time.monotonic()
 
     publisher.stop(1.5)
 
     assert time.monotonic() - began < 4
-    assert links.value("seccam_events_lost_total", reason="shutdown") == 1
+    assert clients.value("seccam_events_lost_total", reason="shutdown") == 1
 
 
-def test_stopping_sends_what_is_owed_first(links: Links, broker: RunningBroker) -> None:
-    publisher = links.publisher("security")
+def test_stopping_sends_what_is_owed_first(clients: BrokerClients, broker: RunningBroker) -> None:
+    publisher = clients.publisher("security")
     eventually(lambda: publisher.connected)
     for number in range(20):
         publisher.publish_durable(event(number))
@@ -150,37 +150,37 @@ def test_stopping_sends_what_is_owed_first(links: Links, broker: RunningBroker) 
     publisher.stop(10)
 
     assert len(waiting_events(broker)) == 20
-    assert [m.body for m in links.sent] == [b"last"]
-    assert links.value("seccam_events_lost_total", reason="shutdown") == 0
-    assert links.losses("publish") == {}
-    assert links.value("seccam_broker_connected", direction="publish") == 0
+    assert [m.body for m in clients.sent] == [b"last"]
+    assert clients.value("seccam_events_lost_total", reason="shutdown") == 0
+    assert clients.losses("publish") == {}
+    assert clients.value("seccam_broker_connected", direction="publish") == 0
 
 
-def test_an_unroutable_event_is_kept_until_there_is_a_queue_and_frames_go_on(links: Links, broker: RunningBroker) -> None:
+def test_an_unroutable_event_is_kept_until_there_is_a_queue_and_frames_go_on(clients: BrokerClients, broker: RunningBroker) -> None:
     with broker.connection() as connection:
         for queue in (topology.EVENTS_QUEUE, topology.EVENTS_LOG):
             connection.channel().queue_unbind(queue, topology.EXCHANGE, "seccam.events.*")
-    publisher = links.publisher("security")
+    publisher = clients.publisher("security")
     publisher.publish_durable(event(1))
-    eventually(lambda: links.value("seccam_events_published_total", type="face", outcome="returned") >= 1)
+    eventually(lambda: clients.value("seccam_events_published_total", type="face", outcome="returned") >= 1)
 
     frames = [b"boxes %d" % number for number in range(20)]
 
     def all_sent() -> bool:
-        missing = set(frames) - {message.body for message in links.sent}
+        missing = set(frames) - {message.body for message in clients.sent}
         for body in missing:  # again, where one grew too old in its slot
             publisher.publish_latest(body.decode(), frame("front", body, flow=topology.FACES))
         return not missing
 
     eventually(all_sent, every=0.5, what="frames sent while an event waits")
-    assert links.value("seccam_events_unconfirmed") == 1
+    assert clients.value("seccam_events_unconfirmed") == 1
     broker.empty()  # it binds the queues again
 
     eventually(lambda: publisher.oldest_unconfirmed() == 0, within=20)
     assert waiting_events(broker) == [event(1).message_id]
 
 
-def test_a_full_events_queue_refuses_and_nothing_is_lost(links: Links, broker: RunningBroker) -> None:
+def test_a_full_events_queue_refuses_and_nothing_is_lost(clients: BrokerClients, broker: RunningBroker) -> None:
     broker.node.ctl(
         "set_policy",
         "--apply-to",
@@ -192,11 +192,11 @@ def test_a_full_events_queue_refuses_and_nothing_is_lost(links: Links, broker: R
         '{"max-length":1,"overflow":"reject-publish"}',
     )
     try:
-        publisher = links.publisher("security")
+        publisher = clients.publisher("security")
         for number in range(12):
             publisher.publish_durable(event(number))
-        eventually(lambda: links.value("seccam_events_published_total", type="face", outcome="refused") >= 1)
-        assert links.value("seccam_events_unconfirmed") > 0
+        eventually(lambda: clients.value("seccam_events_published_total", type="face", outcome="refused") >= 1)
+        assert clients.value("seccam_events_unconfirmed") > 0
     finally:
         broker.node.ctl("clear_policy", "tiny")
 
@@ -226,19 +226,19 @@ def test_the_cause_of_a_failed_connection_is_told(broker: RunningBroker, url: st
     assert "wrong@" not in str(raised.value)
 
 
-def test_a_wrong_password_is_tried_again_and_counted_as_auth(links: Links, broker: RunningBroker) -> None:
-    publisher = links.publisher("camera", settings=BrokerSettings(url=f"amqp://camera:wrong@127.0.0.1:{broker.ports.amqp}/"))
+def test_a_wrong_password_is_tried_again_and_counted_as_auth(clients: BrokerClients, broker: RunningBroker) -> None:
+    publisher = clients.publisher("camera", settings=BrokerSettings(url=f"amqp://camera:wrong@127.0.0.1:{broker.ports.amqp}/"))
 
-    eventually(lambda: links.losses("publish").get("auth", 0) >= 2)
+    eventually(lambda: clients.losses("publish").get("auth", 0) >= 2)
 
     assert not publisher.connected
     assert publisher.trouble()["broker"].startswith("auth for")
 
 
-def test_a_user_without_the_right_to_publish_is_told_so(links: Links) -> None:
-    publisher = links.publisher("monitor")
+def test_a_user_without_the_right_to_publish_is_told_so(clients: BrokerClients) -> None:
+    publisher = clients.publisher("monitor")
     eventually(lambda: publisher.connected)
 
     publisher.publish_latest("view", frame("front", b"not mine to send"))
 
-    eventually(lambda: links.losses("publish").get("auth"))
+    eventually(lambda: clients.losses("publish").get("auth"))

@@ -10,8 +10,8 @@ from seccam.broker import connect
 from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
 from tests import certificates
+from tests.broker_clients import Received, clients_of, frame, newest
 from tests.brokers import RunningBroker, free_port
-from tests.links import Received, frame, links_to, newest
 from tests.waiting import eventually
 
 
@@ -43,9 +43,9 @@ def secured(running_broker: RunningBroker, tmp_path_factory: pytest.TempPathFact
 
 def test_frames_go_through_tls_with_the_authority_of_a_file(broker: RunningBroker, secured: Secured) -> None:
     received = Received()
-    with links_to(broker) as links:
-        consumer = links.consumer("monitor", newest("front", received))
-        publisher = links.publisher("camera", settings=secured.settings(authority="ca.pem"))
+    with clients_of(broker) as clients:
+        consumer = clients.consumer("monitor", newest("front", received))
+        publisher = clients.publisher("camera", settings=secured.settings(authority="ca.pem"))
         eventually(lambda: consumer.connected and publisher.connected)
 
         publisher.publish_latest("view", frame("front", bytes(200_000)))

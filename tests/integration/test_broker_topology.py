@@ -14,8 +14,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from seccam import topology
 from seccam.broker import Subscription
+from tests.broker_clients import Received, clients_of, event
 from tests.brokers import RunningBroker
-from tests.links import Received, event, links_to
 from tests.waiting import eventually
 
 Act = Callable[[BlockingChannel], object]
@@ -190,15 +190,15 @@ def test_every_policy_is_in_force_on_its_queue(broker: RunningBroker) -> None:
 
 
 def test_an_event_goes_to_the_notifiers_queue_and_to_the_log(broker: RunningBroker) -> None:
-    with links_to(broker) as links:
-        publisher = links.publisher("security")
+    with clients_of(broker) as clients:
+        publisher = clients.publisher("security")
         for number in range(3):
             publisher.publish_durable(event(number))
         eventually(lambda: publisher.oldest_unconfirmed() == 0)
         replayed = [Received(), Received()]
         for received in replayed:  # each reader has all of it: a stream is not emptied
             first = Subscription(received, queue=topology.EVENTS_LOG, consume=lambda: {"x-stream-offset": "first"}, prefetch=10)
-            links.consumer("monitor", first)
+            clients.consumer("monitor", first)
 
         eventually(lambda: all(len(r.deliveries) == 3 for r in replayed))
     assert [d.message_id for d in replayed[0].deliveries] == [event(n).message_id for n in range(3)]
@@ -219,12 +219,12 @@ def shorter_delay(broker: RunningBroker, queue: str, milliseconds: int) -> Itera
 
 def test_a_delayed_event_comes_back_with_its_id_headers_and_body(broker: RunningBroker) -> None:
     queue = "seccam.events.retry.10s"
-    with shorter_delay(broker, queue, 300), links_to(broker) as links:
+    with shorter_delay(broker, queue, 300), clients_of(broker) as clients:
         headers = {"x-seccam-attempt": 1, "text": "as it was"}
         with channel_of(broker, "notifier") as channel:
             publish(queue, "", message_id="front-a1-7", headers=headers, content_type="application/json")(channel)
         received = Received()
-        links.consumer("notifier", Subscription(received, queue=topology.EVENTS_QUEUE))
+        clients.consumer("notifier", Subscription(received, queue=topology.EVENTS_QUEUE))
 
         eventually(lambda: received.deliveries)
     (delivery,) = received.deliveries

@@ -18,9 +18,9 @@ from seccam import jpeg, topology
 from seccam.frame import FrameDecoder
 from seccam_camera.sources.base import Halt, NotOpened
 from seccam_camera.sources.ffmpeg import File, Stream
+from tests.broker_clients import clients_of
 from tests.brokers import RunningBroker, free_port
 from tests.integration.cameras import COMMAND, PATIENCE, Audience, RunningCamera, environment
-from tests.links import links_to
 from tests.scenes import scaled, scene
 from tests.servers.mjpeg import MjpegServer
 from tests.servers.rtsp import RtspServer
@@ -60,8 +60,8 @@ def start(broker: RunningBroker, tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def audience(broker: RunningBroker) -> Iterator[Audience]:
-    with links_to(broker) as links:
-        yield Audience(links)
+    with clients_of(broker) as clients:
+        yield Audience(clients)
 
 
 @pytest.fixture(scope="module")

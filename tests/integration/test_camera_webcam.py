@@ -13,10 +13,10 @@ import pytest
 import simplejpeg
 
 from seccam import jpeg, topology
+from tests.broker_clients import clients_of
 from tests.brokers import RunningBroker
 from tests.integration.cameras import COMMAND, Audience
 from tests.integration.test_camera import write_video
-from tests.links import links_to
 from tests.scenes import scaled, scene
 
 REPOSITORY = Path(__file__).parents[2]
@@ -33,8 +33,8 @@ pytestmark = [
 
 @pytest.fixture
 def audience(broker: RunningBroker) -> Iterator[Audience]:
-    with links_to(broker) as links:
-        yield Audience(links)
+    with clients_of(broker) as clients:
+        yield Audience(clients)
 
 
 def session(broker: RunningBroker, hold: str, *options: str) -> subprocess.CompletedProcess[str]:

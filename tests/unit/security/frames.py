@@ -6,7 +6,7 @@ from seccam import jpeg as markers
 from seccam.frame import Frame
 from tests.scenes import Pixels, jpeg
 
-#: Widths and heights of pictures: in whole cells of the motion gate, and with up to seven pixels beyond the last.
+#: Widths and heights of pictures: in whole cells of the motion proxy, and with up to seven pixels beyond the last.
 SIZES = ((1280, 720), (854, 480), (800, 450), (1366, 768), (480, 270), (641, 361), (1281, 721))
 
 

@@ -13,7 +13,7 @@ from seccam.broker import Consumer, Delivery, Message, Publisher, Subscription
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.settings import BrokerSettings
 from tests.brokers import RunningBroker
-from tests.gate import Gate
+from tests.tcp_proxy import TcpProxy
 
 L = TypeVar("L", Publisher, Consumer)
 
@@ -35,7 +35,7 @@ class Received:
         return [d.body for d in self.deliveries]
 
 
-class Links:
+class BrokerClients:
     """Makes publishers and consumers of one registry."""
 
     def __init__(self, broker: RunningBroker, stack: ExitStack) -> None:
@@ -86,20 +86,20 @@ class Links:
 
 
 @contextmanager
-def gate_to(broker: RunningBroker) -> Iterator[Gate]:
-    """A gate in front of the broker."""
-    gate = Gate(broker.ports.amqp)
+def proxy_to(broker: RunningBroker) -> Iterator[TcpProxy]:
+    """A proxy in front of the broker."""
+    proxy = TcpProxy(broker.ports.amqp)
     try:
-        yield gate
+        yield proxy
     finally:
-        gate.close()
+        proxy.close()
 
 
 @contextmanager
-def links_to(broker: RunningBroker) -> Iterator[Links]:
-    """Links to a broker, stopped in the end."""
+def clients_of(broker: RunningBroker) -> Iterator[BrokerClients]:
+    """BrokerClients to a broker, stopped in the end."""
     with ExitStack() as stack:
-        yield Links(broker, stack)
+        yield BrokerClients(broker, stack)
 
 
 def frame(camera: str, body: bytes, *, flow: str = topology.VIEW, headers: Mapping[str, Any] | None = None) -> Message:
@@ -141,6 +141,6 @@ def waiting_events(broker: RunningBroker) -> list[str]:
         return found
 
 
-def through(gate: Gate, broker: RunningBroker, user: str) -> BrokerSettings:
-    """The settings of a user that reaches the broker through a gate."""
-    return BrokerSettings(url=f"amqp://{user}:{broker.node.passwords()[user]}@127.0.0.1:{gate.port}/")
+def through(proxy: TcpProxy, broker: RunningBroker, user: str) -> BrokerSettings:
+    """The settings of a user that reaches the broker through a proxy."""
+    return BrokerSettings(url=f"amqp://{user}:{broker.node.passwords()[user]}@127.0.0.1:{proxy.port}/")

@@ -8,7 +8,7 @@ import socket
 import threading
 
 
-class Gate:
+class TcpProxy:
     """Listens on a port of its own on loopback and passes everything on to `port`, while it is open."""
 
     def __init__(self, port: int) -> None:
@@ -20,7 +20,7 @@ class Gate:
         self._end = threading.Event()
         self.port = 0
         self.open()
-        self._pump = threading.Thread(target=self._run, name="gate", daemon=True)
+        self._pump = threading.Thread(target=self._run, name="proxy", daemon=True)
         self._pump.start()
 
     def open(self) -> None:
