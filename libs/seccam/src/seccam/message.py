@@ -17,7 +17,8 @@ MAX_BYTES = 128 * 1024
 #: Largest annotated picture in an event, bytes.
 MAX_SNAPSHOT = 32 * 1024
 
-FACE, CAMERA_OFFLINE, CAMERA_ONLINE = "seccam.face", "seccam.camera.offline", "seccam.camera.online"
+FACE, FACE_PRESENT, FACE_GONE = "seccam.face", "seccam.face.present", "seccam.face.gone"
+CAMERA_OFFLINE, CAMERA_ONLINE = "seccam.camera.offline", "seccam.camera.online"
 
 CameraName = Annotated[str, Field(pattern=topology.CAMERA_PATTERN)]
 #: x, y, width, height in pixels of the picture as stored, before any EXIF turn.
@@ -72,12 +73,26 @@ class Detection(JsonMessage):
 class FaceData(Detection):
     """What a face event says beyond the CloudEvents attributes."""
 
+    #: When the visit began, as far as this worker knows; missing: with this picture.
+    visit_began: AwareDatetime | None = None
     #: The camera's IANA time zone, where known.
     zone: str | None = None
     #: Milliseconds after capture: published, received by the worker, analysed.
     ms: dict[Literal["published", "received", "done"], int] = {}
     #: The annotated picture: base64 of a JPEG of at most MAX_SNAPSHOT bytes.
     snapshot: str | None = None
+
+
+class PresenceData(JsonMessage):
+    """What a presence event says: the visit goes on, or its faces are gone."""
+
+    camera: CameraName
+    #: The frame in which faces were last seen.
+    frame: FrameIdentity
+    faces: Annotated[int, Field(ge=0)]
+    #: When the visit began, as far as this worker knows.
+    visit_began: AwareDatetime
+    worker: str
 
 
 class CameraData(JsonMessage):
@@ -95,7 +110,7 @@ class Event(JsonMessage):
     #: Within what an AMQP message id and an HTTP header can hold.
     id: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
     source: str
-    type: Literal["seccam.face", "seccam.camera.offline", "seccam.camera.online"]
+    type: Literal["seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online"]
     #: When the picture was taken, UTC.
     time: AwareDatetime
     datacontenttype: Literal["application/json"] = "application/json"
@@ -108,6 +123,13 @@ class FaceEvent(Event):
 
     type: Literal["seccam.face"] = "seccam.face"
     data: FaceData
+
+
+class PresenceEvent(Event):
+    """Faces are still there, or have gone; `time` is when one was last seen. Never told: it says how long a visit lasts."""
+
+    type: Literal["seccam.face.present", "seccam.face.gone"]
+    data: PresenceData
 
 
 class CameraEvent(Event):
@@ -125,6 +147,18 @@ def face_event(frame: Frame, taken_ms: int, data: FaceData) -> FaceEvent:
         source=f"/seccam/camera/{frame.camera}",
         time=datetime.fromtimestamp(taken_ms / 1000, UTC),
         traceparent=f"00-{trace}-{trace[:16]}-01",
+        data=data,
+    )
+
+
+def presence_event(kind: Literal["seccam.face.present", "seccam.face.gone"], seen_ms: int, data: PresenceData) -> PresenceEvent:
+    """The event that says that faces seen until `seen_ms` (UTC milliseconds) are still there, or have gone."""
+    frame = data.frame
+    return PresenceEvent(
+        id=f"{event_id(data.camera, frame.boot_id, frame.seq)}-{kind.rpartition('.')[2]}",
+        source=f"/seccam/camera/{data.camera}",
+        type=kind,
+        time=datetime.fromtimestamp(seen_ms / 1000, UTC),
         data=data,
     )
 
@@ -155,6 +189,7 @@ class Status(JsonMessage):
 #: name of the schema file -> the message it is of.
 SCHEMAS: dict[str, type[JsonMessage]] = {
     "event-face": FaceEvent,
+    "event-presence": PresenceEvent,
     "event-camera": CameraEvent,
     "detection": Detection,
     "status": Status,

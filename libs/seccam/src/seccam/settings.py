@@ -22,6 +22,7 @@ from seccam.errors import SettingsError
 PREFIXES = (
     "SECCAM_BROKER_",
     "SECCAM_LOG_",
+    "SECCAM_VISIT_",
     "SECCAM_CAMERA_",
     "SECCAM_MONITOR_",
     "SECCAM_SECURITY_",
@@ -30,6 +31,15 @@ PREFIXES = (
 )
 #: Names under no prefix: the cameras of `make run`, the commit that an image was built from.
 OTHER_NAMES = frozenset({"SECCAM_CAMERAS", "SECCAM_REVISION"})
+#: Names that earlier versions read, and what to set instead.
+REPLACED = {
+    **dict.fromkeys(
+        ("SECCAM_SECURITY_COOLDOWN_SECONDS", "SECCAM_NOTIFIER_COOLDOWN_SECONDS", "SECCAM_MONITOR_VISIT_SECONDS"),
+        "replaced by SECCAM_VISIT_GAP_SECONDS, the seconds without a face after which a visit is over",
+    ),
+    "SECCAM_SECURITY_WHOLE_SECONDS": "renamed to SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS",
+    "SECCAM_SECURITY_WHOLE_WIDTH": "renamed to SECCAM_SECURITY_FULL_SCAN_WIDTH",
+}
 #: Stands between an unknown name's fault and the known one that may have been meant.
 PROPOSAL = "; did you mean "
 
@@ -124,6 +134,22 @@ class BrokerSettings(Group):
         return unquote(urlsplit(self.url.get_secret_value()).path[1:]) or "/"
 
 
+class VisitSettings(Group):
+    """What a visit is: the same for the workers, the notifier and the page."""
+
+    PREFIX = "SECCAM_VISIT_"
+
+    gap_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="Seconds without a face after which a visit is over; the next face begins a new one."
+    )
+    reminder_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=604_800,
+        description="Seconds between notifications of a visit that goes on; `0`: only one, unless more faces come.",
+    )
+
+
 class OpsSettings(Group):
     """The ops port; each service subclasses it with its prefix."""
 
@@ -164,6 +190,9 @@ def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Itera
     own = tuple(group.PREFIX for group in groups)
     for name in sorted(environ):
         if name.startswith("SECCAM_") and name not in known and (name.startswith(own) or not name.startswith(PREFIXES)):
+            if name in REPLACED:
+                yield f"{name}: {REPLACED[name]}"
+                continue
             near = _nearest(name, known)
             yield f"{name}: no setting goes by this name" + (f"{PROPOSAL}{near}?" if near else "")
 

@@ -19,6 +19,7 @@ VIEW = "seccam.view"
 SECURITY = "seccam.security"
 STATUS = "seccam.status"
 FACES = "seccam.faces"
+PRESENCE = "seccam.presence"
 EVENTS = "seccam.events"
 
 SECURITY_QUEUE = "seccam.security"
@@ -104,6 +105,7 @@ def bindings() -> list[tuple[str, str]]:
     return [
         (SECURITY_QUEUE, every(SECURITY)),
         (EVENTS_QUEUE, every(EVENTS)),
+        (EVENTS_QUEUE, every(PRESENCE)),
         (EVENTS_LOG, every(EVENTS)),
     ]
 
@@ -165,13 +167,13 @@ PERMISSIONS: Mapping[str, tuple[str, str, str, str, str]] = {
         f"^{_OWN}$",
         f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
         _NOTHING,
-        _reading(VIEW, STATUS, FACES),
+        _reading(VIEW, STATUS, FACES, PRESENCE),
     ),
     SECURITY_USER: (
         _NOTHING,
         f"^{_EXCHANGE}$",
         f"^{re.escape(SECURITY_QUEUE)}$",
-        _flows(FACES, EVENTS),
+        _flows(FACES, PRESENCE, EVENTS),
         _NOTHING,
     ),
     NOTIFIER_USER: (

@@ -1,0 +1,120 @@
+"""What a visit is, and what of it is news: the one rule that workers, the notifier and the page share. Pure.
+
+A visit lasts while a camera sees faces with no gap longer than the visit gap. Every time here is a time of capture, in
+seconds since 1970 UTC, so messages that arrive late, twice or out of order change nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+#: Visits that are remembered of each camera: a worker that was cut off sends events of earlier ones.
+VISITS_PER_CAMERA = 16
+#: Cameras that are remembered; the one not seen for longest is forgotten first.
+CAMERAS = 1000
+
+
+@dataclass(frozen=True)
+class Told:
+    """What notifications have said of a visit."""
+
+    #: Most faces that one of them told.
+    faces: int = 0
+    #: When the picture of the latest one was taken; None if there is none.
+    time: float | None = None
+
+    def and_also(self, other: Told) -> Told:
+        """What both have said."""
+        times = [time for time in (self.time, other.time) if time is not None]
+        return Told(max(self.faces, other.faces), max(times, default=None))
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Faces in front of one camera, from the first to the last time that they were seen."""
+
+    began: float
+    #: When a face was last seen.
+    seen: float
+    told: Told = Told()
+    #: Notifications that are still being tried, by the event's id.
+    pending: Mapping[str, Told] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """How long the visit has lasted."""
+        return self.seen - self.began
+
+    def touches(self, other: Visit, gap: float) -> bool:
+        """Whether the two are one visit: no more than `gap` seconds lie between them."""
+        return other.began - self.seen <= gap and self.began - other.seen <= gap
+
+    def joined(self, other: Visit) -> Visit:
+        """Both as one visit."""
+        return Visit(
+            min(self.began, other.began),
+            max(self.seen, other.seen),
+            self.told.and_also(other.told),
+            {**self.pending, **other.pending},
+        )
+
+    def is_news(self, faces: int, time: float, reminder: float) -> bool:
+        """Whether a notification of this many faces at this time says something new.
+
+        News are the first faces of the visit, more faces than any notification of it told, and, where `reminder` is more
+        than 0, any faces that long after the latest notification.
+        """
+        told = self.told
+        for one in self.pending.values():
+            told = told.and_also(one)
+        reminds = told.time is not None and 0 < reminder <= time - told.time
+        return faces > told.faces or reminds
+
+    def notified(self, event_id: str, faces: int, time: float) -> Visit:
+        """The visit once a notification has told this."""
+        return replace(self.given_up(event_id), told=self.told.and_also(Told(faces, time)))
+
+    def postponed(self, event_id: str, faces: int, time: float) -> Visit:
+        """The visit while this notification is still being tried: it counts as told until it is given up."""
+        return replace(self, pending={**self.pending, event_id: Told(faces, time)})
+
+    def given_up(self, event_id: str) -> Visit:
+        """The visit without a notification that was being tried."""
+        return replace(self, pending={key: told for key, told in self.pending.items() if key != event_id})
+
+
+class Visits:
+    """The latest visits of all cameras, in bounded memory."""
+
+    def __init__(self, gap: float, *, cameras: int = CAMERAS) -> None:
+        self._gap, self._limit = gap, cameras
+        self._visits: OrderedDict[str, deque[Visit]] = OrderedDict()
+
+    def of(self, camera: str) -> Iterator[Visit]:
+        """The camera's visits that are remembered, in no particular order."""
+        return iter(self._visits.get(camera, ()))
+
+    def containing(self, camera: str, began: float, seen: float) -> Visit:
+        """The visit that faces seen from `began` to `seen` belong to, extended by them; a new one if there is none.
+
+        Remembers nothing: `put` does.
+        """
+        visit = Visit(began, seen)
+        for other in self._touched(camera, visit):
+            visit = visit.joined(other)
+        return visit
+
+    def put(self, camera: str, visit: Visit) -> list[Visit]:
+        """Remember the visit in place of those that it has absorbed, which are returned."""
+        absorbed = self._touched(camera, visit)
+        kept = [other for other in self.of(camera) if other not in absorbed]
+        self._visits[camera] = deque([*kept, visit], maxlen=VISITS_PER_CAMERA)
+        self._visits.move_to_end(camera)
+        if len(self._visits) > self._limit:
+            self._visits.popitem(last=False)
+        return absorbed
+
+    def _touched(self, camera: str, visit: Visit) -> list[Visit]:
+        return [other for other in self.of(camera) if other.touches(visit, self._gap)]
