@@ -27,7 +27,7 @@ from bench import report
 from bench.chain import running
 from seccam import topology
 from seccam.frame import Frame
-from seccam_security import plan
+from seccam_security import regions
 from seccam_security.analysis import Analyst, Memory
 from seccam_security.decode import Picture, Pixels, cut
 from seccam_security.detectors import Detector, LibFaceDetection, YuNet
@@ -36,7 +36,7 @@ from tests.scenes import jpeg, scene
 
 #: Seconds of one turn; rounds (a turn each), of whose ratios the median counts.
 SECONDS, ROUNDS = 1.0, 15
-WHOLE_WIDTH = 640
+FULL_SCAN_WIDTH = 640
 #: Frames that wait for the worker at any time, so that it never waits for them.
 _WAITING = 12
 
@@ -118,8 +118,8 @@ def measure_all(rounds: int = ROUNDS) -> tuple[list[Speed], list[SmallFace]]:
 
 def measure(broker: RunningBroker, detector: Detector, settings: Mapping[str, str], rounds: int) -> Speed:
     """One detector's speeds, medians over the rounds; `settings` choose the same detector for the worker."""
-    every = _turns(broker, detector, {"WHOLE_SECONDS": "0.0001", **settings}, "analysed", rounds)
-    gated = _turns(broker, detector, {"WHOLE_SECONDS": "3600", **settings}, "still", rounds)
+    every = _turns(broker, detector, {"FULL_SCAN_INTERVAL_SECONDS": "0.0001", **settings}, "analysed", rounds)
+    gated = _turns(broker, detector, {"FULL_SCAN_INTERVAL_SECONDS": "3600", **settings}, "still", rounds)
     return Speed(
         detector.name,
         bare=statistics.median(turn.bare.rate for turn in (*every, *gated)),
@@ -134,7 +134,7 @@ def measure(broker: RunningBroker, detector: Detector, settings: Mapping[str, st
 
 def small_face(detector: Detector, frames: int = 20) -> SmallFace:
     """A face of 20 pixels walks through a 1280×720 picture."""
-    analyst = Analyst(detector, whole_seconds=3600, whole_width=WHOLE_WIDTH)
+    analyst = Analyst(detector, full_scan_interval_seconds=3600, full_scan_width=FULL_SCAN_WIDTH)
     memory = Memory()
     steps = [_frame(jpeg(scene(("astronaut", 20, 200 + 30 * turn, 300))), turn) for turn in range(frames)]
     took = []
@@ -153,7 +153,7 @@ def section(speeds: list[Speed], faces: list[SmallFace]) -> str:
         "## Detection",
         "",
         "One worker on a real broker, kept supplied with 1280×720 pictures, and between its turns the bare detector on",
-        f"the same pictures, decoded and scaled down to {WHOLE_WIDTH} wide: medians of {ROUNDS} rounds. On still scenes",
+        f"the same pictures, decoded and scaled down to {FULL_SCAN_WIDTH} wide: medians of {ROUNDS} rounds. On still scenes",
         "nothing moves and no look at the whole is due.",
         "",
         report.HEAD,
@@ -189,8 +189,8 @@ def _frame(file: bytes, seq: int = 0) -> Frame:
 
 def _whole(file: bytes) -> Pixels:
     picture = Picture(_frame(file))
-    look = plan.whole(picture.box, WHOLE_WIDTH)
-    return cut(picture.colour(look.scale), picture.box, look.box, look.scale)
+    region = regions.full_scan(picture.box, FULL_SCAN_WIDTH)
+    return cut(picture.colour(region.scale), picture.box, region.box, region.scale)
 
 
 def _turns(broker: RunningBroker, detector: Detector, settings: Mapping[str, str], outcome: str, rounds: int) -> list[Turn]:

@@ -269,7 +269,7 @@ def test_five_workers_share_the_frames_and_each_announces_a_still_and_a_moving_f
 
 
 def test_after_the_cooldown_a_face_that_is_still_there_is_announced_again(lens: Lens, start: Start, notifier: Listener) -> None:
-    start(cooldown_seconds="2", whole_seconds="0.1")
+    start(cooldown_seconds="2", full_scan_interval_seconds="0.1")
     began = time.monotonic()
 
     def tell() -> bool:
@@ -432,7 +432,7 @@ def test_an_event_outlives_the_broker_and_keeps_its_id(broker: RunningBroker, le
 
 
 def test_sigterm_under_load_ends_it_with_nothing_owed(lens: Lens, start: Start, notifier: Listener) -> None:
-    worker = start(whole_seconds="0.01")
+    worker = start(full_scan_interval_seconds="0.01")
     body = jpeg(photo("astronaut"))
     for _ in range(30):
         lens.publish(body)

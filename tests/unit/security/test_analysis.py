@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seccam.errors import BadFrame
-from seccam_security import plan
+from seccam_security import regions
 from seccam_security.analysis import STEPS, Analysis, Analyst, Memory
 from seccam_security.annotate import annotated
 from seccam_security.detectors import LibFaceDetection
@@ -26,7 +26,7 @@ STILL = ("grace_hopper", 90, 900, 300)
 
 @pytest.fixture(scope="module")
 def analyst() -> Analyst:
-    return Analyst(LibFaceDetection(), whole_seconds=3, whole_width=640)
+    return Analyst(LibFaceDetection(), full_scan_interval_seconds=3, full_scan_width=640)
 
 
 def watch(analyst: Analyst, pictures: Sequence[Pixels], memory: Memory | None = None) -> list[Analysis]:
@@ -69,7 +69,7 @@ def test_a_still_scene_of_any_size_is_still_after_a_look_at_the_whole_too(analys
     seen = watch(analyst, [noisy(still, 2, seed) for seed in range(9)])
 
     assert [turn for turn, analysis in enumerate(seen) if analysis.analysed] == [0, 6]
-    assert [len(analysis.looks) for analysis in seen if analysis.analysed] == [1, 1]
+    assert [len(analysis.regions) for analysis in seen if analysis.analysed] == [1, 1]
 
 
 @pytest.mark.parametrize("background", ["coffee", "chelsea", "rocket"])
@@ -84,7 +84,7 @@ def test_a_moving_face_of_20_pixels_is_found_within_2_seconds_at_a_fraction_of_t
     assert max(counts(seen)[1:]) == 1
     assert counts(seen)[-1] == 1
     for analysis in seen[1:]:
-        assert 0 < sum(look.cost for look in analysis.looks) < FULL / 8
+        assert 0 < sum(region.cost for region in analysis.regions) < FULL / 8
 
 
 def test_a_face_that_moves_is_one_face(analyst: Analyst) -> None:
@@ -127,7 +127,7 @@ def test_boxes_are_in_the_pictures_pixels_and_lie_in_it(analyst: Analyst) -> Non
 
 
 def test_five_workers_that_share_a_camera_each_see_both_faces() -> None:
-    workers = [(Analyst(LibFaceDetection(), whole_seconds=3, whole_width=640), Memory()) for _ in range(5)]
+    workers = [(Analyst(LibFaceDetection(), full_scan_interval_seconds=3, full_scan_width=640), Memory()) for _ in range(5)]
     seen = []
     for seq in range(20):
         analyst, memory = workers[seq % 5]
@@ -143,9 +143,9 @@ def test_where_all_moves_each_piece_has_its_turn_whatever_numbers_the_frames_car
     memory, looked = Memory(), set()
     for turn in range(12):
         seen = analyst.analyse(frame((bright, dark)[turn % 2], seq=4 * turn), memory, turn * STEP)
-        looked |= {look.box for look in seen.looks}
+        looked |= {region.box for region in seen.regions}
 
-    assert looked >= set(plan.split((0, 0, 1280, 720)))
+    assert looked >= set(regions.split((0, 0, 1280, 720)))
 
 
 def test_a_picture_of_another_size_begins_anew(analyst: Analyst) -> None:
@@ -158,7 +158,7 @@ def test_when_the_light_goes_on_the_whole_picture_is_looked_at(analyst: Analyst)
     bright = scene(STILL)
     seen = watch(analyst, [(bright * 0.2).astype(np.uint8), bright])
 
-    assert seen[1].looks[0].whole
+    assert seen[1].regions[0].full_scan
     assert len(seen[1].faces) == 1
 
 

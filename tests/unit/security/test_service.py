@@ -43,7 +43,7 @@ class Handed:
 class Bench:
     """A worker whose publisher is not connected, and keeps what it is given."""
 
-    def __init__(self, outbox_limit: int = 100, whole_seconds: float = 3) -> None:
+    def __init__(self, outbox_limit: int = 100, full_scan_interval_seconds: float = 3) -> None:
         self.registry = CollectorRegistry()
         detector = LibFaceDetection()
         self.publisher = Publisher(
@@ -53,7 +53,7 @@ class Bench:
             events=EventMetrics(self.registry),
             outbox_limit=outbox_limit,
         )
-        analyst = Analyst(detector, whole_seconds=whole_seconds, whole_width=640)
+        analyst = Analyst(detector, full_scan_interval_seconds=full_scan_interval_seconds, full_scan_width=640)
         metrics = SecurityMetrics(self.registry, detector)
         self.worker = Worker(SecuritySettings(), analyst, FrameDecoder("0ddba11"), self.publisher, metrics)
 
@@ -99,7 +99,7 @@ def test_an_event_for_which_there_is_no_room_was_not_announced() -> None:
 
 
 def test_the_cooldown_goes_by_when_the_pictures_were_taken_not_by_when_they_were_judged() -> None:
-    bench = Bench(whole_seconds=1e-9)  # every picture is looked at
+    bench = Bench(full_scan_interval_seconds=1e-9)  # every picture is looked at
     began = time.time()
     announced = []
     for seconds in (0.0, 59.99, 60.0, 60.01):

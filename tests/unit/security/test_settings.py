@@ -33,7 +33,7 @@ def test_without_any_the_defaults_hold() -> None:
         ({"DETECTOR": "yunet", "YUNET_MODEL": "/nowhere.onnx"}, "SECCAM_SECURITY_YUNET_MODEL: no readable file '/nowhere.onnx'"),
         ({"MIN_SCORE": "70"}, "SECCAM_SECURITY_MIN_SCORE"),
         ({"COOLDOWN_SECONDS": "-1"}, "SECCAM_SECURITY_COOLDOWN_SECONDS"),
-        ({"WHOLE_SECONDS": "0"}, "SECCAM_SECURITY_WHOLE_SECONDS"),
+        ({"FULL_SCAN_INTERVAL_SECONDS": "0"}, "SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS"),
         ({"SNAPSHOT": "perhaps"}, "SECCAM_SECURITY_SNAPSHOT"),
     ],
 )

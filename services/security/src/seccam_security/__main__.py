@@ -41,7 +41,9 @@ def run(context: ServiceContext, broker: BrokerSettings, settings: SecuritySetti
         log.error("detector_unusable", error=str(e))  # noqa: TRY400  # the error says it all, and a trace would hide it
         return 1
     registry = context.registry
-    analyst = Analyst(detector, whole_seconds=settings.whole_seconds, whole_width=settings.whole_width)
+    analyst = Analyst(
+        detector, full_scan_interval_seconds=settings.full_scan_interval_seconds, full_scan_width=settings.full_scan_width
+    )
     broker_metrics = BrokerMetrics(registry, ("publish", "consume"))
     publisher = Publisher(broker, PROGRAM, broker_metrics, events=EventMetrics(registry))
     worker = Worker(settings, analyst, FrameDecoder(secrets.token_hex(8)), publisher, SecurityMetrics(registry, detector))

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from seccam.frame import Frame
 from seccam.message import Box
-from seccam_security import motion, plan
+from seccam_security import motion, regions
 from seccam_security.decode import CELL, Picture, Pixels, cut
 from seccam_security.detectors.base import Detector
 from seccam_security.faces import Face, area, distinct, intersection
+from seccam_security.regions import Region
 
 #: What a frame's time goes to: the values of the label `step`.
 STEPS = ("decode", "motion", "detect_moved", "detect_whole")
@@ -28,7 +29,7 @@ class Memory:
     #: Grey miniature of the last analysed frame; None = no frame yet.
     miniature: Pixels | None = None
     #: When the whole picture was last looked at, seconds of the caller's clock.
-    whole_at: float = 0.0
+    full_scan_at: float = 0.0
     #: All faces in the picture, moving or still.
     faces: list[Face] = field(default_factory=list)
     #: Frames analysed: whose turn it is where there is more to look at than a frame may cost.
@@ -50,7 +51,7 @@ class Analysis:
     #: The whole picture in RGB, at the scale it was decoded for the detector; None if it wasn't.
     pixels: Pixels | None
     #: What the detector was given.
-    looks: list[plan.Look]
+    regions: list[Region]
     #: Seconds by step.
     steps: dict[str, float]
 
@@ -72,9 +73,9 @@ class Stopwatch:
 class Analyst:
     """Finds the faces in one frame after the other of any number of cameras."""
 
-    def __init__(self, detector: Detector, *, whole_seconds: float, whole_width: int) -> None:
+    def __init__(self, detector: Detector, *, full_scan_interval_seconds: float, full_scan_width: int) -> None:
         self._detector = detector
-        self._whole_seconds, self._whole_width = whole_seconds, whole_width
+        self._full_scan_interval, self._full_scan_width = full_scan_interval_seconds, full_scan_width
 
     def analyse(self, frame: Frame, memory: Memory, now: float) -> Analysis:
         """The faces in the frame's picture; `memory` is its camera's and is brought up to date. Raises BadFrame.
@@ -87,52 +88,52 @@ class Analyst:
         if memory.size != (picture.width, picture.height):
             memory.forget(picture.width, picture.height)
         before = memory.miniature
-        whole_due = before is None or now - memory.whole_at >= self._whole_seconds
+        full_scan_due = before is None or now - memory.full_scan_at >= self._full_scan_interval
         pixels = None
         with watch("decode"):
-            if whole_due:
-                pixels = picture.colour(plan.whole(picture.box, self._whole_width).scale)
+            if full_scan_due:
+                pixels = picture.colour(regions.full_scan(picture.box, self._full_scan_width).scale)
                 miniature = picture.shrunk(pixels)
             else:
                 miniature = picture.miniature()
         with watch("motion"):
             cells = [] if before is None else motion.moved(before, miniature)
         moved = [_in_pixels(box, picture.box) for box in cells]
-        looks = plan.looks(
+        chosen = regions.choose(
             picture.box,
             moved,
             memory.faces,
-            whole_width=self._whole_width,
-            whole_due=whole_due,
+            full_scan_width=self._full_scan_width,
+            full_scan_due=full_scan_due,
             smallest=self._detector.smallest,
             turn=memory.turn,
         )
-        if not looks:
+        if not chosen:
             return Analysis(False, memory.faces, None, [], watch.seconds)
-        if pixels is None or len(looks) > 1:
+        if pixels is None or len(chosen) > 1:
             with watch("decode"):
-                pixels = picture.colour(max(look.scale for look in looks))
+                pixels = picture.colour(max(region.scale for region in chosen))
         found = []
-        for look in looks:
-            with watch("detect_whole" if look.whole else "detect_moved"):
-                found += self._look(pixels, picture.box, look)
-        memory.faces = _remember(memory.faces, found, looks)
+        for region in chosen:
+            with watch("detect_whole" if region.full_scan else "detect_moved"):
+                found += self._search(pixels, picture.box, region)
+        memory.faces = _remember(memory.faces, found, chosen)
         memory.miniature = miniature
         memory.turn += 1
-        if looks[0].whole:
-            memory.whole_at = now
-        return Analysis(True, memory.faces, pixels, looks, watch.seconds)
+        if chosen[0].full_scan:
+            memory.full_scan_at = now
+        return Analysis(True, memory.faces, pixels, chosen, watch.seconds)
 
-    def _look(self, pixels: Pixels, picture: Box, look: plan.Look) -> list[Face]:
+    def _search(self, pixels: Pixels, picture: Box, region: Region) -> list[Face]:
         """The faces that the detector finds in a part of the picture, in the picture's pixels."""
-        found = self._detector.find(cut(pixels, picture, look.box, look.scale))
-        placed = (Face(_placed(face.box, look, picture), face.score) for face in found)
+        found = self._detector.find(cut(pixels, picture, region.box, region.scale))
+        placed = (Face(_placed(face.box, region, picture), face.score) for face in found)
         return [face for face in placed if area(face.box)]
 
 
-def _remember(known: list[Face], found: list[Face], looks: list[plan.Look]) -> list[Face]:
+def _remember(known: list[Face], found: list[Face], regions: list[Region]) -> list[Face]:
     """All faces in the picture: those found, and known ones where nobody looked, until the next look at the whole."""
-    return distinct([*found, *(face for face in known if not any(look.covers(face) for look in looks))])
+    return distinct([*found, *(face for face in known if not any(region.covers(face) for region in regions))])
 
 
 def _in_pixels(cells: Box, picture: Box) -> Box:
@@ -140,6 +141,6 @@ def _in_pixels(cells: Box, picture: Box) -> Box:
     return intersection((x * CELL, y * CELL, w * CELL, h * CELL), picture)
 
 
-def _placed(box: Box, look: plan.Look, picture: Box) -> Box:
-    x, y, w, h = (round(v / look.scale) for v in box)
-    return intersection((look.box[0] + x, look.box[1] + y, w, h), picture)
+def _placed(box: Box, region: Region, picture: Box) -> Box:
+    x, y, w, h = (round(v / region.scale) for v in box)
+    return intersection((region.box[0] + x, region.box[1] + y, w, h), picture)

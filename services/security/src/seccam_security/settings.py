@@ -31,10 +31,10 @@ class SecuritySettings(OpsSettings):
     cooldown_seconds: float = Field(
         60, ge=0, le=86_400, description="Seconds after an announcement in which only more faces of that camera are announced."
     )
-    whole_seconds: float = Field(
+    full_scan_interval_seconds: float = Field(
         3, gt=0, le=3600, description="Seconds between two looks at the whole picture, which find faces that don't move."
     )
-    whole_width: int = Field(
+    full_scan_width: int = Field(
         640, ge=160, le=4096, description="Pixels of the longer side to which the picture is scaled down for these looks."
     )
     max_age_seconds: float = Field(2, gt=0, le=60, description="Seconds after capture at which a frame is dropped unseen.")

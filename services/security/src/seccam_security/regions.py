@@ -30,7 +30,7 @@ _COVERED = 0.9
 
 
 @dataclass(frozen=True)
-class Look:
+class Region:
     """A part of the picture as the detector gets it."""
 
     #: x, y, width, height in pixels of the picture.
@@ -38,7 +38,7 @@ class Look:
     #: Pixels of the detector's input for each of the picture's.
     scale: float
     #: Whether this is the look at the whole picture.
-    whole: bool = False
+    full_scan: bool = False
 
     @property
     def cost(self) -> float:
@@ -50,37 +50,37 @@ class Look:
         return area(intersection(face.box, self.box)) >= _COVERED * area(face.box)
 
 
-def whole(picture: Box, width: int) -> Look:
+def full_scan(picture: Box, width: int) -> Region:
     """The look at the whole picture, its longer side scaled down to `width`."""
-    return Look(picture, min(1.0, width / max(picture[2], picture[3])), whole=True)
+    return Region(picture, min(1.0, width / max(picture[2], picture[3])), full_scan=True)
 
 
-def looks(
+def choose(
     picture: Box,
     moved: Sequence[Box],
     known: Sequence[Face],
     *,
-    whole_width: int,
-    whole_due: bool,
+    full_scan_width: int,
+    full_scan_due: bool,
     smallest: int,
     turn: int,
-) -> list[Look]:
+) -> list[Region]:
     """What to look at in a frame, the whole picture first if it is due; nothing if nothing moved and it isn't.
 
     `moved` are boxes in pixels; `known` are the faces remembered; `smallest` is the least face, in pixels of its input,
     that the detector finds surely; `turn` (any number that grows by one with each frame looked at) says whose turn it is
     where there is more to look at than a frame may cost.
     """
-    overall = whole(picture, whole_width)
+    overall = full_scan(picture, full_scan_width)
     parts = [_with_faces(grown(box, MARGIN, picture), known, picture) for box in moved]
-    if whole_due:
+    if full_scan_due:
         # still faces too small for the look at the whole would be forgotten with it
         parts += [grown(face.box, MARGIN, picture) for face in known if face.box[3] * overall.scale < smallest]
     parts = joined([grown(part, 0, picture, least=LEAST_SIDE) for part in parts])
     pieces = [piece for part in parts for piece in split(part)]
-    chosen = _affordable([Look(piece, enlargement(piece)) for piece in pieces], turn)
+    chosen = _affordable([Region(piece, enlargement(piece)) for piece in pieces], turn)
     # a part in pieces may hold a face larger than a piece shows, and what is left over is at least seen from afar
-    return [overall, *chosen] if whole_due or len(pieces) > len(parts) or len(chosen) < len(pieces) else chosen
+    return [overall, *chosen] if full_scan_due or len(pieces) > len(parts) or len(chosen) < len(pieces) else chosen
 
 
 def grown(box: Box, margin: int, picture: Box, least: int = 0) -> Box:
@@ -140,16 +140,16 @@ def enlargement(part: Box) -> float:
     return max(1.0, min(MOST_ENLARGED, math.sqrt(ENLARGED_PIXELS / area(part))))
 
 
-def _affordable(wanted: Sequence[Look], turn: int) -> list[Look]:
+def _affordable(wanted: Sequence[Region], turn: int) -> list[Region]:
     """As many as a frame may cost, at least one; the next turn begins with others."""
-    if sum(look.cost for look in wanted) <= FRAME_PIXELS:
+    if sum(region.cost for region in wanted) <= FRAME_PIXELS:
         return list(wanted)
-    start = turn * max(1, int(FRAME_PIXELS * len(wanted) / sum(look.cost for look in wanted))) % len(wanted)
-    chosen: list[Look] = []
+    start = turn * max(1, int(FRAME_PIXELS * len(wanted) / sum(region.cost for region in wanted))) % len(wanted)
+    chosen: list[Region] = []
     spent = 0.0
-    for look in (*wanted[start:], *wanted[:start]):
-        spent += look.cost
+    for region in (*wanted[start:], *wanted[:start]):
+        spent += region.cost
         if chosen and spent > FRAME_PIXELS:
             break
-        chosen.append(look)
+        chosen.append(region)
     return chosen
