@@ -170,53 +170,6 @@ readinessProbe:
   failureThreshold: 2
 {{- end -}}
 
-{{/* Secret with a password for each broker user. */}}
-{{- define "seccam.broker.secret" -}}
-{{- .Values.broker.auth.existingSecret | default (include "seccam.component.name" (list . "broker")) -}}
-{{- end -}}
-
-{{/*
-The data of that Secret, as YAML: kept over upgrades, and generated where there is none. It is remembered for the rest of the
-rendering, since Nuclio needs a password in a URL. Nothing, where `auth.existingSecret` can't be read (helm template).
-*/}}
-{{- define "seccam.broker.passwords" -}}
-{{- if not (hasKey . "seccamPasswords") -}}
-{{- $data := deepCopy ((lookup "v1" "Secret" .Release.Namespace (include "seccam.broker.secret" .)).data | default dict) -}}
-{{- if not .Values.broker.auth.existingSecret -}}
-{{- range append (include "seccam.broker.users" . | fromYamlArray) "erlang-cookie" -}}
-{{- $_ := set $data . (get $data . | default (randAlphaNum 32 | b64enc)) -}}
-{{- end -}}
-{{- end -}}
-{{- $_ := set . "seccamPasswords" $data -}}
-{{- end -}}
-{{- toYaml .seccamPasswords -}}
-{{- end -}}
-
-{{/* The broker's AMQP port. */}}
-{{- define "seccam.broker.port" -}}
-{{- $external := .Values.broker.external -}}
-{{- $tls := $external.enabled | ternary $external.tls .Values.broker.tls.enabled -}}
-{{- $external.enabled | ternary $external.port 0 | default (ternary 5671 5672 $tls) | int -}}
-{{- end -}}
-
-{{/* The broker's address as our services take it, without user and password. */}}
-{{- define "seccam.broker.url" -}}
-{{- $external := .Values.broker.external -}}
-{{- $tls := $external.enabled | ternary $external.tls .Values.broker.tls.enabled -}}
-{{- $host := $external.enabled | ternary $external.host (include "seccam.component.name" (list . "rabbitmq")) -}}
-{{- $vhost := $external.enabled | ternary $external.vhost "/" -}}
-{{- printf "%s://%s:%s/%s" (ternary "amqps" "amqp" $tls) $host (include "seccam.broker.port" .) (eq $vhost "/" | ternary "" (urlquery $vhost | replace "+" "%20")) -}}
-{{- end -}}
-
-{{/* Secret with the `ca.crt` that our services check the broker by; empty: none, or the public ones. */}}
-{{- define "seccam.broker.caSecret" -}}
-{{- if .Values.broker.external.enabled -}}
-{{- if .Values.broker.external.tls -}}{{ .Values.broker.external.caSecret }}{{- end -}}
-{{- else if .Values.broker.tls.enabled -}}
-{{- .Values.broker.tls.existingSecret | default (include "seccam.component.name" (list . "rabbitmq-tls")) -}}
-{{- end -}}
-{{- end -}}
-
 {{/* Environment that all our services need; (list $ "camera"), the second being the broker's user. */}}
 {{- define "seccam.env" -}}
 {{- $root := index . 0 -}}{{- $user := index . 1 -}}
@@ -244,30 +197,10 @@ A name that is there twice is refused by server-side apply, which Helm 4 does.
 {{- toYaml (concat $env (index . 0)) -}}
 {{- end -}}
 
-{{/* The mount and the volume that go with it. */}}
-{{- define "seccam.brokerCa.mount" -}}
-{{- if include "seccam.broker.caSecret" . }}
-- {name: broker-ca, mountPath: /etc/seccam/broker-ca, readOnly: true}
-{{- end }}
+{{/* Fails where the cluster lacks an API; (list $ "group/version/Kind" "the value that asks for it" "what brings it"). */}}
+{{- define "seccam.needs" -}}
+{{- $root := index . 0 -}}
+{{- if not ($root.Capabilities.APIVersions.Has (index . 1)) -}}
+{{- fail (printf "%s: this cluster has no %s. Install %s first, or leave it off; where no cluster is asked, name it: --api-versions %s" (index . 2) (index . 1) (index . 3) (index . 1)) -}}
 {{- end -}}
-{{- define "seccam.brokerCa.volume" -}}
-{{- with include "seccam.broker.caSecret" . }}
-- name: broker-ca
-  secret: {secretName: {{ . | quote }}, items: [{key: ca.crt, path: ca.crt}]}
-{{- end }}
-{{- end -}}
-
-{{/*
-Networks as peers of a network policy. All but the addresses where a cloud tells who asks what its node may do
-(link-local, and Amazon's over IPv6); one that is named is meant.
-*/}}
-{{- define "seccam.networks" -}}
-{{- $spared := dict "0.0.0.0/0" (list "169.254.0.0/16") "::/0" (list "fe80::/10" "fd00:ec2::254/128") -}}
-{{- $peers := list -}}
-{{- range . -}}
-{{- $block := dict "cidr" . -}}
-{{- with get $spared . -}}{{- $_ := set $block "except" . -}}{{- end -}}
-{{- $peers = append $peers (dict "ipBlock" $block) -}}
-{{- end -}}
-{{- toYaml $peers -}}
 {{- end -}}

@@ -1,11 +1,3 @@
-{{/* Fails where the cluster lacks an API; (list $ "group/version/Kind" "the value that asks for it" "what brings it"). */}}
-{{- define "seccam.needs" -}}
-{{- $root := index . 0 -}}
-{{- if not ($root.Capabilities.APIVersions.Has (index . 1)) -}}
-{{- fail (printf "%s: this cluster has no %s. Install %s first, or leave it off; where no cluster is asked, name it: --api-versions %s" (index . 2) (index . 1) (index . 3) (index . 1)) -}}
-{{- end -}}
-{{- end -}}
-
 {{/* Metadata of an object for Prometheus or Grafana; (list $ "name" .Values.observability.serviceMonitor). */}}
 {{- define "seccam.observability.metadata" -}}
 {{- $root := index . 0 -}}{{- $own := index . 2 -}}
@@ -45,14 +37,4 @@ selector:
 {{- define "seccam.rules" -}}
 {{- $root := index . 0 -}}
 {{- $root.Files.Get (printf "files/rules/%s.yaml" (index . 1)) | required (index . 1) | replace "NAMESPACE" $root.Release.Namespace | replace "RELEASE" $root.Release.Name | replace "docs/howto/alerts.md" $root.Values.observability.prometheusRule.runbookUrl -}}
-{{- end -}}
-
-{{/* The expression of a recording rule in scaling.yaml; (list $ "release:seccam_security_work:workers"). */}}
-{{- define "seccam.scaling.query" -}}
-{{- $name := index . 1 -}}
-{{- range (include "seccam.rules" (list (index . 0) "scaling") | fromYaml).groups -}}
-{{- range .rules -}}
-{{- if eq .record $name -}}{{ .expr | trim }}{{- end -}}
-{{- end -}}
-{{- end -}}
 {{- end -}}

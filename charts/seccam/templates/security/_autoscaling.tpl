@@ -23,3 +23,13 @@ authModes: {{ .authModes | quote }}
 authenticationRef: {name: {{ . }}}
 {{- end }}
 {{- end -}}
+
+{{/* The expression of a recording rule in scaling.yaml; (list $ "release:seccam_security_work:workers"). */}}
+{{- define "seccam.scaling.query" -}}
+{{- $name := index . 1 -}}
+{{- range (include "seccam.rules" (list (index . 0) "scaling") | fromYaml).groups -}}
+{{- range .rules -}}
+{{- if eq .record $name -}}{{ .expr | trim }}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

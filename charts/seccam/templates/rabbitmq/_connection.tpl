@@ -1,0 +1,37 @@
+{{/* The broker's AMQP port. */}}
+{{- define "seccam.broker.port" -}}
+{{- $external := .Values.broker.external -}}
+{{- $tls := $external.enabled | ternary $external.tls .Values.broker.tls.enabled -}}
+{{- $external.enabled | ternary $external.port 0 | default (ternary 5671 5672 $tls) | int -}}
+{{- end -}}
+
+{{/* The broker's address as our services take it, without user and password. */}}
+{{- define "seccam.broker.url" -}}
+{{- $external := .Values.broker.external -}}
+{{- $tls := $external.enabled | ternary $external.tls .Values.broker.tls.enabled -}}
+{{- $host := $external.enabled | ternary $external.host (include "seccam.component.name" (list . "rabbitmq")) -}}
+{{- $vhost := $external.enabled | ternary $external.vhost "/" -}}
+{{- printf "%s://%s:%s/%s" (ternary "amqps" "amqp" $tls) $host (include "seccam.broker.port" .) (eq $vhost "/" | ternary "" (urlquery $vhost | replace "+" "%20")) -}}
+{{- end -}}
+
+{{/* Secret with the `ca.crt` that our services check the broker by; empty: none, or the public ones. */}}
+{{- define "seccam.broker.caSecret" -}}
+{{- if .Values.broker.external.enabled -}}
+{{- if .Values.broker.external.tls -}}{{ .Values.broker.external.caSecret }}{{- end -}}
+{{- else if .Values.broker.tls.enabled -}}
+{{- include "seccam.broker.tlsSecret" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The mount and the volume that go with it. */}}
+{{- define "seccam.brokerCa.mount" -}}
+{{- if include "seccam.broker.caSecret" . }}
+- {name: broker-ca, mountPath: /etc/seccam/broker-ca, readOnly: true}
+{{- end }}
+{{- end -}}
+{{- define "seccam.brokerCa.volume" -}}
+{{- with include "seccam.broker.caSecret" . }}
+- name: broker-ca
+  secret: {secretName: {{ . | quote }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- end -}}
