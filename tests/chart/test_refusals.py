@@ -12,7 +12,7 @@ import yaml
 from runner import NotifierSettings
 
 from seccam import topology
-from seccam.settings import Group
+from seccam.settings import Group, VisitSettings
 from seccam_camera.schedule import Schedule
 from seccam_camera.settings import CameraSettings
 from seccam_monitor import passwords
@@ -59,7 +59,9 @@ def camera(**fields: Any) -> dict[str, Any]:
         ({"monitor": {"ingress": {"enabled": True}}}, "at '/monitor/ingress/hosts': minItems"),
         ({"monitor": {"route": {"enabled": True, "hostnames": ["a.b"]}}}, "at '/monitor/route/parentRefs': minItems"),
         ({"security": {"keda": {"enabled": True}}}, "at '/security/keda/prometheus': minLength"),
-        ({"notifier": {"cooldownSeconds": 86_401}}, "at '/notifier/cooldownSeconds': maximum"),
+        ({"visit": {"gapSeconds": 86_401}}, "at '/visit/gapSeconds': maximum"),
+        ({"visit": {"gapSeconds": 0}}, "at '/visit/gapSeconds': exclusiveMinimum"),
+        ({"visit": {"gap": 60}}, "at '/visit': additional properties 'gap' not allowed"),
         ({"security": {"keda": {"minReplicas": 0}}}, "at '/security/keda/minReplicas': minimum"),
         ({"security": {"keda": {"authModes": "digest"}}}, "at '/security/keda/authModes': 'digest' does not match"),
         ({"security": {"detector": "yunet"}}, "at '/security/yunetModel': minLength"),
@@ -117,6 +119,25 @@ def test_what_the_schema_cant_say_is_refused_in_plain_words(values: dict[str, An
 
 
 @pytest.mark.parametrize(
+    ("value", "replacement"),
+    [
+        ("monitor.visitSeconds", "replaced by visit.gapSeconds"),
+        ("notifier.cooldownSeconds", "replaced by visit.gapSeconds"),
+        ("security.cooldownSeconds", "replaced by visit.gapSeconds"),
+        ("security.wholeSeconds", "renamed to security.fullScan.intervalSeconds"),
+        ("security.wholeWidth", "renamed to security.fullScan.width"),
+    ],
+)
+def test_a_value_of_an_earlier_version_is_refused_with_its_replacement(value: str, replacement: str) -> None:
+    component, key = value.split(".")
+    assert f"{value}: {replacement}" in refusal(values={component: {key: 0}})
+
+
+def test_values_reused_from_a_chart_without_visits_are_refused_with_the_option_to_use_instead() -> None:
+    assert "--reset-then-reuse-values" in refusal(values={"visit": None})
+
+
+@pytest.mark.parametrize(
     "source",
     ["rtsp://user:secret@camera/stream", "http://user:se/cret@camera/", "http://camera/?user=a&Password=secret"],
 )
@@ -170,16 +191,20 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
 @pytest.mark.parametrize(
-    ("where", "settings"),
+    ("where", "settings", "prefix"),
     [
-        (("monitor",), MonitorSettings),
-        (("monitor", "login"), MonitorSettings),
-        (("security",), SecuritySettings),
-        (("notifier",), NotifierSettings),
-        ((), CameraSettings),
+        (("visit",), VisitSettings, ""),
+        (("monitor",), MonitorSettings, ""),
+        (("monitor", "login"), MonitorSettings, ""),
+        (("security",), SecuritySettings, ""),
+        (("security", "fullScan"), SecuritySettings, "full_scan_"),
+        (("notifier",), NotifierSettings, ""),
+        ((), CameraSettings, ""),
     ],
 )
-def test_a_number_that_a_service_refuses_is_refused_before_it_is_installed(where: tuple[str, ...], settings: type[Group]) -> None:
+def test_a_number_that_a_service_refuses_is_refused_before_it_is_installed(
+    where: tuple[str, ...], settings: type[Group], prefix: str
+) -> None:
     taken = settings.model_json_schema()["properties"]
     asked = SCHEMA if where else SCHEMA["$defs"]["camera"]
     for key in where:
@@ -187,7 +212,7 @@ def test_a_number_that_a_service_refuses_is_refused_before_it_is_installed(where
 
     compared = 0
     for key, one in asked["properties"].items():
-        setting = taken.get(re.sub("([A-Z])", r"_\1", key).lower(), {})
+        setting = taken.get(prefix + re.sub("([A-Z])", r"_\1", key).lower(), {})
         for bound in _BOUNDS:
             if bound in setting:
                 assert one.get(bound) == setting[bound], f"{key}: {bound}"
@@ -251,7 +276,8 @@ def test_the_schema_knows_just_the_values_that_there_are() -> None:
     def keys(schema: Any) -> Any:
         if "$ref" in schema:
             schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
-        return {key: keys(one) for key, one in schema.get("properties", {}).items()}
+        properties = schema.get("properties", {}).items()
+        return {key: keys(one) for key, one in properties if one.get("$ref") != "#/$defs/replaced"}
 
     def compare(values: Any, known: Any, path: str) -> None:
         if known and isinstance(values, dict) and path not in ("/broker/tls/certManager/issuerRef",):

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from seccam import topology
-from seccam.settings import BrokerSettings, Group, LogSettings, load, names
+from seccam.settings import BrokerSettings, Group, LogSettings, VisitSettings, load, names
 from seccam.version import __version__
 from seccam_camera.settings import CameraSettings
 from seccam_monitor.settings import MonitorSettings
@@ -41,12 +41,13 @@ def test_the_services_take_the_settings_that_the_chart_gives_them(case: str) -> 
             continue
         variables = {one["name"]: one.get("value") for one in pod["spec"]["containers"][0]["env"]}
         own = groups[component]
-        known = set(names(own)) | set(names(BrokerSettings)) | set(names(LogSettings))
+        shared = [BrokerSettings, LogSettings, *([] if component == "camera" else [VisitSettings])]
+        known = {one for group in (own, *shared) for one in names(group)}
         assert {one for one in variables if one.startswith("SECCAM_")} <= known, name
         from_elsewhere = {"SECCAM_BROKER_PASSWORD", "SECCAM_CAMERA_SOURCE", "SECCAM_MONITOR_USERS_FILE"}
         from_elsewhere |= {"SECCAM_MONITOR_SESSION_KEY_FILE", "SECCAM_MONITOR_HOST", "SECCAM_BROKER_CA_FILE"}
         plain = {one: value for one, value in variables.items() if value is not None and one not in from_elsewhere}
-        load(BrokerSettings, LogSettings, own, environ=plain)  # raises what is wrong
+        load(*shared, own, environ=plain)  # raises what is wrong
 
 
 def test_each_camera_is_a_deployment_that_never_runs_twice() -> None:
@@ -324,16 +325,17 @@ def test_a_name_that_browsers_call_may_have_a_port() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "seconds"),
-    [
-        ({}, "60"),
-        ({"notifier": {"cooldownSeconds": 0.5}}, "0.5"),
-        ({"notifier": {"cooldownSeconds": 300}, "monitor": {"visitSeconds": 0}}, "0"),
-        ({"notifier": {"cooldownSeconds": 86_400}}, "86400"),
-    ],
+    ("visit", "gap", "reminder"),
+    [({}, "60", "0"), ({"gapSeconds": 0.5}, "0.5", "0"), ({"gapSeconds": 86_400, "reminderSeconds": 3600}, "86400", "3600")],
 )
-def test_a_row_on_the_page_is_a_notification_unless_told_otherwise(values: dict[str, Any], seconds: str) -> None:
-    assert render(values=values).environment("seccam-monitor")["SECCAM_MONITOR_VISIT_SECONDS"] == seconds
+def test_workers_notifier_and_page_agree_on_what_a_visit_is(visit: dict[str, Any], gap: str, reminder: str) -> None:
+    wanted = {"SECCAM_VISIT_GAP_SECONDS": gap, "SECCAM_VISIT_REMINDER_SECONDS": reminder}
+    rendered = render(values={"visit": visit})
+    function = render("nuclio", values={"visit": visit}).one("NuclioFunction", "seccam-notifier")
+
+    for name in ("seccam-monitor", "seccam-security", "seccam-notifier"):
+        assert wanted.items() <= rendered.environment(name).items(), name
+    assert wanted.items() <= {one["name"]: one.get("value") for one in function["spec"]["env"]}.items()
 
 
 def test_two_releases_share_no_name_and_no_pod() -> None:
@@ -408,6 +410,7 @@ def test_a_function_is_what_nuclio_needs_to_deploy_it() -> None:
     assert function["status"] == {"state": "waitingForResourceConfiguration"}
     project = function["metadata"]["labels"]["nuclio.io/project-name"]
     assert rendered.one("NuclioProject", project)
+    assert spec["handler"] == "seccam_notifier.nuclio:handler"
     assert spec["image"] == f"ghcr.io/seccam/notifier-nuclio:{__version__}"
     assert spec["imagePullPolicy"] == "IfNotPresent"
     assert spec["disableDefaultHTTPTrigger"] is True

@@ -185,6 +185,13 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
+{{/* Environment that says what a visit is: the same for the workers, the notifier and the page. */}}
+{{- define "seccam.visit.env" -}}
+{{- $visit := .Values.visit | required "visit: missing, as after helm upgrade --reuse-values, which keeps the old chart's values: use --reset-then-reuse-values" -}}
+- {name: SECCAM_VISIT_GAP_SECONDS, value: {{ $visit.gapSeconds | quote }}}
+- {name: SECCAM_VISIT_REMINDER_SECONDS, value: {{ $visit.reminderSeconds | quote }}}
+{{- end -}}
+
 {{/*
 A container's environment: what the chart sets, but for what `extraEnv` sets anew, and that; (list $extraEnv "the chart's, as YAML").
 A name that is there twice is refused by server-side apply, which Helm 4 does.

@@ -35,6 +35,7 @@ rendering, since the Deployment's checksum has to be that of the Secret.
 {{- define "seccam.monitor.env" -}}
 {{- $own := .Values.monitor -}}
 {{ include "seccam.env" (list $ "monitor") }}
+{{ include "seccam.visit.env" . }}
 - {name: SECCAM_MONITOR_HOST, value: 0.0.0.0}
 - {name: SECCAM_MONITOR_OPS_HOST, value: 0.0.0.0}
 - {name: SECCAM_MONITOR_USERS_FILE, value: /etc/seccam/login/users}
@@ -47,6 +48,5 @@ rendering, since the Deployment's checksum has to be that of the Secret.
 {{- $names := list }}{{ range .Values.cameras }}{{ $names = append $names .name }}{{ end }}
 - {name: SECCAM_MONITOR_CAMERAS, value: {{ join "," $names | quote }}}
 - {name: SECCAM_MONITOR_AWAY_SECONDS, value: {{ $own.awaySeconds | quote }}}
-- {name: SECCAM_MONITOR_VISIT_SECONDS, value: {{ kindIs "invalid" $own.visitSeconds | ternary .Values.notifier.cooldownSeconds $own.visitSeconds | quote }}}
 - {name: SECCAM_MONITOR_MAX_VIEWERS, value: {{ $own.maxViewers | quote }}}
 {{- end -}}

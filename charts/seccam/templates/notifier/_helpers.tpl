@@ -6,9 +6,9 @@
 {{- define "seccam.notifier.ownEnv" -}}
 {{- $own := .Values.notifier -}}
 {{ include "seccam.env" (list . "notifier") }}
+{{ include "seccam.visit.env" . }}
 - {name: SECCAM_NOTIFIER_OPS_HOST, value: 0.0.0.0}
 - {name: SECCAM_NOTIFIER_OPS_PORT, value: "9090"}
-- {name: SECCAM_NOTIFIER_COOLDOWN_SECONDS, value: {{ $own.cooldownSeconds | quote }}}
 - {name: SECCAM_NOTIFIER_TIMEOUT_SECONDS, value: {{ $own.timeoutSeconds | quote }}}
 {{- with $own.zone }}
 - {name: SECCAM_NOTIFIER_ZONE, value: {{ . | quote }}}

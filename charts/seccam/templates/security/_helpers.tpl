@@ -2,6 +2,7 @@
 {{- define "seccam.security.env" -}}
 {{- $own := .Values.security -}}
 {{ include "seccam.env" (list $ "security") }}
+{{ include "seccam.visit.env" . }}
 - {name: SECCAM_SECURITY_OPS_HOST, value: 0.0.0.0}
 - name: SECCAM_SECURITY_WORKER
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -10,8 +11,7 @@
 - {name: SECCAM_SECURITY_YUNET_MODEL, value: {{ . | quote }}}
 {{- end }}
 - {name: SECCAM_SECURITY_MIN_SCORE, value: {{ $own.minScore | quote }}}
-- {name: SECCAM_SECURITY_COOLDOWN_SECONDS, value: {{ $own.cooldownSeconds | quote }}}
-- {name: SECCAM_SECURITY_WHOLE_SECONDS, value: {{ $own.wholeSeconds | quote }}}
-- {name: SECCAM_SECURITY_WHOLE_WIDTH, value: {{ $own.wholeWidth | quote }}}
+- {name: SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS, value: {{ $own.fullScan.intervalSeconds | quote }}}
+- {name: SECCAM_SECURITY_FULL_SCAN_WIDTH, value: {{ $own.fullScan.width | quote }}}
 - {name: SECCAM_SECURITY_SNAPSHOT, value: {{ $own.snapshot | quote }}}
 {{- end -}}
