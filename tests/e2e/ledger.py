@@ -11,13 +11,13 @@ from pathlib import Path
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from seccam import topology
+from seccam import message, topology
 from seccam.broker.connection import PIKA_ERRORS
 from tests.e2e.release import Release
 from tests.waiting import eventually
 
 #: Outcomes that are an end.
-FINAL = {"notified", "cooldown", "parked"}
+FINAL = {"notified", "suppressed", "parked"}
 #: Seconds of silence after which a stream's end is reached.
 _SILENCE = 2.0
 #: Seconds in which some node must be able to read a stream.
@@ -61,14 +61,24 @@ def _messages(opened: BlockingChannel, queue: str) -> list[tuple[str, bytes]]:
 
 
 def published(release: Release, *known: str) -> set[str]:
-    """Ids of all events that the broker has ever taken; AssertionError if known ones are not among them."""
+    """Ids of all events that the broker has ever taken, but for those of presence, of which nobody is notified.
+
+    AssertionError if known ones are not among them.
+    """
+    presence = {message.FACE_PRESENT, message.FACE_GONE}
 
     def ask() -> list[set[str]]:
-        found = {identity for identity, _ in _stream(release, topology.EVENTS_LOG)}
+        events = _stream(release, topology.EVENTS_LOG)
+        found = {identity for identity, body in events if json.loads(body)["type"] not in presence}
         return [found] if found.issuperset(known) else []  # a broker that is busy may have fallen silent before its end
 
     (found,) = eventually(ask, within=_PATIENCE, every=1, what=f"all of {known} in the log of events")
     return found
+
+
+def cameras(events: set[str]) -> set[str]:
+    """The cameras that these events are of."""
+    return {identity.rsplit("-", 2)[0] for identity in events}
 
 
 def decided(release: Release) -> set[str]:

@@ -1,4 +1,4 @@
-"""Cameras that people walk past all the time, sent from outside the cluster."""
+"""Cameras that always see a face, sent from outside the cluster: each is one visit, for as long as it sends."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def walk() -> list[bytes]:
 
 @contextmanager
 def cameras(release: Release, count: int, fps: float) -> Iterator[list[str]]:
-    """So many cameras send frames to the workers, each so many a second; their names."""
-    names = [f"load-{n}" for n in range(count)]
+    """So many cameras send frames to the workers, each so many a second; their names, which no earlier visit has."""
+    names = [f"load-{secrets.token_hex(4)}-{n}" for n in range(count)]
     ended = threading.Event()
     thread = threading.Thread(target=_send, args=(release, names, fps, ended), daemon=True)
     thread.start()

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from seccam import topology
 from tests.browser import seen
 from tests.browser.conftest import Open, keep
-from tests.e2e import ifttt
+from tests.e2e import ifttt, load
 from tests.e2e.release import Release
 from tests.scenes import jpeg, photo
 from tests.waiting import eventually
@@ -47,6 +47,21 @@ def test_the_demos_faces_are_told_to_ifttt_with_their_count(release: Release) ->
 
     # somebody comes 1 s into each minute of the demo, somebody else 8 s
     eventually(one_and_then_two, within=150, every=2, what="one face, and then two")
+
+
+def test_a_face_that_stays_is_one_message(release: Release) -> None:
+    with load.cameras(release, 1, 2.0) as (camera,):
+
+        def reports(kind: str) -> float:
+            name = f'seccam_security_reports_total{{camera="{camera}",report="{kind}"}}'
+            return sum(release.metrics(pod).get(name, 0) for pod in release.pods("security"))
+
+        # a worker says at most once in a third of the visit gap that a face is still there
+        eventually(lambda: reports("present") >= 6, within=90, every=2, what="a visit of two gaps")
+        assert reports("visit") == 1
+
+    eventually(lambda: reports("gone") == 1, within=60, every=2, what="its end")
+    assert [told for told in ifttt.told(release.namespace) if told[0] == camera] == [(camera, "1")]
 
 
 def test_the_page_shows_moving_video_with_boxes_after_login(release: Release, open_page: Open) -> None:

@@ -42,7 +42,7 @@ def test_events_wait_in_the_broker_for_a_notifier_while_the_broker_is_started_an
     told = len(ifttt.calls(release.namespace))
     before = ledger.published(release)
     with load.cameras(release, 2, 2.0) as cameras:
-        eventually(lambda: len(ledger.published(release) - before) >= 3, within=60, every=1, what="events")
+        eventually(lambda: ledger.cameras(ledger.published(release) - before) >= set(cameras), within=60, every=1, what="events")
     waiting = ledger.published(release)
 
     release.namespace.kubectl("delete", "pod", f"{release.prefix}-rabbitmq-0", "--grace-period", "1")

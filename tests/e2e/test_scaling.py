@@ -45,7 +45,7 @@ def test_four_workers_share_the_frames_and_no_event_is_lost_on_the_way_up_and_do
     assert release.total("security", "seccam_events_lost_total") == 0
 
     announced = set().union(*(one.stop() for one in followed))
-    assert {identity.rpartition("-")[0].rpartition("-")[0] for identity in announced} >= set(cameras)
+    assert ledger.cameras(announced) >= set(cameras)
     ledger.settle(release, *announced)
 
 

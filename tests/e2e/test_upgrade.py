@@ -16,8 +16,7 @@ COMPONENTS = ("camera", "monitor", "security", "notifier", "rabbitmq")
 CHANGES: dict[str, Any] = {
     "cameras": [{"name": "demo", "source": "demo", "view": {"fps": 4}, "security": {"fps": 3}}],
     "monitor": {"awaySeconds": 20},
-    "security": {"cooldownSeconds": 7},
-    "notifier": {"cooldownSeconds": 7},
+    "visit": {"gapSeconds": 7},
     "broker": {"diskFreeLimit": "900MB"},
 }
 
