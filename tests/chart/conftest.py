@@ -23,12 +23,22 @@ def helm_program() -> None:
 @pytest.fixture(scope="session")
 def namespace() -> Iterator[str]:
     """A namespace that enforces Pod Security "restricted", on the cluster that KUBECONFIG names; skips where none is named."""
+    yield from _namespace("restricted")
+
+
+@pytest.fixture(scope="session")
+def baseline_namespace() -> Iterator[str]:
+    """One that enforces "baseline"."""
+    yield from _namespace("baseline")
+
+
+def _namespace(level: str) -> Iterator[str]:
     if not os.environ.get("KUBECONFIG"):
         pytest.skip("KUBECONFIG names no cluster")
     name = f"chart-{uuid.uuid4().hex[:8]}"
     _kubectl("create", "namespace", name)
     try:
-        _kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+        _kubectl("label", "namespace", name, f"pod-security.kubernetes.io/enforce={level}")
         yield name
     finally:
         _kubectl("delete", "namespace", name, "--wait=false")

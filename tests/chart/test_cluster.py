@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import bcrypt
@@ -84,6 +85,12 @@ def _bare(name: str, pod: Object) -> Object:
 @pytest.fixture
 def secrets(namespace: str) -> Iterator[dict[str, dict[str, str]]]:
     """Secrets that an earlier revision made."""
+    with kept_secrets(namespace) as kept:
+        yield kept
+
+
+@contextmanager
+def kept_secrets(namespace: str) -> Iterator[dict[str, dict[str, str]]]:
     hashed = bcrypt.hashpw(b"kept-password", bcrypt.gensalt(4)).decode()
     kept = {
         "seccam-login": {"users": f"admin:{hashed}\n", "password": "kept-password", "session-key": "k" * 64},
@@ -98,8 +105,10 @@ def secrets(namespace: str) -> Iterator[dict[str, dict[str, str]]]:
         for name, data in kept.items()
     ]
     assert kubectl("create", f"--namespace={namespace}", "--filename=-", objects=made).returncode == 0
-    yield kept
-    kubectl("delete", "secret", f"--namespace={namespace}", *kept)
+    try:
+        yield kept
+    finally:
+        kubectl("delete", "secret", f"--namespace={namespace}", *kept)
 
 
 def live(namespace: str) -> tuple[str, ...]:
@@ -157,10 +166,13 @@ def test_an_install_warns_of_a_privileged_camera(namespace: str) -> None:
 
 
 @pytest.fixture
-def nuclio(namespace: str) -> Iterator[str]:
-    """Nuclio's kinds, without Nuclio: as its own definitions have them, they take any field and keep a status that is given."""
+def nuclio(baseline_namespace: str) -> Iterator[str]:
+    """Nuclio's kinds, without Nuclio: as its own definitions have them, they take any field and keep a status that is given.
+
+    Yields a namespace that Nuclio's pods can run in.
+    """
     if kubectl("get", "crd", "nucliofunctions.nuclio.io").returncode == 0:
-        yield namespace
+        yield baseline_namespace
         return
     definitions = [_definition("NuclioFunction"), _definition("NuclioProject")]
     assert kubectl("create", "--filename=-", objects=definitions).returncode == 0
@@ -168,7 +180,7 @@ def nuclio(namespace: str) -> Iterator[str]:
     try:
         waited = kubectl("wait", "--for=condition=Established", "--timeout=60s", *(f"crd/{name}" for name in names))
         assert waited.returncode == 0, waited.stderr
-        yield namespace
+        yield baseline_namespace
     finally:
         kubectl("delete", "crd", *names)
 
@@ -186,9 +198,10 @@ def _definition(kind: str) -> dict[str, Any]:
     return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata, "spec": spec}
 
 
-def test_nuclio_is_given_the_password_of_ones_own_secret(nuclio: str, secrets: dict[str, dict[str, str]]) -> None:
+def test_nuclio_is_given_the_password_of_ones_own_secret(nuclio: str) -> None:
     values = {"broker": {"auth": {"existingSecret": "seccam-broker"}}}
-    rendered = render("nuclio", values=values, options=live(nuclio))
+    with kept_secrets(nuclio) as secrets:
+        rendered = render("nuclio", values=values, options=live(nuclio))
 
     content = rendered.one("Secret", "seccam-notifier-function")["stringData"]["content"]
     (url,) = json.loads(base64.b64decode(content)).values()
@@ -213,3 +226,52 @@ def test_an_upgrade_leaves_a_functions_state_to_nuclio(nuclio: str, state: str, 
         kubectl("delete", "nucliofunction", "seccam-notifier", f"--namespace={nuclio}")
 
     assert upgraded["status"] == {"state": rendered}
+
+
+UNCHECKED = {"notifier": {"nuclio": {"checkPodSecurity": False}}}
+
+
+@pytest.mark.usefixtures("nuclio")
+def test_nuclio_mode_is_refused_in_a_namespace_that_enforces_restricted(namespace: str) -> None:
+    with pytest.raises(AssertionError, match=f"notifier.mode nuclio: namespace {namespace} enforces Pod Security restricted"):
+        render("nuclio", options=live(namespace))
+
+    assert render("nuclio", values=UNCHECKED, options=live(namespace)).one("NuclioFunction", "seccam-notifier")
+    assert "set notifier.mode=standalone" not in notes("default", namespace)
+
+
+def test_an_install_that_did_not_check_pod_security_says_so(nuclio: str) -> None:
+    words = f"the Pod Security level of namespace {nuclio} was not checked"
+
+    assert words in notes("nuclio", nuclio, "--set=notifier.nuclio.checkPodSecurity=false")
+    assert words not in notes("nuclio", nuclio)
+
+
+@pytest.fixture
+def limited(nuclio: str) -> Iterator[str]:
+    """A user who may do anything in the namespace but read the namespace itself."""
+    rules = [{"apiGroups": [group], "resources": ["*"], "verbs": ["*"]} for group in ("apps", "nuclio.io")]
+    rules.append({"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]})
+    kind, group = "Role", "rbac.authorization.k8s.io"
+    subject = {"kind": "User", "apiGroup": group, "name": "limited"}
+    objects: list[dict[str, Any]] = [
+        {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "limited"}, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": f"{kind}Binding",
+            "metadata": {"name": "limited"},
+            "roleRef": {"apiGroup": group, "kind": kind, "name": "limited"},
+            "subjects": [subject],
+        },
+    ]
+    assert kubectl("create", f"--namespace={nuclio}", "--filename=-", objects=objects).returncode == 0
+    yield "limited"
+    kubectl("delete", f"--namespace={nuclio}", "--filename=-", objects=objects)
+
+
+def test_whoever_may_not_read_the_namespace_can_leave_the_check_out(nuclio: str, limited: str) -> None:
+    options = (*live(nuclio), f"--kube-as-user={limited}")
+    with pytest.raises(AssertionError, match=f'namespaces "{nuclio}" is forbidden'):
+        render("nuclio", options=options)
+
+    assert render("nuclio", values=UNCHECKED, options=options).one("NuclioFunction", "seccam-notifier")

@@ -33,6 +33,16 @@ $ref:/spec/triggers/events/url
 {{- .Values.notifier.nuclio.project | default (include "seccam.fullname" .) -}}
 {{- end -}}
 
+{{/*
+The Pod Security level that the namespace enforces; empty where it enforces none, or where it isn't looked up: `helm template` asks no
+cluster. Where Helm may not read the namespace, the lookup ends the installation; `nuclio.checkPodSecurity: false` leaves it out.
+*/}}
+{{- define "seccam.function.podSecurity" -}}
+{{- if .Values.notifier.nuclio.checkPodSecurity -}}
+{{- dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" (lookup "v1" "Namespace" "" .Release.Namespace) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The function's volumes as Nuclio takes them, each mount with its volume; templates/checks.yaml sees that they match. */}}
 {{- define "seccam.function.volumes" -}}
 {{- $volumes := dict -}}
