@@ -232,13 +232,37 @@ RECORDS = [
     ),
     Case(
         "release:seccam_events_delivered:ratio_increase1d",
-        "one told, one held back, of four",
+        "one notified, one suppressed, of four",
         {
             NOTIFIED % "60.0": "0+0x4 1+0x36",
-            "seccam_notifier_events_total{outcome='cooldown'}": "0+0x4 1+0x36",
-            "seccam_events_published_total{outcome='confirmed'}": "0+0x4 4+0x36",
+            "seccam_notifier_events_total{type='face',outcome='suppressed'}": "0+0x4 1+0x36",
+            "seccam_events_published_total{type='face',outcome='confirmed'}": "0+0x4 4+0x36",
         },
         answer={"": 0.5},
+    ),
+    Case(
+        "release:seccam_events_delivered:ratio_increase1d",
+        "none notified of one, beside a hundred presence events",
+        {
+            NOTIFIED % "60.0": NONE,
+            "seccam_notifier_events_total{type='face',outcome='suppressed'}": NONE,
+            "seccam_notifier_events_total{type='face_present',outcome='suppressed'}": "0+0x4 99+0x36",
+            "seccam_notifier_events_total{type='face_gone',outcome='suppressed'}": "0+0x4 1+0x36",
+            "seccam_events_published_total{type='face',outcome='confirmed'}": "0+0x4 1+0x36",
+            "seccam_events_published_total{type='face_present',outcome='confirmed'}": "0+0x4 99+0x36",
+            "seccam_events_published_total{type='face_gone',outcome='confirmed'}": "0+0x4 1+0x36",
+        },
+        answer={"": 0},
+    ),
+    Case(
+        "release:seccam_events_delivered:ratio_increase1d",
+        "one notified of a camera that went away",
+        {
+            NOTIFIED % "60.0": "0+0x4 1+0x36",
+            "seccam_notifier_events_total{type='camera_offline',outcome='suppressed'}": NONE,
+            "seccam_events_published_total{type='camera_offline',outcome='confirmed'}": "0+0x4 1+0x36",
+        },
+        answer={"": 1},
     ),
     Case("release:seccam_security_work:workers", "nobody works", {PUBLISHED: "0+30x40"}, answer={"": 0.1}),
     Case(
