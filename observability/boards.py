@@ -1,6 +1,6 @@
-"""What the dashboards show: a row each question, a panel each answer. Metrics stand here without the release's selector.
+"""What the dashboards show: rows of panels. Metrics are written here without the release's selector.
 
-`R` is Grafana's `$__rate_interval`. Limits are (amber, red): the larger the worse if amber < red, else the smaller.
+`R` is Grafana's `$__rate_interval`. Limits are (amber, red): larger values are worse if amber < red, smaller ones otherwise.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ Kind = Literal["stat", "gauge", "bar gauge", "series", "timeline", "table", "hea
 
 @dataclass(frozen=True)
 class Query:
-    """One question to Prometheus."""
+    """One query to Prometheus."""
 
     expr: str
-    #: What its answers are called; in a table, the column.
+    #: Legend of its series; in a table, the column's name.
     name: str
     unit: str = ""
     limits: Limits | None = None
@@ -27,7 +27,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """One answer; `title` is the question, `text` what to know about it."""
+    """One panel; `title` names what it shows, `text` is its description."""
 
     title: str
     kind: Kind
@@ -42,7 +42,7 @@ class Panel:
     log: bool = False
     #: Draws the limits as lines.
     lines: bool = False
-    #: A web address behind the panel, and what it is called.
+    #: Title and address of the panel's link.
     link: tuple[str, str] | None = None
     #: Value -> text and colour.
     values: Sequence[tuple[str, str, str]] = ()
@@ -59,7 +59,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """A dashboard; `name` is its file's and the end of its uid."""
+    """A dashboard; `name` is its file's name and the end of its uid."""
 
     name: str
     title: str
@@ -84,47 +84,47 @@ def _dropped_by_broker(cause: str) -> str:
 
 
 NOW = Row(
-    "Is it working?",
+    "Overview",
     (
         Panel(
-            "Cameras live?",
+            "Cameras",
             "stat",
             (
                 Query("sum(camera:seccam_available:bool) or vector(0)", "live"),
-                Query("count(camera:seccam_available:bool) or vector(0)", "in a slot"),
+                Query("count(camera:seccam_available:bool) or vector(0)", "scheduled"),
                 Query("count(camera:seccam_available:bool == 0) or vector(0)", "away", limits=(None, 1)),
             ),
-            "Cameras with a fresh picture at the monitor, of those whose time slot is open.",
+            "Live: cameras with a fresh frame at the monitor, out of those whose time slot is open.",
             width=5,
             height=5,
         ),
         Panel(
-            "Fresh?",
+            "Frame age",
             "stat",
             (
                 Query(
                     _quantile(0.99, 'seccam_monitor_frame_age_seconds_bucket{stage="received",camera=~"$camera"}'),
-                    "99 of 100 within",
+                    "99th percentile",
                 ),
             ),
-            "Age of pictures when they arrive at the monitor; the goal is 0.5 s.",
+            "Age of view frames when they reach the monitor, 99th percentile. The objective is 0.5 s.",
             unit="s",
             limits=(0.2, 0.5),
             width=3,
             height=5,
         ),
         Panel(
-            "Looked at?",
+            "Analysed in time",
             "gauge",
             (Query("release:seccam_security_fresh:ratio_rate5m", "within 2 s"),),
-            "Of the frames for security, those that a worker judged within 2 s.",
+            "Share of security frames that a worker finished within 2 s of capture.",
             unit="percentunit",
             limits=(0.99, 0.9),
             width=3,
             height=5,
         ),
         Panel(
-            "Enough workers?",
+            "Workers",
             "stat",
             (
                 Query("ceil(release:seccam_security_work:workers / 0.7)", "needed"),
@@ -136,39 +136,40 @@ NOW = Row(
                     limits=(None, 1),
                 ),
             ),
-            "Workers that the offered work needs at 70 % of their time, and those that run.",
+            "Workers needed for the offered work at 70 % load each, and workers running.",
             width=5,
             height=5,
         ),
         Panel(
-            "Was I told?",
+            "Events notified",
             "stat",
             (Query("release:seccam_events_delivered:ratio_increase1d", "within a minute"),),
-            "Of the last day's events, those told within a minute or held back on record. Empty while there were none.",
+            "Share of the last day's events that led to a notification within a minute or belonged to a visit already notified. "
+            "Empty without events.",
             unit="percentunit",
             limits=(0.999, 0.99),
             width=3,
             height=5,
         ),
         Panel(
-            "Alerts?",
+            "Firing alerts",
             "stat",
             (Query('count(ALERTS{alertstate="firing",alertname=~"Seccam.*"}) or vector(0)', "firing"),),
-            "Alerts of this release that fire now.",
+            "Alerts of this release that are firing now.",
             limits=(None, 1),
             width=2,
             height=5,
             link=("Alerts", "/alerting/list?search=Seccam"),
         ),
         Panel(
-            "Parked?",
+            "Parked events",
             "stat",
             (Query('max(rabbitmq_detailed_queue_messages{queue="seccam.events.parked"})', "events"),),
-            "Events that could not be told, and wait for someone.",
+            "Events that could not be delivered and wait for an operator.",
             limits=(None, 1),
             width=3,
             height=5,
-            link=("Through the broker", f"/d/seccam-broker?{VARIABLES}"),
+            link=("seccam broker", f"/d/seccam-broker?{VARIABLES}"),
         ),
     ),
 )
@@ -177,52 +178,52 @@ CAMERAS = Row(
     "Cameras",
     (
         Panel(
-            "When was a camera away?",
+            "Camera availability",
             "timeline",
             (Query('camera:seccam_available:bool{camera=~"$camera"}', "{{camera}}"),),
-            "Nothing is drawn while a camera's slot is closed.",
+            "Whether each camera was live. Nothing is drawn while its time slot is closed.",
             values=AWAY_OR_LIVE,
             width=12,
         ),
         Panel(
-            "How is each now?",
+            "Camera status",
             "table",
             (
                 Query(
                     'min by (camera) (timestamp(seccam_monitor_last_frame_timestamp_seconds{camera=~"$camera"})'
                     ' - seccam_monitor_last_frame_timestamp_seconds{camera=~"$camera"})',
-                    "Last picture",
+                    "Frame age",
                     unit="s",
                     limits=(2, 5),
                 ),
                 Query(
                     'sum by (camera) (rate(seccam_camera_frames_published_total{topic="view",camera=~"$camera"}[R]))'
                     ' / on (camera) max by (camera) (seccam_camera_target_rate_hertz{topic="view",camera=~"$camera"})',
-                    "Of its rate",
+                    "Rate achieved",
                     unit="percentunit",
                     limits=(0.95, 0.8),
                 ),
                 Query(
                     'avg by (camera) (avg_over_time(camera:seccam_available:bool{camera=~"$camera"}[7d]))',
-                    "Live in 7 days",
+                    "Availability, 7 days",
                     unit="percentunit",
                     limits=(0.995, 0.98),
                 ),
             ),
-            "Age of the last picture, pictures published of those wanted, and the share of its slots in which it was live.",
+            "Age of the last frame, share of the configured frame rate, and share of its time slots in which the camera was live.",
             width=12,
         ),
     ),
 )
 
 FRESHNESS = Row(
-    "Why is it late, why is it lost?",
+    "Latency and loss",
     (
         Panel(
-            "Which hop ages it?",
+            "Frame age by stage",
             "series",
             tuple(
-                Query(_quantile(quantile, metric, by), f"{name}, {part} of 100")
+                Query(_quantile(quantile, metric, by), f"{name}, p{part}")
                 for quantile, part in ((0.5, 50), (0.99, 99))
                 for metric, by, name in (
                     ('seccam_camera_frame_age_seconds_bucket{topic="view",camera=~"$camera"}', "le", "published"),
@@ -230,14 +231,14 @@ FRESHNESS = Row(
                     ("seccam_security_frame_age_seconds_bucket", "le, stage", "security {{stage}}"),
                 )
             ),
-            "Age of pictures since they were taken. Beyond 2 s no worker looks at them.",
+            "Age of frames since capture: at which stage do they get old? Workers drop frames older than 2 s.",
             unit="s",
             limits=(None, 2),
             log=True,
             lines=True,
         ),
         Panel(
-            "How is it spread?",
+            "Frame age distribution",
             "heatmap",
             (
                 Query(
@@ -245,11 +246,11 @@ FRESHNESS = Row(
                     "{{le}}",
                 ),
             ),
-            "Age of pictures at the monitor.",
+            "Age of view frames when they reach the monitor.",
             unit="s",
         ),
         Panel(
-            "What is lost, why?",
+            "Dropped frames by reason",
             "series",
             (
                 Query('sum by (reason) (rate(seccam_camera_frames_dropped_total{camera=~"$camera"}[R]))', "camera: {{reason}}"),
@@ -258,10 +259,10 @@ FRESHNESS = Row(
                 Query(
                     'clamp_min(sum(rate(seccam_camera_frames_published_total{topic="security",camera=~"$camera"}[R]))'
                     ' - sum(rate(seccam_security_frames_received_total{camera=~"$camera"}[R])), 0)',
-                    "broker: older than 2 s or too many",
+                    "broker: expired or queue full",
                 ),
             ),
-            "Frames that someone dropped. In the broker: those published for security that reached no worker.",
+            "Frames dropped by cameras, monitors and workers. Broker: security frames that were published and reached no worker.",
             unit=FRAMES,
             stacked=True,
             bars=True,
@@ -270,38 +271,38 @@ FRESHNESS = Row(
 )
 
 SECURITY = Row(
-    "Security, and what came of it",
+    "Detection and notification",
     (
         Panel(
-            "How busy?",
+            "Worker load",
             "series",
             (
                 Query("release:seccam_security_work:workers", "work offered"),
                 Query("release:seccam_security_busy:workers", "work done"),
-                Query("release:seccam_security_busy:ratio_rate1m", "of a worker's time"),
+                Query("release:seccam_security_busy:ratio_rate1m", "busy time per worker"),
             ),
-            "In workers' worth of work. Above the line a worker has too little time left.",
+            "Work in units of one fully busy worker, and the share of time that a worker is busy. Above the line, add workers.",
             unit="short",
             limits=(None, 0.7),
             lines=True,
         ),
         Panel(
-            "What becomes of frames?",
+            "Processed frames by outcome",
             "series",
             (Query('sum by (outcome) (rate(seccam_security_frames_done_total{camera=~"$camera"}[R]))', "{{outcome}}"),),
-            "Analysed, or still: nothing moved.",
+            "Analysed: searched for faces. Still: skipped, as nothing moved.",
             unit=FRAMES,
             stacked=True,
         ),
         Panel(
-            "What costs time?",
+            "Processing time by step",
             "series",
             (Query(_quantile(0.95, "seccam_security_step_seconds_bucket", "le, step"), "{{step}}"),),
-            "The slowest of twenty, by step.",
+            "Time per frame spent in each step, 95th percentile.",
             unit="s",
         ),
         Panel(
-            "Who came?",
+            "Visits",
             "series",
             (
                 Query(
@@ -309,24 +310,31 @@ SECURITY = Row(
                     "{{camera}}",
                 ),
             ),
-            "Visits that workers announced; several may announce the same one.",
+            "Visits that workers reported. Several workers may report the same visit.",
             unit="suffix: visits",
             bars=True,
             stacked=True,
         ),
         Panel(
-            "Was I told?",
+            "Events by outcome",
             "bar gauge",
             (
-                Query('sum(increase(seccam_events_published_total{outcome="confirmed"}[$__range]))', "taken by the broker"),
-                Query("sum by (outcome) (increase(seccam_notifier_events_total[$__range]))", "{{outcome}}"),
-                Query("sum(increase(seccam_notifier_parked_total[$__range]))", "given up for now", limits=(None, 0.5)),
+                Query(
+                    'sum(increase(seccam_events_published_total{type=~"face|camera_.+",outcome="confirmed"}[$__range]))',
+                    "confirmed by the broker",
+                ),
+                Query(
+                    'sum by (outcome) (increase(seccam_notifier_events_total{type=~"face|camera_.+",outcome!="parked"}[$__range]))',
+                    "{{outcome}}",
+                ),
+                Query("sum(increase(seccam_notifier_parked_total[$__range]))", "parked", limits=(None, 0.5)),
             ),
-            "Events in the time shown: notified, held back (duplicate, cooldown), to be tried again, parked.",
+            "Events in the time range shown, without presence events. "
+            "Suppressed: the visit was already notified. Requeued: to be retried.",
             unit=EVENTS,
         ),
         Panel(
-            "How soon?",
+            "Notification delay",
             "series",
             (
                 Query(
@@ -335,7 +343,8 @@ SECURITY = Row(
                     exemplars=True,
                 ),
             ),
-            "From the picture to the notifier, and to the channel's yes: the slowest of twenty within the hour.",
+            "Time from capture until the notifier received the event, and until the channel accepted the notification: "
+            "95th percentile over an hour.",
             unit="s",
             limits=(1, 5),
             lines=True,
@@ -344,16 +353,16 @@ SECURITY = Row(
 )
 
 MACHINE = Row(
-    "Viewers, machine, versions",
+    "Viewers, resources, versions",
     (
         Panel(
-            "Who watches?",
+            "Viewers",
             "series",
             (Query("sum by (transport) (seccam_monitor_viewers)", "{{transport}}"),),
-            "Open pages and streams.",
+            "Open pages and streams, by transport.",
         ),
         Panel(
-            "How many bytes?",
+            "Camera bandwidth",
             "series",
             (
                 Query(
@@ -361,61 +370,67 @@ MACHINE = Row(
                     "{{camera}} {{topic}}",
                 ),
             ),
-            "JPEGs that cameras publish.",
+            "Size of the JPEGs that cameras publish.",
             unit="Bps",
             stacked=True,
         ),
         Panel(
-            "Processor?",
+            "CPU usage",
             "series",
             (Query("rate(process_cpu_seconds_total[R])", "{{component}} {{pod}}"),),
-            "Cores in use.",
+            "CPU cores used by each process.",
             unit="suffix: cores",
         ),
         Panel(
-            "Memory?",
+            "Memory usage",
             "series",
             (Query("process_resident_memory_bytes", "{{component}} {{pod}}"),),
-            "Resident memory.",
+            "Resident memory of each process.",
             unit="bytes",
         ),
         Panel(
-            "Warnings and errors?",
+            "Warnings and errors logged",
             "series",
             (Query("sum by (component, level) (rate(seccam_log_lines_total[R]))", "{{component}} {{level}}"),),
-            "Lines in the logs.",
+            "Log lines by component and level.",
             unit="suffix: lines/s",
             bars=True,
             stacked=True,
         ),
         Panel(
-            "Which version?",
+            "Versions",
             "table",
             (Query("count by (component, version, revision) (seccam_build_info)", "Processes"),),
-            "What runs.",
+            "Running processes by component, version and revision.",
         ),
     ),
     closed=True,
 )
 
 BROKER_NOW = Row(
-    "Is the broker well?",
+    "Broker health",
     (
         Panel(
-            "Nodes?", "stat", (Query("count(rabbitmq_build_info)", "nodes"),), "Nodes that run.", limits=(1, 1), width=4, height=5
+            "Nodes",
+            "stat",
+            (Query("count(rabbitmq_build_info)", "nodes"),),
+            "RabbitMQ nodes running.",
+            limits=(1, 1),
+            width=4,
+            height=5,
         ),
         Panel(
-            "Alarms?",
+            "Resource alarms",
             "stat",
             (Query('max({__name__=~"rabbitmq_alarms_(memory_used|free_disk_space)_watermark"})', "alarms"),),
-            "While there is one, nobody may publish.",
+            "RabbitMQ blocks all publishers while a memory or disk alarm is active.",
             limits=(None, 1),
             values=(("0", "none", "green"), ("1", "blocked", "red")),
             width=4,
             height=5,
         ),
         Panel(
-            "Room in memory?",
+            "Memory left",
             "bar gauge",
             (
                 Query(
@@ -423,20 +438,20 @@ BROKER_NOW = Row(
                     "memory {{pod}}",
                 ),
             ),
-            "Until publishers are blocked.",
+            "Share of the memory limit left before publishers are blocked.",
             unit="percentunit",
             limits=(0.3, 0.1),
             height=5,
         ),
         Panel(
-            "Room on the disk?",
+            "Disk space left",
             "bar gauge",
             (
                 Query(
                     "min by (pod) (rabbitmq_disk_space_available_bytes - rabbitmq_disk_space_available_limit_bytes)", "disk {{pod}}"
                 ),
             ),
-            "Until publishers are blocked.",
+            "Disk space left before publishers are blocked.",
             unit="bytes",
             limits=(5 * 2.0**30, 2.0**30),
             height=5,
@@ -448,30 +463,31 @@ BROKER_FRAMES = Row(
     "Frames",
     (
         Panel(
-            "In, out, gone?",
+            "Frame flow",
             "series",
             (
                 Query("sum by (topic) (rate(seccam_camera_frames_published_total[R]))", "published: {{topic}}"),
-                Query("sum(rate(seccam_monitor_frames_received_total[R]))", "at monitors"),
-                Query("sum(rate(seccam_security_frames_received_total[R]))", "at workers"),
+                Query("sum(rate(seccam_monitor_frames_received_total[R]))", "received by monitors"),
+                Query("sum(rate(seccam_security_frames_received_total[R]))", "received by workers"),
                 Query(
                     _dropped_by_broker("maxlen"),
-                    "replaced in {{queue_type}}",
+                    "dropped, queue full: {{queue_type}}",
                 ),
                 Query(
                     _dropped_by_broker("expired"),
-                    "too old in {{queue_type}}",
+                    "expired: {{queue_type}}",
                 ),
             ),
-            "Queues of frames are short: a newer one replaces the oldest, and what is 2 s old goes.",
+            "Frames published, received and dropped. Frame queues are short: a new frame pushes out the oldest, "
+            "and frames expire after 2 s.",
             unit=FRAMES,
             width=12,
         ),
         Panel(
-            "Is the work queue full?",
+            "Work queue length",
             "series",
             (Query('max(rabbitmq_detailed_queue_messages_ready{queue="seccam.security"})', "waiting"),),
-            "Frames that wait for a worker. At its bound the oldest go.",
+            "Frames waiting for a worker. A full queue drops the oldest.",
             unit="suffix: frames",
             limits=(24, 32),
             lines=True,
@@ -484,7 +500,7 @@ BROKER_EVENTS = Row(
     "Events",
     (
         Panel(
-            "Where do they wait?",
+            "Events by queue",
             "series",
             (
                 Query(
@@ -492,59 +508,59 @@ BROKER_EVENTS = Row(
                     "{{queue}}",
                 ),
             ),
-            "Ready and taken but not acknowledged.",
+            "Events in each queue, including those delivered but not yet acknowledged.",
             unit=EVENTS,
             limits=(1, 100),
             log=True,
             width=12,
         ),
         Panel(
-            "Does the notifier listen?",
+            "Notifier consumers",
             "stat",
             (Query('max(rabbitmq_detailed_queue_consumers{queue="seccam.events"})', "consumers"),),
-            "Of several, one takes events and the others stand by.",
+            "Consumers of seccam.events. Only one of them is active; the others stand by.",
             limits=(1, 1),
             width=4,
         ),
         Panel(
-            "Who consumes?",
+            "Consumers by queue",
             "table",
             (Query('max by (queue) (rabbitmq_detailed_queue_consumers{queue=~"seccam\\\\..*"})', "Consumers"),),
-            "Retry queues and the parked queue have none.",
+            "The retry queues and the parked queue have no consumers.",
         ),
         Panel(
-            "Confirmed?",
+            "Events published by outcome",
             "series",
             (Query("sum by (outcome) (rate(seccam_events_published_total[R]))", "{{outcome}}"),),
-            "Attempts to publish an event: refused by the broker, returned as no queue took it, or failed.",
+            "Attempts to publish an event: confirmed, refused by the broker, returned because no queue accepted it, or failed.",
             unit="suffix: events/s",
             width=6,
         ),
         Panel(
-            "How long does a confirm take?",
+            "Confirmation time",
             "series",
-            (Query(_quantile(0.95, "seccam_event_confirm_seconds_bucket"), "19 of 20 within"),),
-            "Until then an event lies in the worker's memory.",
+            (Query(_quantile(0.95, "seccam_event_confirm_seconds_bucket"), "95th percentile"),),
+            "Time until the broker confirms an event, 95th percentile. Until then the event is only in the worker's memory.",
             unit="s",
             limits=(0.1, 1),
             lines=True,
             width=6,
         ),
         Panel(
-            "Called?",
+            "Channel calls by result",
             "series",
             (Query("sum by (channel, result) (increase(seccam_notifier_attempts_total[R]))", "{{channel}} {{result}}"),),
-            "Calls of the channel, by what came of them.",
+            "Calls to the notification channel, such as IFTTT.",
             unit="suffix: calls",
             bars=True,
             stacked=True,
             width=6,
         ),
         Panel(
-            "Tried again?",
+            "Requeued events",
             "series",
             (Query("sum by (delay, cause) (increase(seccam_notifier_requeued_total[R]))", "in {{delay}}: {{cause}}"),),
-            "Events that wait in a retry queue.",
+            "Events sent to a retry queue, by delay and cause.",
             unit=EVENTS,
             bars=True,
             stacked=True,
@@ -557,26 +573,26 @@ BROKER_CONNECTIONS = Row(
     "Connections",
     (
         Panel(
-            "Who is connected?",
+            "Broker connections",
             "timeline",
             (Query("min by (component, pod) (seccam_broker_connected)", "{{component}} {{pod}}"),),
-            "Both connections of a process, where it has two.",
+            "Whether each process is connected. A process with two connections needs both.",
             values=DOWN_OR_UP,
         ),
         Panel(
-            "Who comes back, why?",
+            "Reconnects by cause",
             "series",
             (Query("sum by (component, cause) (increase(seccam_broker_reconnects_total[R]))", "{{component}}: {{cause}}"),),
-            "Connections lost or refused.",
-            unit="suffix: times",
+            "Connections that were lost or refused.",
+            unit="suffix: reconnects",
             bars=True,
             stacked=True,
         ),
         Panel(
-            "How slow is Raft?",
+            "Raft commit latency",
             "series",
             (Query("max(rabbitmq_raft_max_commit_latency_seconds or rabbitmq_raft_entry_commit_latency_seconds)", "commit"),),
-            "What a quorum queue needs to keep an event.",
+            "Time that a quorum queue takes to store an event.",
             unit="s",
             limits=(0.05, 0.5),
             lines=True,
@@ -588,15 +604,15 @@ BOARDS = (
     Board(
         name="seccam",
         title="seccam",
-        text="Is it working, is it fresh, is it enough workers, did I get told?",
+        text="Are the cameras live and their frames fresh, are there enough workers, and do notifications arrive?",
         rows=(NOW, CAMERAS, FRESHNESS, SECURITY, MACHINE),
         cameras=True,
-        links=(("Through the broker", "/d/seccam-broker"),),
+        links=(("seccam broker", "/d/seccam-broker"),),
     ),
     Board(
         name="broker",
-        title="seccam, through the broker",
-        text="What flows through RabbitMQ, what waits there, and who is connected.",
+        title="seccam broker",
+        text="Frames and events in RabbitMQ: what flows, what waits, and which components are connected.",
         rows=(BROKER_NOW, BROKER_FRAMES, BROKER_EVENTS, BROKER_CONNECTIONS),
         cameras=False,
         links=(("seccam", "/d/seccam"), ("RabbitMQ-Overview", "https://grafana.com/grafana/dashboards/10991")),
