@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pika
@@ -20,18 +21,37 @@ from seccam.settings import BrokerSettings
 from seccam_local.node import Node, Ports, installed
 from tests.waiting import eventually
 
-#: Ports below those that the kernel gives to outgoing connections, each once: whoever got one may not have bound it yet.
-#: Four apart, for some take the next ones too.
-_PORTS = iter(random.sample(range(15_000, 32_000, 4), k=4250))
+#: Below the ports that the kernel gives to outgoing connections.
+_RANGE = range(15_000, 32_000)
+_BLOCK = 200
+#: Four apart, as some servers also use the next ones.
+_STEP = 4
+
+
+def _ports_of_this_process() -> Iterator[int]:
+    """Ports that no other process with this function hands out: each block belongs to the process that has its first port bound."""
+    for first in random.sample(_RANGE[::_BLOCK], k=len(_RANGE) // _BLOCK):
+        owner = socket.socket()
+        try:
+            owner.bind(("127.0.0.1", first))
+        except OSError:
+            owner.close()
+            continue
+        _OWNED.append(owner)
+        yield from range(first + _STEP, first + _BLOCK, _STEP)
+
+
+_OWNED: list[socket.socket] = []
+_PORTS = _ports_of_this_process()
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now, and that nobody else of these tests gets."""
+    """A TCP port on loopback that nothing listens on now; no other test gets it, in this process or in another."""
     for port in _PORTS:
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
             return port
-    raise AssertionError("no port is left")
+    raise AssertionError("no free port is left")
 
 
 #: Seconds that a durable queue must be old to survive a kill: RabbitMQ 3.10 syncs the list of its quorum queues and
