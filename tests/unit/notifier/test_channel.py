@@ -118,7 +118,7 @@ def test_headers_that_never_end_are_given_up(server: Ifttt, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("url", "result"),
     [
-        (f"http://127.0.0.1:{free_port()}", "network"),
+        pytest.param(f"http://127.0.0.1:{free_port()}", "network", id="nobody listens"),
         ("http://no-such-host.invalid", "network"),
         ("http://host with spaces", "network"),
         ("http://" + "a" * 80 + ".example", "network"),  # no label of a name is so long: urllib3 has an error of its own
