@@ -1,6 +1,6 @@
-"""Makes the table of values in the chart's README from values.yaml and the comments in it. Run by `make docs`.
+"""Generates the table of values in the chart's README from values.yaml and its comments. Run by `make docs`.
 
-With --check nothing is written, and the exit status is 1 if anything would be.
+With --check it writes nothing, and exits with 1 if the README is out of date.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from reference import table  # found by the line above
+from reference import table  # on the path because of the line above
 
 CHART = Path(__file__).parent.parent / "charts" / "seccam"
-#: What all components have is told here, and not again.
+#: The component whose comments also describe the values that all components share.
 COMMON = "camera"
-#: What these mean wherever no comment says so.
+#: Descriptions of keys that occur often, for places without a comment.
 _OFTEN = {
-    "enabled": "Whether it is there.",
-    "annotations": "Its annotations.",
-    "labels": "Its labels.",
-    "namespace": "Its namespace; empty: the release's.",
-    "interval": "Time between two scrapes.",
+    "enabled": "Enable it.",
+    "annotations": "Annotations.",
+    "labels": "Labels.",
+    "namespace": "Namespace; empty: the release's.",
+    "interval": "Scrape interval, at most 20s.",
     "type": "Type of the Service.",
-    "minReplicas": "Fewest workers.",
-    "maxReplicas": "Most workers.",
-    "podDisruptionBudget": "Whether a node may be emptied of one pod at a time only.",
+    "minReplicas": "Minimum number of workers.",
+    "maxReplicas": "Maximum number of workers.",
+    "podDisruptionBudget": "Create a PodDisruptionBudget.",
 }
 
 
 class Values:
-    """values.yaml and what its comments say."""
+    """values.yaml and its comments."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
@@ -43,11 +43,11 @@ class Values:
         self._common = set(yaml.safe_load(text)[COMMON])
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """Path, default and meaning of each value."""
+        """Yield path, default and description of each value."""
         yield from self._under(self._root, "")
 
     def cameras(self) -> str:
-        """The example of a camera, as it stands there."""
+        """Return the section `cameras` as text."""
         start = self._lines.index("cameras:")
         end = next(n for n, line in enumerate(self._lines[start + 1 :], start + 1) if not line.startswith(" "))
         return "\n".join(self._lines[start:end])
@@ -66,7 +66,7 @@ class Values:
                 yield own, f"`{_default(value)}`", self._comment(key) or self._elsewhere(key.value, own)
 
     def _comment(self, key: yaml.Node) -> str:
-        """The lines above that say what this is."""
+        """Return the comment above a key, as one line."""
         said: list[str] = []
         for line in reversed(self._lines[: key.start_mark.line]):
             match = re.fullmatch(rf" {{{key.start_mark.column}}}# (.*)", line)
@@ -80,7 +80,7 @@ class Values:
             return _OFTEN[key]
         if key in self._common and path != f"{COMMON}.{key}":
             return f"As `{COMMON}.{key}`."
-        raise KeyError(f"{path}: no comment says what it is")
+        raise KeyError(f"{path}: has no comment")
 
 
 def _default(node: yaml.Node) -> str:
@@ -88,30 +88,30 @@ def _default(node: yaml.Node) -> str:
 
 
 def readme() -> str:
-    """The README with its made parts made anew."""
+    """Return the README with its generated parts up to date."""
     values = Values((CHART / "values.yaml").read_text())
     parts = {
         "cameras": f"```yaml\n{values.cameras()}\n```\n",
-        "values": table(("Value", "Default", "Meaning"), ((f"`{path}`", default, said) for path, default, said in values.rows())),
+        "values": table(("Value", "Default", "Description"), ((f"`{path}`", default, said) for path, default, said in values.rows())),
     }
     text = (CHART / "README.md").read_text()
     for name, part in parts.items():
         before, separator, rest = text.partition(f"<!-- made: {name} -->\n")
         _, end, after = rest.partition("<!-- end -->")
-        assert separator, f"README.md has no place for {name}"
-        assert end, f"README.md: {name} has no end"
+        assert separator, f"README.md: the marker <!-- made: {name} --> is missing"
+        assert end, f"README.md: {name} has no <!-- end -->"
         text = f"{before}{separator}{part}{end}{after}"
     return text
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write what differs, or with --check only say that it does."""
+    """Update the README, or with --check report that it is out of date. Return the exit status."""
     path = CHART / "README.md"
     made = readme()
     if path.read_text() == made:
         return 0
     if "--check" in arguments:
-        print("charts/seccam/README.md is not what values.yaml says: run make docs")
+        print("charts/seccam/README.md is out of date: run make docs")
         return 1
     path.write_text(made)
     print("charts/seccam/README.md")
