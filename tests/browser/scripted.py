@@ -21,6 +21,7 @@ from websockets.typing import Subprotocol
 
 import seccam_monitor
 from seccam import jpeg
+from seccam.version import __version__
 from tests.browser import pictures
 
 WEB = Path(seccam_monitor.__file__).parent / "web"
@@ -60,7 +61,7 @@ class ScriptedMonitor:
     def __init__(self, *names: str) -> None:
         self.cameras = self.of(*names)
         self.events: list[dict[str, Any]] = []
-        self.version = "0.1.0"
+        self.version = __version__
         self.broker_lost: float | None = None
         #: False: it doesn't speak any more, though the connection holds.
         self.speaks = True

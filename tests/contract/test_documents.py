@@ -12,11 +12,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
 from seccam import message, settings, topology
 from seccam.frame_age import Age
-from seccam.version import __version__
 from seccam_security.service import Times
 
 ROOT = Path(__file__).parents[2]
@@ -43,14 +41,6 @@ def test_the_reference_is_what_the_code_says(reference: ModuleType, capsys: pyte
 
 def test_the_charts_readme_has_the_values_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert load(ROOT / "docs" / "chart_values.py").main(["--check"]) == 0, capsys.readouterr().out
-
-
-def test_chart_and_documents_name_the_images_of_this_version() -> None:
-    chart = yaml.safe_load((ROOT / "charts" / "seccam" / "Chart.yaml").read_text())
-    assert chart["appVersion"] == __version__
-    for page in PAGES:
-        for tag in re.findall(r"ghcr\.io/seccam/[^\s:`]+:([\w.]+)", page.read_text()):
-            assert tag == __version__, page
 
 
 def test_every_setting_and_every_flow_and_queue_is_in_the_reference(reference: ModuleType) -> None:
