@@ -89,7 +89,8 @@ def test_nothing_made_up_is_a_session(cookie: str) -> None:
 def test_no_character_of_a_cookie_can_be_changed(data: st.DataObject) -> None:
     cookie = sessions().begin("ann", PEOPLE["ann"], 0.0)
     place = data.draw(st.integers(0, len(cookie) - 2))  # of the last one, two bits mean nothing
-    other = data.draw(st.characters(codec="ascii").filter(lambda c: c != cookie[place]))
+    alike = {"-": "-+", "_": "_/"}.get(cookie[place], cookie[place])  # both of base64's alphabets are read
+    other = data.draw(st.characters(codec="ascii").filter(lambda c: c not in alike))
 
     assert sessions().read(cookie[:place] + other + cookie[place + 1 :], 0.0) is None
 
