@@ -14,7 +14,7 @@ from tests.browser import seen
 from tests.browser.chain import Monitor
 from tests.browser.conftest import DESKTOP, PHONE, MakeCamera, Open, keep
 from tests.browser.test_access import FAINT, STUMBLES
-from tests.unit.monitor.people import entry
+from tests.unit.monitor.auth.users import entry
 
 PASSWORD = "correct horse battery"
 

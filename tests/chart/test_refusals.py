@@ -15,7 +15,7 @@ from seccam import topology
 from seccam.settings import Group, VisitSettings
 from seccam_camera.schedule import Schedule
 from seccam_camera.settings import CameraSettings
-from seccam_monitor import passwords
+from seccam_monitor.auth import passwords
 from seccam_monitor.settings import MonitorSettings
 from seccam_security.settings import SecuritySettings
 from tests.chart.chart import CHART, refusal, render

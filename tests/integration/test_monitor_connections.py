@@ -14,12 +14,13 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from seccam.frame import Frame
-from seccam_monitor import app, service
-from seccam_monitor.connection import HttpProtocol
-from seccam_monitor.events import EventLog
-from seccam_monitor.hub import Hub
-from seccam_monitor.latest import FORGET_SECONDS, Cameras
+from seccam_monitor import service
+from seccam_monitor.http import app
+from seccam_monitor.http.uvicorn_protocols import HttpProtocol
+from seccam_monitor.ingest.cameras import FORGET_SECONDS, Cameras
+from seccam_monitor.ingest.events import EventLog
 from seccam_monitor.metrics import Metrics
+from seccam_monitor.viewers.hub import Hub
 from tests.integration.monitors import picture
 
 #: Seconds in which anything has to come.

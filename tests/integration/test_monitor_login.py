@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.brokers import RunningBroker
 from tests.integration.monitors import Camera, RunningMonitor, Sender, end_of, messages, picture, running, say
-from tests.unit.monitor.people import entry
+from tests.unit.monitor.auth.users import entry
 from tests.waiting import eventually
 
 PASSWORD = "correct horse battery"

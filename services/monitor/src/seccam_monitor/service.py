@@ -21,18 +21,19 @@ from seccam.metrics import BrokerMetrics
 from seccam.probes import Heartbeat
 from seccam.service import ServiceContext
 from seccam.settings import BrokerSettings
-from seccam_monitor import app, intake
-from seccam_monitor.connection import HttpProtocol, WebSocketProtocol
-from seccam_monitor.credentials import Credentials
-from seccam_monitor.events import EventLog
-from seccam_monitor.hub import Hub
-from seccam_monitor.latest import Cameras
-from seccam_monitor.login import Login
+from seccam_monitor.auth.credentials import Credentials
+from seccam_monitor.auth.login import Login
+from seccam_monitor.auth.sessions import LEAST_KEY, Sessions
+from seccam_monitor.auth.users import UsersFile
+from seccam_monitor.http import app
+from seccam_monitor.http.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+from seccam_monitor.ingest import intake
+from seccam_monitor.ingest.cameras import Cameras
+from seccam_monitor.ingest.events import EventLog
 from seccam_monitor.metrics import Metrics
-from seccam_monitor.protocol import MAX_INCOMING
-from seccam_monitor.session import LEAST_KEY, Sessions
 from seccam_monitor.settings import MonitorSettings
-from seccam_monitor.users import UsersFile
+from seccam_monitor.viewers.hub import Hub
+from seccam_monitor.viewers.protocol import MAX_INCOMING
 
 log = logs.get(__name__)
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from seccam import settings, topology
-from seccam_monitor import users
-from seccam_monitor.passwords import BadUsers
-from seccam_monitor.session import LEAST_KEY
+from seccam_monitor.auth import users
+from seccam_monitor.auth.passwords import BadUsers
+from seccam_monitor.auth.sessions import LEAST_KEY
 
 
 class MonitorSettings(settings.OpsSettings):

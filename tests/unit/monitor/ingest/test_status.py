@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from seccam.message import Status, TopicStatus
-from seccam_monitor.status import Limits, Word, is_off, limits, state, why
+from seccam_monitor.ingest.status import Limits, Word, is_off, limits, state, why
 
 
 def word(name: Literal["starting", "live", "off", "away"] = "live", *, view_open: bool = True, until: int | None = None) -> Word:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
-from seccam_monitor import passwords
-from seccam_monitor.limiter import Limiter
-from seccam_monitor.users import UsersFile
+from seccam_monitor.auth import passwords
+from seccam_monitor.auth.lockout import Limiter
+from seccam_monitor.auth.users import UsersFile
 
 #: Checks that may wait for the one at work: one at a time leaves a processor to the live view.
 _WAITING = 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from seccam import logs
-from seccam_monitor import passwords
-from seccam_monitor.passwords import BadUsers
+from seccam_monitor.auth import passwords
+from seccam_monitor.auth.passwords import BadUsers
 
 log = logs.get(__name__)
 

@@ -16,20 +16,20 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from seccam_monitor import app as monitor_app
-from seccam_monitor import login as login_module
-from seccam_monitor import passwords
-from seccam_monitor.access import CONTENT_SECURITY_POLICY
-from seccam_monitor.credentials import Credentials
-from seccam_monitor.events import EventLog
-from seccam_monitor.hub import Hub
-from seccam_monitor.latest import Cameras
-from seccam_monitor.limiter import TRIES
-from seccam_monitor.login import Guard, Login
+from seccam_monitor.auth import login as login_module
+from seccam_monitor.auth import passwords
+from seccam_monitor.auth.credentials import Credentials
+from seccam_monitor.auth.lockout import TRIES
+from seccam_monitor.auth.login import Guard, Login
+from seccam_monitor.auth.sessions import Sessions
+from seccam_monitor.auth.users import UsersFile
+from seccam_monitor.http import app as monitor_app
+from seccam_monitor.http.request_guard import CONTENT_SECURITY_POLICY
+from seccam_monitor.ingest.cameras import Cameras
+from seccam_monitor.ingest.events import EventLog
 from seccam_monitor.metrics import Metrics
-from seccam_monitor.session import Sessions
-from seccam_monitor.users import UsersFile
-from tests.unit.monitor.people import entry
+from seccam_monitor.viewers.hub import Hub
+from tests.unit.monitor.auth.users import entry
 
 KEY = b"k" * 32
 HTML = {"accept": "text/html,*/*;q=0.8"}

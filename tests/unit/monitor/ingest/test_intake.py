@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from seccam.broker import Consumer, Subscription
 from seccam.message import Detection
-from seccam_monitor.events import EventLog, Row
-from seccam_monitor.intake import Intake
-from seccam_monitor.latest import FORGET_SECONDS, Camera, Cameras
+from seccam_monitor.ingest.cameras import FORGET_SECONDS, Camera, Cameras
+from seccam_monitor.ingest.events import EventLog, Row
+from seccam_monitor.ingest.intake import Intake
 from seccam_monitor.metrics import Metrics
 
 

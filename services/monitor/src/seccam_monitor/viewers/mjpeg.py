@@ -9,12 +9,12 @@ import time
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from seccam_monitor import protocol
-from seccam_monitor.connection import transport_of
-from seccam_monitor.hub import Hub
-from seccam_monitor.latest import Camera, Picture
-from seccam_monitor.login import Visitor
+from seccam_monitor.auth.login import Visitor
+from seccam_monitor.http.uvicorn_protocols import transport_of
+from seccam_monitor.ingest.cameras import Camera, Picture
 from seccam_monitor.metrics import Metrics
+from seccam_monitor.viewers import protocol
+from seccam_monitor.viewers.hub import Hub
 
 #: Seconds in which a viewer must take a picture.
 PATIENCE = 10.0

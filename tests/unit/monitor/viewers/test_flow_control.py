@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from seccam_monitor.viewer import FIRST_WINDOW, PATIENCE, PER_CAMERA, Window
+from seccam_monitor.viewers.flow_control import FIRST_WINDOW, PATIENCE, PER_CAMERA, Window
 
 
 def watching(*cameras: int) -> Window:

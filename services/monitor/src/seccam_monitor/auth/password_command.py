@@ -7,7 +7,7 @@ import getpass
 import sys
 from collections.abc import Sequence
 
-from seccam_monitor import passwords
+from seccam_monitor.auth import passwords
 
 _ABOUT = """Prints the line `name:hash` that lets somebody log in to the monitor, for the file that SECCAM_MONITOR_USERS_FILE names.
 The password is asked for twice on a terminal, and else is the first line of standard input; it is never an argument."""

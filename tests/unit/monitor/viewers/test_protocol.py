@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam_monitor import protocol
-from seccam_monitor.protocol import Ack, NotUnderstood, Ping, Watch
+from seccam_monitor.viewers import protocol
+from seccam_monitor.viewers.protocol import Ack, NotUnderstood, Ping, Watch
 
 
 def test_a_picture_has_twenty_bytes_before_its_jpeg() -> None:

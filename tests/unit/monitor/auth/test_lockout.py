@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam_monitor.limiter import PAUSE, TRIES, Limiter, network_of, whole_seconds
+from seccam_monitor.auth.lockout import PAUSE, TRIES, Limiter, network_of, whole_seconds
 
 
 def wrong(limiter: Limiter, address: str, name: str, times: int, *, now: float = 0.0) -> None:

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from seccam import __version__
 from seccam.message import Detection
-from seccam_monitor import protocol
-from seccam_monitor.events import EventLog, Row
-from seccam_monitor.latest import Camera, Cameras
-from seccam_monitor.status import why
+from seccam_monitor.ingest.cameras import Camera, Cameras
+from seccam_monitor.ingest.events import EventLog, Row
+from seccam_monitor.ingest.status import why
+from seccam_monitor.viewers import protocol
 
 
 class Viewer(Protocol):

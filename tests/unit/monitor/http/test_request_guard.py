@@ -6,7 +6,7 @@ import pytest
 
 from seccam.errors import SettingsError
 from seccam.settings import load
-from seccam_monitor.access import may_call, same_origin
+from seccam_monitor.http.request_guard import may_call, same_origin
 from seccam_monitor.settings import MonitorSettings
 
 NAMES = frozenset({"cam.example", "door.example:8443", "fd00::1"})

@@ -9,14 +9,14 @@ from collections import deque
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from seccam import logs
-from seccam_monitor import protocol
-from seccam_monitor.connection import transport_of
-from seccam_monitor.hub import Hub
-from seccam_monitor.latest import Camera, Picture
-from seccam_monitor.login import visitor_of
+from seccam_monitor.auth.login import visitor_of
+from seccam_monitor.http.uvicorn_protocols import transport_of
+from seccam_monitor.ingest.cameras import Camera, Picture
 from seccam_monitor.metrics import Metrics
-from seccam_monitor.protocol import Ack, NotUnderstood, Ping, Watch
-from seccam_monitor.viewer import Window
+from seccam_monitor.viewers import protocol
+from seccam_monitor.viewers.flow_control import Window
+from seccam_monitor.viewers.hub import Hub
+from seccam_monitor.viewers.protocol import Ack, NotUnderstood, Ping, Watch
 
 log = logs.get(__name__)
 

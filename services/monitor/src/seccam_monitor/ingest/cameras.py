@@ -16,8 +16,9 @@ from functools import cached_property
 from seccam.frame import Frame
 from seccam.frame_age import Age, AgeEstimator
 from seccam.jpeg import without_exif
-from seccam_monitor import protocol, status
-from seccam_monitor.status import Limits, Word
+from seccam_monitor.ingest import status
+from seccam_monitor.ingest.status import Limits, Word
+from seccam_monitor.viewers import protocol
 
 #: Cameras beyond the configured ones.
 MAX_DISCOVERED = 64

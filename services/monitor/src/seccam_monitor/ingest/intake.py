@@ -14,10 +14,10 @@ from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
 from seccam.message import FACE, Detection, Event, FaceEvent, JsonMessage, Status
 from seccam.metrics import MAX_CAMERAS
-from seccam_monitor.events import EventLog, Row, first_wanted, row
-from seccam_monitor.latest import Camera, Cameras
+from seccam_monitor.ingest.cameras import Camera, Cameras
+from seccam_monitor.ingest.events import EventLog, Row, first_wanted, row
+from seccam_monitor.ingest.status import Word
 from seccam_monitor.metrics import Metrics
-from seccam_monitor.status import Word
 
 log = logs.get(__name__)
 

@@ -15,17 +15,17 @@ from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
 from seccam import __version__
-from seccam_monitor import live
-from seccam_monitor.access import Access
-from seccam_monitor.events import KEPT
-from seccam_monitor.hub import Hub
-from seccam_monitor.latest import Camera
-from seccam_monitor.login import Login, visitor_of
+from seccam_monitor.auth.login import Login, visitor_of
+from seccam_monitor.http.request_guard import Access
+from seccam_monitor.ingest.cameras import Camera
+from seccam_monitor.ingest.events import KEPT
+from seccam_monitor.ingest.status import why
 from seccam_monitor.metrics import Metrics
-from seccam_monitor.mjpeg import MjpegStream
-from seccam_monitor.status import why
+from seccam_monitor.viewers.hub import Hub
+from seccam_monitor.viewers.mjpeg import MjpegStream
+from seccam_monitor.viewers.websocket import serve
 
-WEB = Path(__file__).parent / "web"
+WEB = Path(__file__).parents[1] / "web"
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, 404: {"description": "No such thing"}}
 _NOTHING_TO_SHOW: dict[int | str, dict[str, Any]] = {409: {"description": "There is no picture of this camera now"}}
 
@@ -117,7 +117,7 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
 
     @app.websocket("/ws")
     async def socket(websocket: WebSocket) -> None:
-        await live.serve(websocket, hub, metrics)
+        await serve(websocket, hub, metrics)
 
     app.mount("/static", StaticFiles(directory=WEB, check_dir=False))
     guarded = login.add_to(app) if login else app

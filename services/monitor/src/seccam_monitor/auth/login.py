@@ -20,11 +20,11 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seccam import logs
-from seccam_monitor import place
-from seccam_monitor.credentials import Credentials, Try, Verdict
-from seccam_monitor.limiter import whole_seconds
-from seccam_monitor.session import Session, Sessions
-from seccam_monitor.users import UsersFile
+from seccam_monitor.auth import safe_redirect
+from seccam_monitor.auth.credentials import Credentials, Try, Verdict
+from seccam_monitor.auth.lockout import whole_seconds
+from seccam_monitor.auth.sessions import Session, Sessions
+from seccam_monitor.auth.users import UsersFile
 
 log = logs.get(__name__)
 
@@ -68,7 +68,7 @@ class Login:
 
         @app.get("/login", include_in_schema=False)
         async def form(request: Request) -> Response:
-            wanted = place.local(request.query_params.get("next"))
+            wanted = safe_redirect.local(request.query_params.get("next"))
             return RedirectResponse(wanted, 303) if self._session(request) else self._form()
 
         @app.post("/login", include_in_schema=False)
@@ -123,7 +123,7 @@ class Login:
                 return self._form(429, message=_limited(wait), name=said.name, wait=wait)
             return self._form(401, message=_WRONG, name=said.name)
         log.info("logged_in", user=said.name, address=said.address)
-        answer = RedirectResponse(place.local(request.query_params.get("next")), 303)
+        answer = RedirectResponse(safe_redirect.local(request.query_params.get("next")), 303)
         cookie = self._sessions.begin(said.name, verdict.hashed, time.time())
         answer.set_cookie(_cookie_of(request), cookie, max_age=round(self._sessions.seconds), **_cookie_kind(request))
         return answer
@@ -165,7 +165,7 @@ def _refusal(caller: HTTPConnection, verdict: Verdict) -> Response:
         return JSONResponse({"detail": _limited(wait)}, 429, {"retry-after": str(wait)})
     if caller.scope.get("method") in ("GET", "HEAD") and "text/html" in caller.headers.get("accept", ""):
         query = caller.scope["query_string"].decode("latin-1")
-        return RedirectResponse(place.login(quote(caller.scope["path"]) + (f"?{query}" if query else "")), 303)
+        return RedirectResponse(safe_redirect.login(quote(caller.scope["path"]) + (f"?{query}" if query else "")), 303)
     # VLC and ffmpeg send a password only when asked; a browser would ask its user by a window of its own, for each picture
     asked = {} if caller.headers.get("user-agent", "").startswith("Mozilla/") else {"www-authenticate": _CHALLENGE}
     return JSONResponse({"detail": "This needs a login: at /login, or by HTTP Basic."}, 401, asked)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from seccam.frame import Frame
 from seccam.message import Status, TopicStatus
-from seccam_monitor import protocol
-from seccam_monitor.latest import FORGET_SECONDS, MAX_DISCOVERED, Camera, Cameras, Rate
-from seccam_monitor.status import Word
+from seccam_monitor.ingest.cameras import FORGET_SECONDS, MAX_DISCOVERED, Camera, Cameras, Rate
+from seccam_monitor.ingest.status import Word
+from seccam_monitor.viewers import protocol
 
 JPEG = b"\xff\xd8\xff\xc0\x00\x0a\x08\x00\x10\x00\x10\x01\x00\x00\xff\xda\x00\x02\xff\xd9"
 FRAME = Frame(camera="front", boot_id="b1", seq=1, jpeg=JPEG, width=16, height=16, ts_ms=1_000_000)

@@ -11,11 +11,11 @@ import pytest
 
 from seccam.errors import SettingsError
 from seccam.settings import load
-from seccam_monitor import password_command, passwords, users
-from seccam_monitor.passwords import BadUsers
+from seccam_monitor.auth import password_command, passwords, users
+from seccam_monitor.auth.passwords import BadUsers
+from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.settings import MonitorSettings
-from seccam_monitor.users import UsersFile
-from tests.unit.monitor.people import entry, hashed
+from tests.unit.monitor.auth.users import entry, hashed
 
 
 @pytest.mark.parametrize("kind", ["2a", "2b", "2y"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam_monitor.session import Sessions
+from seccam_monitor.auth.sessions import Sessions
 
 KEY = b"k" * 32
 HOUR = 3600.0

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seccam.message import FaceData, FaceEvent, FrameIdentity
-from seccam_monitor.events import KEPT, SHOWN, EventLog, Row, first_wanted, is_told, row
+from seccam_monitor.ingest.events import KEPT, SHOWN, EventLog, Row, first_wanted, is_told, row
 
 TAKEN = datetime(2026, 3, 24, 13, 3, 12, tzinfo=UTC)
 PICTURE = b"\xff\xd8\xff\xe0 a JPEG \xff\xd9"

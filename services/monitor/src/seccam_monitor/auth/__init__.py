@@ -1,0 +1,1 @@
+"""Who may watch: users, passwords, sessions and the login."""

@@ -1,0 +1,1 @@
+"""What comes in from the broker, and what is known from it."""

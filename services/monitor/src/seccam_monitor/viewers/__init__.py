@@ -1,0 +1,1 @@
+"""Those who watch: how pictures and messages reach them."""
