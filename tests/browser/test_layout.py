@@ -161,7 +161,7 @@ def test_the_page_in_all_states_is_kept_to_look_at(open_page: Open, scripted: Sc
     expect(page.get_by_role("button", name="All cameras")).to_be_visible()
     seen.moves(page, "front")
     there = eventually(partial(_box_of_a_face, monitor, page), every=0.1, what="a box")
-    keep(page, f"single-{kind}-{scheme}")
+    keep(page, f"camera-view-{kind}-{scheme}")
     assert page.evaluate(_FAULTS) == []
     assert there == pytest.approx(seen.on_screen(page, "front", pictures.FACE, (1280, 720)), abs=2)
 

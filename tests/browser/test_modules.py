@@ -218,7 +218,7 @@ def test_the_header_of_a_picture_is_read_as_the_monitor_writes_it(
     ],
 )
 def test_an_age_is_said_in_words(call: Call, age: float, flags: dict[str, bool], said: str) -> None:
-    assert call("words.age", age, flags, NOW) == said
+    assert call("format.age", age, flags, NOW) == said
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_an_age_is_said_in_words(call: Call, age: float, flags: dict[str, bool],
     ],
 )
 def test_a_rate_is_said_in_words(call: Call, seen: float, source: float, said: str) -> None:
-    assert call("words.rates", seen, source) == said
+    assert call("format.rates", seen, source) == said
 
 
 _PLATE = {
@@ -280,17 +280,17 @@ _PLATE = {
     ],
 )
 def test_plates_have_exactly_these_words(call: Call, differing: dict[str, Any], said: list[str] | None) -> None:
-    assert call("words.plate", {**_PLATE, **differing}) == said
+    assert call("format.plate", {**_PLATE, **differing}) == said
 
 
 def test_counts_are_told_worst_first(call: Call) -> None:
-    assert call("words.counts", ["live", "off", "gone", "live", "stale"]) == "1 away · 1 stale · 2 live · 1 off"
-    assert call("words.counts", []) == ""
+    assert call("format.counts", ["live", "off", "gone", "live", "stale"]) == "1 away · 1 stale · 2 live · 1 off"
+    assert call("format.counts", []) == ""
 
 
 @pytest.mark.parametrize(("scores", "said"), [([], ""), ([0.936], "Score 0.94"), ([0.98, 0.5], "Scores 0.98, 0.50")])
 def test_scores_are_said_in_words(call: Call, scores: list[float], said: str) -> None:
-    assert call("words.scores", scores) == said
+    assert call("format.scores", scores) == said
 
 
 @pytest.mark.parametrize(
@@ -302,10 +302,10 @@ def test_scores_are_said_in_words(call: Call, scores: list[float], said: str) ->
     ],
 )
 def test_events_are_spoken_in_one_sentence(call: Call, seen: list[tuple[str, int]], said: str) -> None:
-    assert call("words.spokenEvents", [{"camera": camera, "count": count} for camera, count in seen]) == said
+    assert call("format.spokenEvents", [{"camera": camera, "count": count} for camera, count in seen]) == said
 
 
 def test_a_zone_is_no_reason_to_say_a_wrong_time(call: Call) -> None:
-    assert call("words.time", NOW, NOW, "Asia/Kolkata") == "19:33:12"
-    assert call("words.when", NOW - 3000, NOW, 3000, 0) == "14:03:09 · 3 s ago"
-    assert call("words.when", NOW - 840_000, NOW, 840_000, 840_000) == "13:49:12 · delayed 14 min"
+    assert call("format.time", NOW, NOW, "Asia/Kolkata") == "19:33:12"
+    assert call("format.when", NOW - 3000, NOW, 3000, 0) == "14:03:09 · 3 s ago"
+    assert call("format.when", NOW - 840_000, NOW, 840_000, 840_000) == "13:49:12 · delayed 14 min"

@@ -1,7 +1,7 @@
 /* The faces that were seen: a list, newest first, a large look at one of them, and on a phone a strip with the newest. */
 
 import { parts, write } from "./dom.js";
-import * as words from "./words.js";
+import * as format from "./format.js";
 
 /** Rows that stay. */
 const KEPT = 100;
@@ -70,13 +70,13 @@ export class Events {
     const now = performance.now();
     const wall = Date.now();
     for (const row of this.#rows) {
-      const text = words.when(row.event.time, wall, now - row.taken, row.event.late_s * 1000);
+      const text = format.when(row.event.time, wall, now - row.taken, row.event.late_s * 1000);
       write(row.when, text);
       if (row.event === this.#shown) write(this.#dialog.when, text);
     }
     const newest = this.#rows[0];
     if (!newest) return;
-    write(this.#strip.text, `${title(newest.event)} · ${words.ago(now - newest.taken)}`);
+    write(this.#strip.text, `${title(newest.event)} · ${format.ago(now - newest.taken)}`);
     if (this.#strip.picture.dataset.of !== newest.event.id) {
       this.#strip.picture.dataset.of = newest.event.id;
       show(this.#strip.picture, newest.event);
@@ -96,9 +96,9 @@ export class Events {
     const { node, what, picture, scores } = this.#dialog;
     this.#shown = event;
     what.textContent = title(event);
-    picture.alt = `${words.faces(event.faces)} at ${event.cam}`;
+    picture.alt = `${format.faces(event.faces)} at ${event.cam}`;
     show(picture, event);
-    scores.textContent = words.scores(event.scores);
+    scores.textContent = format.scores(event.scores);
     this.update();
     node.showModal();
   }
@@ -110,7 +110,7 @@ export class Events {
 }
 
 function title(event) {
-  return `${words.faces(event.faces)} · ${event.cam}`;
+  return `${format.faces(event.faces)} · ${event.cam}`;
 }
 
 /** The event's picture, if it has one and the monitor still keeps it. */

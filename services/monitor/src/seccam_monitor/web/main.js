@@ -1,15 +1,15 @@
 /* The page: puts the parts together, and keeps what concerns all of them. */
 
+import { Announcer } from "./announcer.js";
+import { CameraView, copy } from "./camera_view.js";
 import { MonitorClock, slept } from "./clock.js";
 import { write } from "./dom.js";
 import { Events } from "./events.js";
+import * as format from "./format.js";
 import { Frames } from "./frames.js";
 import { columns } from "./layout.js";
-import { Single, copy } from "./single.js";
 import { Socket } from "./socket.js";
 import { Tile } from "./tile.js";
-import { Voice } from "./voice.js";
-import * as words from "./words.js";
 
 const TICK = 100;
 const SECOND = 1000;
@@ -66,13 +66,13 @@ const socket = new Socket(`${scheme}//${location.host}/ws`, {
   message: (message) => handlers[message.type]?.(message),
 });
 
-const voice = new Voice($("status"), $("alert"));
+const announcer = new Announcer($("status"), $("alert"));
 const events = new Events(
   $("event-template").content,
   { list: $("event-list"), empty: $("events-empty"), strip: $("strip"), dialog: $("event-dialog") },
   (camera) => go(camera),
 );
-const single = new Single($("single"), grid, leave);
+const cameraView = new CameraView($("camera-view"), grid, leave);
 const observer = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) inView[isIntersecting ? "add" : "delete"](target);
@@ -117,7 +117,7 @@ const handlers = {
     for (const [index, state, newest, fps, until, why] of c) byIndex.get(index)?.hear({ at: now, state, newest, fps, until, why });
     const bar = $("bar-broker");
     bar.hidden = broker;
-    if (!broker) write(bar.firstElementChild, words.brokerGone(Date.now() - (now - (since ?? now)), Date.now()));
+    if (!broker) write(bar.firstElementChild, format.brokerGone(Date.now() - (now - (since ?? now)), Date.now()));
     write($("broker"), `Broker: ${broker ? "connected" : "not connected"}`);
     ask();
   },
@@ -127,7 +127,7 @@ const handlers = {
     if (!events.add(event, old, { isNew: true })) return;
     events.update();
     tiles.get(event.cam)?.see(event);
-    voice.event(event.cam, event.faces);
+    announcer.event(event.cam, event.faces);
     if (document.hidden) unseen += 1;
   },
 
@@ -228,16 +228,16 @@ function route() {
   const name = tiles.has(place) ? place : null;
   const left = alone;
   alone = name;
-  $("single").hidden = name === null;
+  $("camera-view").hidden = name === null;
   grid.hidden = tiles.size === 0;
   grid.classList.toggle("alone", name !== null);
   for (const [other, tile] of tiles) {
     tile.element.hidden = name !== null && other !== name;
     tile.button.hidden = other === name;
   }
-  single.camera = name;
+  cameraView.camera = name;
   arrange();
-  if (name !== null && left !== name) single.back.focus({ preventScroll: true });
+  if (name !== null && left !== name) cameraView.back.focus({ preventScroll: true });
   if (name === null && document.fullscreenElement) document.exitFullscreen();
   if (name === null && left !== null && !list) {
     main.scrollTop = scrolledTo;
@@ -245,7 +245,7 @@ function route() {
   }
 }
 
-/** The next camera in the single view. */
+/** The next camera in the view of one camera. */
 function turn(by) {
   const names = [...tiles.keys()].sort((a, b) => order(a) - order(b));
   go(names[(names.indexOf(alone) + by + names.length) % names.length]);
@@ -290,7 +290,7 @@ $("events-close").addEventListener("click", leave);
 skip.addEventListener("click", (event) => {
   event.preventDefault(); // the address says which camera is shown
   const first = grid.querySelector(".open");
-  (alone !== null ? single.back : (first ?? main)).focus();
+  (alone !== null ? cameraView.back : (first ?? main)).focus();
 });
 for (const button of document.querySelectorAll(".copy")) {
   const command = button.parentElement.querySelector("code");
@@ -336,12 +336,12 @@ function tick() {
   for (const tile of tiles.values()) {
     tile.update(monitor);
     if (counting) tile.count(monitor);
-    voice.camera(tile.name, tile.state, page);
+    announcer.camera(tile.name, tile.state, page);
   }
   if (counting) events.update();
-  write($("counts"), words.counts([...tiles.values()].map(({ state }) => state)));
+  write($("counts"), format.counts([...tiles.values()].map(({ state }) => state)));
   tellTrouble(now.wall);
-  voice.tick(page);
+  announcer.tick(page);
 }
 
 function tellTrouble(wall) {
@@ -349,10 +349,10 @@ function tellTrouble(wall) {
   const bar = $("bar-server");
   bar.hidden = trouble === null;
   if (trouble) {
-    write(bar.firstElementChild, trouble.full ? words.serverFull(trouble.next) : words.serverGone(trouble.since, trouble.next, wall));
+    write(bar.firstElementChild, trouble.full ? format.serverFull(trouble.next) : format.serverGone(trouble.since, trouble.next, wall));
     $("bar-broker").hidden = true; // what it said is not known any more
   }
-  voice.monitor(trouble ? words.spokenTrouble(trouble.full) : "");
+  announcer.monitor(trouble ? format.spokenTrouble(trouble.full) : "");
   const title = trouble ? "(!) seccam" : unseen ? `(${unseen}) seccam` : "seccam";
   if (document.title !== title) document.title = title;
 }

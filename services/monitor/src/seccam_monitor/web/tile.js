@@ -2,7 +2,7 @@
 
 import { rate, stateOf } from "./clock.js";
 import { parts, write } from "./dom.js";
-import * as words from "./words.js";
+import * as format from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Boxes are solid so long after their picture was taken, dashed so long, then gone: the head has moved on. */
@@ -169,7 +169,7 @@ export class Tile {
     if (!WITH_PICTURE.has(state)) this.#putAway();
     this.element.dataset.state = state;
     this.#part.shape.setAttribute("href", `#shape-${state}`);
-    this.#part.open.setAttribute("aria-label", words.tileName(this.name, state));
+    this.#part.open.setAttribute("aria-label", format.tileName(this.name, state));
     this.#show(now);
   }
 
@@ -204,11 +204,11 @@ export class Tile {
   #tell(now, age) {
     const counted = this.state === "live" && this.#counted !== null && now - this.#counted.captured < COUNTED;
     this.#part.faces.hidden = !counted;
-    if (counted) write(this.#part.faces, words.faces(this.#counted.faces));
+    if (counted) write(this.#part.faces, format.faces(this.#counted.faces));
     const wall = Date.now();
     const last = this.#last === null ? null : wall - (now - this.#last);
-    write(this.#part.word, words.label(this.state, last, wall));
-    const plate = words.plate({
+    write(this.#part.word, format.label(this.state, last, wall));
+    const plate = format.plate({
       state: this.state,
       age,
       waiting: performance.now() - this.#since,
@@ -242,11 +242,11 @@ export class Tile {
     const page = performance.now();
     const source = this.#word.fps;
     const seen = this.watched && page - this.#watchedSince > 2000 ? rate(this.#times, page, this.#watchedSince) : source;
-    write(rateNode, this.state === "stale" ? words.rate(0) : words.rates(seen, source));
+    write(rateNode, this.state === "stale" ? format.rate(0) : format.rates(seen, source));
     const captured = this.#drawn?.captured ?? this.#word.newest;
     const age = captured === null ? 0 : Math.max(this.#worst, now - captured);
-    write(ageNode, words.age(age, this.#drawn ?? {}, Date.now()));
-    write(note, words.ageNote(this.#drawn ?? {}));
+    write(ageNode, format.age(age, this.#drawn ?? {}, Date.now()));
+    write(note, format.ageNote(this.#drawn ?? {}));
     if (open.title !== note.textContent) open.title = note.textContent;
   }
 

@@ -1,12 +1,12 @@
 /* What a screen reader is told without being asked: at most one sentence in five seconds, and the loss of the monitor once. */
 
-import * as words from "./words.js";
+import * as format from "./format.js";
 
 const QUIET = 5000;
 /** A camera's staleness is told only if it lasts. */
 const LASTING = 5000;
 
-export class Voice {
+export class Announcer {
   #status;
   #alert;
   #events = [];
@@ -49,8 +49,8 @@ export class Voice {
   /** Speak, if there is something to say and it has been quiet for long enough. */
   tick(now) {
     if (now - this.#spokeAt < QUIET || !(this.#events.length || this.#changes.size)) return;
-    const said = [...this.#changes].map(([camera, state]) => words.spokenChange(camera, state));
-    if (this.#events.length) said.push(words.spokenEvents(this.#events));
+    const said = [...this.#changes].map(([camera, state]) => format.spokenChange(camera, state));
+    if (this.#events.length) said.push(format.spokenEvents(this.#events));
     this.#events = [];
     this.#changes.clear();
     this.#spokeAt = now;

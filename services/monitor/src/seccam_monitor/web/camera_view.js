@@ -28,7 +28,7 @@ async function given(text) {
   return true;
 }
 
-export class Single {
+export class CameraView {
   #part;
   #camera = null;
   #lock = null;
