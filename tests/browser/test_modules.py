@@ -39,7 +39,7 @@ def call(module_page: Page) -> Call:
     return call_it
 
 
-_HEALTHY = {"word": "live", "drawn": 100, "newest": 50, "watched": True, "stale": 2000, "away": 30_000, "unreadable": 0}
+_HEALTHY = {"reported": "live", "drawn": 100, "newest": 50, "watched": True, "stale": 2000, "away": 30_000, "unreadable": 0}
 
 
 @pytest.mark.parametrize(
@@ -51,21 +51,21 @@ _HEALTHY = {"word": "live", "drawn": 100, "newest": 50, "watched": True, "stale"
         ("slow", {"drawn": 2001, "newest": 2000}),
         ("live", {"drawn": 8000, "newest": 8000, "stale": 10_000}),  # a camera slower than 1 fps
         ("stale", {"drawn": 30_000, "newest": 30_000}),
-        ("gone", {"drawn": 30_001, "newest": 30_001}),
+        ("away", {"drawn": 30_001, "newest": 30_001}),
         ("slow", {"drawn": 40_000}),  # what is newer is under way
         ("live", {"drawn": 100, "newest": 40_000}),  # the status is older than the picture
-        ("gone", {"word": "away"}),
-        ("gone", {"word": "away", "drawn": None, "newest": None}),
-        ("off", {"word": "off"}),
-        ("off", {"word": "off", "unreadable": 9, "newest": 40_000}),
-        ("starting", {"word": "starting", "drawn": None, "newest": None}),
+        ("away", {"reported": "away"}),
+        ("away", {"reported": "away", "drawn": None, "newest": None}),
+        ("off", {"reported": "off"}),
+        ("off", {"reported": "off", "unreadable": 9, "newest": 40_000}),
+        ("starting", {"reported": "starting", "drawn": None, "newest": None}),
         ("starting", {"drawn": None}),
         ("stale", {"drawn": None, "newest": 3000}),
-        ("gone", {"drawn": None, "newest": 31_000}),
+        ("away", {"drawn": None, "newest": 31_000}),
         ("live", {"unreadable": 4}),
         ("damaged", {"unreadable": 5}),
         ("damaged", {"unreadable": 12, "drawn": None}),
-        ("gone", {"unreadable": 5, "drawn": 31_000, "newest": 31_000}),
+        ("away", {"unreadable": 5, "drawn": 31_000, "newest": 31_000}),
         ("live", {"watched": False, "drawn": None}),
         ("stale", {"watched": False, "drawn": None, "newest": 2500}),
         ("starting", {"watched": False, "drawn": None, "newest": None}),
@@ -252,14 +252,14 @@ _PLATE = {
         ({"state": "starting", "waiting": 30_001, "age": 50}, ["Waiting for the first picture", "", ""]),  # the monitor has one
         ({"state": "stale", "age": 7200}, ["No new picture for 7 s", "", ""]),
         ({"state": "slow", "age": 3900}, ["Slow connection: picture is 3 s old", "", ""]),
-        ({"state": "gone"}, ["Camera away", "Last picture 13:57:12, 6 min ago", ""]),
-        ({"state": "gone", "last": NOW - 86_400_000}, ["Camera away", "Last picture 21 Nov 14:03:12, 1 d ago", ""]),
-        ({"state": "gone", "last": None}, ["Camera away", "", ""]),
+        ({"state": "away"}, ["Camera away", "Last picture 13:57:12, 6 min ago", ""]),
+        ({"state": "away", "last": NOW - 86_400_000}, ["Camera away", "Last picture 21 Nov 14:03:12, 1 d ago", ""]),
+        ({"state": "away", "last": None}, ["Camera away", "", ""]),
         (
-            {"state": "gone", "why": "there is no such device"},
+            {"state": "away", "why": "there is no such device"},
             ["Camera away", "Last picture 13:57:12, 6 min ago", "It says: there is no such device"],
         ),
-        ({"state": "gone", "last": None, "why": "<b>"}, ["Camera away", "", "It says: <b>"]),
+        ({"state": "away", "last": None, "why": "<b>"}, ["Camera away", "", "It says: <b>"]),
         ({"state": "starting", "why": "still warming up"}, ["Waiting for the first picture", "", "It says: still warming up"]),
         (
             {"state": "starting", "waiting": 30_001, "age": None, "why": "still warming up"},
@@ -284,7 +284,7 @@ def test_plates_have_exactly_these_words(call: Call, differing: dict[str, Any], 
 
 
 def test_counts_are_told_worst_first(call: Call) -> None:
-    assert call("format.counts", ["live", "off", "gone", "live", "stale"]) == "1 away · 1 stale · 2 live · 1 off"
+    assert call("format.counts", ["live", "off", "away", "live", "stale"]) == "1 away · 1 stale · 2 live · 1 off"
     assert call("format.counts", []) == ""
 
 

@@ -26,7 +26,7 @@ performance.now = () => own() + ahead;
 """
 
 
-def test_a_camera_goes_from_starting_to_live_to_stale_to_gone_and_back(open_page: Open, scripted: Scripted) -> None:
+def test_a_camera_goes_from_starting_to_live_to_stale_to_away_and_back(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     monitor.camera("front").away_s = 10
     page = open_page(monitor.url)

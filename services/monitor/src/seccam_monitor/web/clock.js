@@ -41,21 +41,21 @@ export function slept(before, after) {
 }
 
 /**
- * The state of a tile: starting | live | stale | slow | gone | damaged | off.
+ * The state of a tile: starting | live | stale | slow | away | damaged | off.
  *
  * @param {object} of
- * @param {string} of.word the monitor's word on the camera: starting | live | away | off
+ * @param {string} of.reported the monitor's word on the camera: starting | live | away | off
  * @param {?number} of.drawn age of the picture on screen; null if there is none
  * @param {?number} of.newest age of the newest picture that the monitor has; null if it has none
  * @param {boolean} of.watched whether pictures are asked for: where they aren't, the newest one's age decides
  * @param {number} of.stale age from which a picture is stale
- * @param {number} of.away age from which the camera is gone
+ * @param {number} of.away age from which the camera is away
  * @param {number} of.unreadable pictures in a row that could not be decoded
  */
-export function stateOf({ word, drawn, newest, watched, stale, away, unreadable }) {
-  if (word === "off") return "off";
+export function stateOf({ reported, drawn, newest, watched, stale, away, unreadable }) {
+  if (reported === "off") return "off";
   const age = least(drawn, newest);
-  if (word === "away" || age > away) return "gone";
+  if (reported === "away" || age > away) return "away";
   if (unreadable >= DAMAGED_AFTER) return "damaged";
   if (!watched) return age === null ? "starting" : age > stale ? "stale" : "live";
   if (drawn === null) return age !== null && age > stale ? "stale" : "starting";

@@ -2,7 +2,7 @@
 
 /** State → its word, and its place in the counts: worst first. */
 export const STATES = {
-  gone: "Away",
+  away: "Away",
   damaged: "Damaged",
   stale: "Stale",
   slow: "Slow",
@@ -126,7 +126,7 @@ export function counts(states) {
 
 /** The word beside a tile's name; `last` is when its newest picture was taken, if there is one. */
 export function label(state, last, now) {
-  return state === "gone" && last !== null ? `Away since ${since(last, now)}` : STATES[state];
+  return state === "away" && last !== null ? `Away since ${since(last, now)}` : STATES[state];
 }
 
 /** What the tile's button is called. */
@@ -156,7 +156,7 @@ export function plate(of) {
       return [`No new picture for ${span(of.age)}`, "", ""];
     case "slow":
       return [`Slow connection: picture is ${span(of.age)} old`, "", ""];
-    case "gone":
+    case "away":
       return ["Camera away", of.last === null ? "" : `Last picture ${time(of.last, of.now)}, ${ago(of.now - of.last)}`, says(of)];
     case "damaged":
       return [`Pictures can't be read (${of.unreadable} in a row)`, "", ""];
@@ -192,12 +192,12 @@ export function when(taken, now, old, late = 0) {
 }
 
 /** The bar while there is no connection to the monitor; `next` is the time to the next try, null while one is under way. */
-export function serverGone(since, next, now) {
+export function noMonitor(since, next, now) {
   return `No connection to the monitor since ${time(since, now)}. ${then(next)}`;
 }
 
 /** The bar while the monitor takes no more viewers. */
-export function serverFull(next) {
+export function monitorFull(next) {
   return `${spokenTrouble(true)} ${then(next)}`;
 }
 
@@ -211,7 +211,7 @@ function then(next) {
 }
 
 /** The bar while the monitor has no broker. */
-export function brokerGone(since, now) {
+export function noBroker(since, now) {
   return `The monitor has lost the broker since ${time(since, now)}. Pictures and events will go on by themselves.`;
 }
 
@@ -225,6 +225,6 @@ export function spokenEvents(events) {
 
 /** What is said of a camera's change to a state. */
 export function spokenChange(camera, state) {
-  const said = { stale: "has no new picture", slow: "is slow", gone: "is away", damaged: "can't be read", live: "is live again", off: "is off" };
+  const said = { stale: "has no new picture", slow: "is slow", away: "is away", damaged: "can't be read", live: "is live again", off: "is off" };
   return `${camera} ${said[state]}`;
 }

@@ -117,7 +117,7 @@ const handlers = {
     for (const [index, state, newest, fps, until, why] of c) byIndex.get(index)?.hear({ at: now, state, newest, fps, until, why });
     const bar = $("bar-broker");
     bar.hidden = broker;
-    if (!broker) write(bar.firstElementChild, format.brokerGone(Date.now() - (now - (since ?? now)), Date.now()));
+    if (!broker) write(bar.firstElementChild, format.noBroker(Date.now() - (now - (since ?? now)), Date.now()));
     write($("broker"), `Broker: ${broker ? "connected" : "not connected"}`);
     ask();
   },
@@ -349,7 +349,7 @@ function tellTrouble(wall) {
   const bar = $("bar-server");
   bar.hidden = trouble === null;
   if (trouble) {
-    write(bar.firstElementChild, trouble.full ? format.serverFull(trouble.next) : format.serverGone(trouble.since, trouble.next, wall));
+    write(bar.firstElementChild, trouble.full ? format.monitorFull(trouble.next) : format.noMonitor(trouble.since, trouble.next, wall));
     $("bar-broker").hidden = true; // what it said is not known any more
   }
   announcer.monitor(trouble ? format.spokenTrouble(trouble.full) : "");

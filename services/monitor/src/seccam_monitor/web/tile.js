@@ -21,7 +21,7 @@ export class Tile {
   #camera;
   #part;
   #canvas;
-  #word = { state: "starting", at: 0, newest: null, fps: 0, until: null, why: "" };
+  #status = { state: "starting", at: 0, newest: null, fps: 0, until: null, why: "" };
   #drawn = null;
   #worst = 0;
   #last = null;
@@ -69,7 +69,7 @@ export class Tile {
 
   /** Whether pictures may be asked for at all. */
   get showable() {
-    return this.#word.state !== "off";
+    return this.#status.state !== "off";
   }
 
   /** Pictures are asked for from now on, or not any more. */
@@ -85,14 +85,14 @@ export class Tile {
   }
 
   /** The monitor's word of the second: {at, state, newest, fps, until, why}, times by its clock. */
-  hear(word) {
-    this.#word = word;
+  hear(status) {
+    this.#status = status;
   }
 
   /** The monitor's clock is another one from now on, ahead of the old one by this much; pictures begin anew. */
   restart(shift) {
     if (this.#drawn) this.#drawn = { ...this.#drawn, captured: this.#drawn.captured + shift };
-    if (this.#word.newest !== null) this.#word = { ...this.#word, newest: this.#word.newest + shift };
+    if (this.#status.newest !== null) this.#status = { ...this.#status, newest: this.#status.newest + shift };
     if (this.#last !== null) this.#last += shift;
     this.#detection = this.#counted = null;
     this.#times = [];
@@ -116,7 +116,7 @@ export class Tile {
     this.#drawn = head;
     this.#unreadable = 0;
     this.#times.push(performance.now());
-    if (this.#word.state === "away" && head.captured > this.#word.at) this.#word = { ...this.#word, state: "live" };
+    if (this.#status.state === "away" && head.captured > this.#status.at) this.#status = { ...this.#status, state: "live" };
     if (this.state !== "live") this.update(now);
     if (!WITH_PICTURE.has(this.state)) this.#putAway();
   }
@@ -132,9 +132,9 @@ export class Tile {
   update(now) {
     const { stale_s, away_s } = this.#camera;
     const drawn = this.#drawn && Math.max(0, now - this.#drawn.captured);
-    const newest = this.#word.newest === null ? null : Math.max(0, now - this.#word.newest);
+    const newest = this.#status.newest === null ? null : Math.max(0, now - this.#status.newest);
     const state = stateOf({
-      word: this.#word.state,
+      reported: this.#status.state,
       drawn,
       newest,
       watched: this.watched,
@@ -142,7 +142,7 @@ export class Tile {
       away: away_s * 1000,
       unreadable: this.#unreadable,
     });
-    const captured = [this.#drawn?.captured, this.#word.newest].filter((t) => t != null);
+    const captured = [this.#drawn?.captured, this.#status.newest].filter((t) => t != null);
     if (captured.length) this.#last = Math.max(...captured);
     if (state !== this.state) this.#enter(state, now);
     this.#tell(now, drawn ?? newest);
@@ -213,9 +213,9 @@ export class Tile {
       age,
       waiting: performance.now() - this.#since,
       last,
-      until: this.#word.until,
+      until: this.#status.until,
       zone: this.#camera.zone,
-      why: this.#word.why,
+      why: this.#status.why,
       unreadable: this.#unreadable,
       now: wall,
     });
@@ -240,10 +240,10 @@ export class Tile {
     }
     if (now === null) return;
     const page = performance.now();
-    const source = this.#word.fps;
+    const source = this.#status.fps;
     const seen = this.watched && page - this.#watchedSince > 2000 ? rate(this.#times, page, this.#watchedSince) : source;
     write(rateNode, this.state === "stale" ? format.rate(0) : format.rates(seen, source));
-    const captured = this.#drawn?.captured ?? this.#word.newest;
+    const captured = this.#drawn?.captured ?? this.#status.newest;
     const age = captured === null ? 0 : Math.max(this.#worst, now - captured);
     write(ageNode, format.age(age, this.#drawn ?? {}, Date.now()));
     write(note, format.ageNote(this.#drawn ?? {}));
