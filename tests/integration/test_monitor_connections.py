@@ -34,7 +34,7 @@ class Port:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, [])
         self.cameras = Cameras([], time.monotonic())
-        self.hub = Hub(self.cameras, EventLog(60.0), away=30.0, most=5, loop=asyncio.get_running_loop())
+        self.hub = Hub(self.cameras, EventLog(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
         self.server = service._server(app.create(self.hub, metrics, frozenset()), "")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._callers: list[Caller] = []
@@ -46,8 +46,8 @@ class Port:
         camera = self.cameras.find(name, time.monotonic())
         assert camera
         frame = Frame(camera=name, boot_id="b1", seq=self._seq, jpeg=jpeg, width=160, height=90, ts_ms=None)
-        camera.take(frame, wall=time.time(), monotonic=time.monotonic())
-        self.hub.picture(camera)
+        camera.take_frame(frame, wall=time.time(), monotonic=time.monotonic())
+        self.hub.on_picture(camera)
 
     async def call(self, request: bytes) -> Caller:
         """A new connection on which this has been sent."""

@@ -89,7 +89,7 @@ async def _serve(context: ServiceContext, broker: BrokerSettings, settings: Moni
     configured = settings.camera_names
     metrics = Metrics(context.registry, configured)
     cameras, events = Cameras(configured, time.monotonic()), EventLog(settings.visit_seconds)
-    hub = Hub(cameras, events, away=settings.away_seconds, most=settings.max_viewers, loop=loop)
+    hub = Hub(cameras, events, away=settings.away_seconds, max_viewers=settings.max_viewers, loop=loop)
     incoming = intake.Intake(cameras, events, metrics, hub, secrets.token_hex(8))
     consumer = Consumer(broker, "monitor", BrokerMetrics(context.registry, ("consume",)), incoming.subscriptions())
     incoming.attach(consumer)

@@ -6,78 +6,78 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam_monitor.auth.lockout import PAUSE, TRIES, Limiter, network_of, whole_seconds
+from seccam_monitor.auth.lockout import LOCKOUT_SECONDS, MAX_FAILURES, Lockout, network_of, retry_after
 
 
-def wrong(limiter: Limiter, address: str, name: str, times: int, *, now: float = 0.0) -> None:
+def wrong(lockout: Lockout, address: str, name: str, times: int, *, now: float = 0.0) -> None:
     for _ in range(times):
-        limiter.wrong(address, name, now)
+        lockout.record_failure(address, name, now)
 
 
 def test_after_five_wrong_tries_a_name_waits_wherever_it_comes_from() -> None:
-    limiter = Limiter()
-    for i in range(TRIES):
-        assert limiter.wait("10.0.0.9", "ann", 0.0) == 0
-        limiter.wrong(f"10.0.0.{i}", "ann", 0.0)
+    lockout = Lockout()
+    for i in range(MAX_FAILURES):
+        assert lockout.wait("10.0.0.9", "ann", 0.0) == 0
+        lockout.record_failure(f"10.0.0.{i}", "ann", 0.0)
 
-    assert limiter.wait("10.0.0.9", "ann", 1.0) == PAUSE - 1
-    assert limiter.wait("10.0.0.9", "bob", 1.0) == 0
-    assert limiter.wait("10.0.0.9", "ann", PAUSE) == 0
+    assert lockout.wait("10.0.0.9", "ann", 1.0) == LOCKOUT_SECONDS - 1
+    assert lockout.wait("10.0.0.9", "bob", 1.0) == 0
+    assert lockout.wait("10.0.0.9", "ann", LOCKOUT_SECONDS) == 0
 
 
 def test_after_five_wrong_tries_an_address_waits_whatever_the_name() -> None:
-    limiter = Limiter()
-    for i in range(TRIES):
-        limiter.wrong("10.0.0.1", f"name{i}", 0.0)
+    lockout = Lockout()
+    for i in range(MAX_FAILURES):
+        lockout.record_failure("10.0.0.1", f"name{i}", 0.0)
 
-    assert limiter.wait("10.0.0.1", "other", 1.0) == limiter.wait_of_address("10.0.0.1", 1.0) == PAUSE - 1
-    assert limiter.wait("10.0.0.2", "other", 1.0) == 0
+    assert lockout.wait("10.0.0.1", "other", 1.0) == lockout.wait_of_address("10.0.0.1", 1.0) == LOCKOUT_SECONDS - 1
+    assert lockout.wait("10.0.0.2", "other", 1.0) == 0
 
 
 def test_the_right_password_clears_its_name_but_not_the_address() -> None:
-    limiter = Limiter()
-    wrong(limiter, "10.0.0.1", "ann", TRIES - 1)
-    limiter.right("10.0.0.3", "ann")
-    limiter.wrong("10.0.0.1", "ann", 0.0)
+    lockout = Lockout()
+    wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES - 1)
+    lockout.record_success("10.0.0.3", "ann")
+    lockout.record_failure("10.0.0.1", "ann", 0.0)
 
-    assert limiter.wait("10.0.0.2", "ann", 0.0) == 0
-    assert limiter.wait_of_address("10.0.0.1", 0.0) == PAUSE
+    assert lockout.wait("10.0.0.2", "ann", 0.0) == 0
+    assert lockout.wait_of_address("10.0.0.1", 0.0) == LOCKOUT_SECONDS
 
 
 def test_nobody_is_kept_out_of_where_he_has_been_right_by_guesses_from_elsewhere() -> None:
-    limiter = Limiter()
-    limiter.right("10.0.0.1", "ann")
-    wrong(limiter, "10.0.0.9", "ann", TRIES)
+    lockout = Lockout()
+    lockout.record_success("10.0.0.1", "ann")
+    wrong(lockout, "10.0.0.9", "ann", MAX_FAILURES)
 
-    assert limiter.wait("10.0.0.1", "ann", 0.0) == 0
-    assert limiter.wait("10.0.0.2", "ann", 0.0) == PAUSE
-    wrong(limiter, "10.0.0.1", "ann", TRIES)
-    assert limiter.wait("10.0.0.1", "ann", 0.0) == PAUSE
+    assert lockout.wait("10.0.0.1", "ann", 0.0) == 0
+    assert lockout.wait("10.0.0.2", "ann", 0.0) == LOCKOUT_SECONDS
+    wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES)
+    assert lockout.wait("10.0.0.1", "ann", 0.0) == LOCKOUT_SECONDS
 
 
 def test_where_names_were_right_is_remembered_of_the_last_ones() -> None:
-    limiter = Limiter(most=3)
+    lockout = Lockout(max_entries=3)
     for i in range(10):
-        limiter.right(f"10.0.0.{i}", "ann")
+        lockout.record_success(f"10.0.0.{i}", "ann")
 
-    assert len(limiter._welcome) == 3
+    assert len(lockout._exempt) == 3
 
 
 def test_wrong_tries_of_long_ago_are_forgotten() -> None:
-    limiter = Limiter()
-    wrong(limiter, "10.0.0.1", "ann", TRIES - 1)
-    limiter.wrong("10.0.0.1", "ann", 601.0)
+    lockout = Lockout()
+    wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES - 1)
+    lockout.record_failure("10.0.0.1", "ann", 601.0)
 
-    assert limiter.wait("10.0.0.1", "ann", 601.0) == 0
+    assert lockout.wait("10.0.0.1", "ann", 601.0) == 0
 
 
 def test_a_network_of_ipv6_is_one_address() -> None:
-    limiter = Limiter()
-    for i in range(TRIES):
-        limiter.wrong(f"2001:db8::{i}", f"name{i}", 0.0)
+    lockout = Lockout()
+    for i in range(MAX_FAILURES):
+        lockout.record_failure(f"2001:db8::{i}", f"name{i}", 0.0)
 
-    assert limiter.wait_of_address("2001:db8::ffff", 0.0) == PAUSE
-    assert limiter.wait_of_address("2001:db8:0:1::1", 0.0) == 0
+    assert lockout.wait_of_address("2001:db8::ffff", 0.0) == LOCKOUT_SECONDS
+    assert lockout.wait_of_address("2001:db8:0:1::1", 0.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -96,24 +96,24 @@ def test_every_address_counts_as_something(address: str, network: str) -> None:
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), max_size=60))
 def test_memory_is_bounded_and_nobody_waits_longer_than_the_pause(tries: list[tuple[str, str]]) -> None:
-    limiter = Limiter(most=5)
+    lockout = Lockout(max_entries=5)
     for now, (address, name) in enumerate(tries):
-        limiter.wrong(address, name, float(now))
-        assert 0 <= limiter.wait(address, name, float(now)) <= PAUSE
+        lockout.record_failure(address, name, float(now))
+        assert 0 <= lockout.wait(address, name, float(now)) <= LOCKOUT_SECONDS
 
-    assert len(limiter._addresses._wrong) <= 5
-    assert len(limiter._names._wrong) <= 5
+    assert len(lockout._addresses._failures) <= 5
+    assert len(lockout._names._failures) <= 5
 
 
 def test_made_up_names_push_no_address_out() -> None:
-    limiter = Limiter(most=3)
-    wrong(limiter, "10.0.0.1", "ann", TRIES)
+    lockout = Lockout(max_entries=3)
+    wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES)
     for i in range(10):
-        limiter.wrong("10.0.0.2", f"name{i}", 1.0)
+        lockout.record_failure("10.0.0.2", f"name{i}", 1.0)
 
-    assert limiter.wait_of_address("10.0.0.1", 1.0) > 0
+    assert lockout.wait_of_address("10.0.0.1", 1.0) > 0
 
 
 @pytest.mark.parametrize(("wait", "told"), [(30.0, 30), (29.1, 30), (0.2, 1), (0.0, 1)])
 def test_a_wait_is_told_in_whole_seconds_that_are_enough(wait: float, told: int) -> None:
-    assert whole_seconds(wait) == told
+    assert retry_after(wait) == told

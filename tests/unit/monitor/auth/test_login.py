@@ -19,8 +19,8 @@ from starlette.types import ASGIApp
 from seccam_monitor.auth import login as login_module
 from seccam_monitor.auth import passwords
 from seccam_monitor.auth.credentials import Credentials
-from seccam_monitor.auth.lockout import TRIES
-from seccam_monitor.auth.login import Guard, Login
+from seccam_monitor.auth.lockout import MAX_FAILURES
+from seccam_monitor.auth.login import Login, LoginRequired
 from seccam_monitor.auth.sessions import Sessions
 from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.http import app as monitor_app
@@ -47,7 +47,7 @@ class House:
         self.file.write_text(f"{entry('ann', 'open sesame')}\n{entry('bob', 'b')}\n")
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, ["front"])
-        hub = Hub(Cameras(["front"], time.monotonic()), EventLog(60.0), away=30.0, most=5, loop=asyncio.get_running_loop())
+        hub = Hub(Cameras(["front"], time.monotonic()), EventLog(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
         self.users = UsersFile(str(self.file))
         login = Login(
             self.users,
@@ -84,9 +84,9 @@ def within(tmp_path: Path) -> Callable[[Body], None]:
 
 
 def inner(app: ASGIApp) -> FastAPI:
-    """The application behind Access and Guard."""
+    """The application behind RequestGuard and LoginRequired."""
     guard = app._app  # type: ignore[attr-defined]  # what a request meets first is what is tested
-    assert isinstance(guard, Guard)
+    assert isinstance(guard, LoginRequired)
     assert isinstance(guard._app, FastAPI)
     return guard._app
 
@@ -142,9 +142,9 @@ def test_the_right_password_opens_everything_until_the_logout(
         async with house.client(base) as client:
             answer = await client.post("/login?next=/cameras", data=RIGHT)
             assert (answer.status_code, answer.headers["location"]) == (303, "/cameras")
-            (said,) = answer.headers.get_list("set-cookie")
-            assert said.startswith(f"{cookie}=")
-            kinds = {kind.strip().lower() for kind in said.split(";")[1:]}
+            (set_cookie,) = answer.headers.get_list("set-cookie")
+            assert set_cookie.startswith(f"{cookie}=")
+            kinds = {kind.strip().lower() for kind in set_cookie.split(";")[1:]}
             assert kinds == {"httponly", "samesite=lax", "path=/", "max-age=3600"} | ({"secure"} if secure else set())
             assert [camera["name"] for camera in (await client.get("/cameras")).json()] == ["front"]
             assert (await client.get("/login?next=/cameras")).headers["location"] == "/cameras"
@@ -205,10 +205,10 @@ def test_a_wrong_password_is_told_in_the_same_words_as_a_name_that_nobody_has(wi
 def test_after_five_wrong_tries_even_the_right_one_has_to_wait(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client() as client, house.client(address="10.0.0.2") as elsewhere:
-            for _ in range(TRIES):
+            for _ in range(MAX_FAILURES):
                 assert (await client.post("/login", data=WRONG)).status_code == 401
-            for who, said in ((client, RIGHT), (elsewhere, RIGHT), (client, {"name": "bob", "password": "b"})):
-                answer = await who.post("/login", data=said)
+            for who, form in ((client, RIGHT), (elsewhere, RIGHT), (client, {"name": "bob", "password": "b"})):
+                answer = await who.post("/login", data=form)
                 assert answer.status_code == 429
                 assert "Too many tries. Try again in 30 s." in answer.text
                 assert answer.headers["retry-after"] == "30"
@@ -217,7 +217,7 @@ def test_after_five_wrong_tries_even_the_right_one_has_to_wait(within: Callable[
             assert basic.json() == {"detail": "Too many tries. Try again in 30 s."}
             assert basic.headers["retry-after"] == "30"
             assert (await elsewhere.get("/cameras", auth=("bob", "b"))).status_code == 200
-            assert (house.logins("limited"), house.logins("refused"), house.logins("ok")) == (4, TRIES, 1)
+            assert (house.logins("limited"), house.logins("refused"), house.logins("ok")) == (4, MAX_FAILURES, 1)
 
     within(body)
 
@@ -227,7 +227,7 @@ def test_many_tries_at_once_are_no_way_around_the_limit(within: Callable[[Body],
         async with house.client() as client:
             tries = [client.post("/login", data={**WRONG, "password": f"guess {i}"}) for i in range(15)]
             answers = await asyncio.gather(*tries, client.post("/login", data=RIGHT))
-            assert [answer.status_code for answer in answers].count(401) == TRIES
+            assert [answer.status_code for answer in answers].count(401) == MAX_FAILURES
             assert answers[-1].status_code == 429
 
     within(body)
@@ -285,7 +285,7 @@ def test_what_is_remembered_answers_no_guesses_while_their_address_has_to_wait(w
             right = ("ann", "open sesame")
             assert (await client.get("/cameras", auth=right)).status_code == 200
             assert (await player.get("/cameras", auth=right)).status_code == 200
-            for _ in range(TRIES):
+            for _ in range(MAX_FAILURES):
                 await client.get("/cameras", auth=("ann", "guess"))
             assert (await client.get("/cameras", auth=right)).status_code == 429
             assert (await player.get("/cameras", auth=right)).status_code == 200  # others' guesses don't stop it

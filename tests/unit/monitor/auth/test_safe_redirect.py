@@ -19,7 +19,7 @@ _BENT = st.text(alphabet="/\\:?#@%.&=;a2f5c \t\r\n\0é", max_size=20)
     "wanted", ["/", "/#front", "/cameras/front/stream.mjpeg", "/events?x=1&y=%2F", "/cameras/%C3%A9", "/a:b@c", "/?u=http://x/"]
 )
 def test_a_place_here_is_kept(wanted: str) -> None:
-    assert safe_redirect.local(wanted) == wanted
+    assert safe_redirect.local_path(wanted) == wanted
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_a_place_here_is_kept(wanted: str) -> None:
     ],
 )
 def test_any_other_place_is_the_page(wanted: str | None) -> None:
-    assert safe_redirect.local(wanted) == "/"
+    assert safe_redirect.local_path(wanted) == "/"
 
 
 @given(_BENT | st.text(max_size=30).map(lambda rest: f"/{rest}"))
 @example("/%5cevil.example")
 @example("/.//evil.example")
 def test_whatever_is_wanted_the_way_stays_on_this_site(wanted: str) -> None:
-    led = safe_redirect.local(wanted)
+    led = safe_redirect.local_path(wanted)
     # as browsers read addresses: \ is /, tabs and line ends are left out
     target = urljoin(SITE + "/login", "".join(led.replace("\\", "/").split()))
 
@@ -63,12 +63,12 @@ def test_whatever_is_wanted_the_way_stays_on_this_site(wanted: str) -> None:
     assert led.isascii()
     assert led.isprintable()
     assert f"{urlsplit(target).scheme}://{urlsplit(target).netloc}" == SITE
-    assert safe_redirect.local(led) == led
+    assert safe_redirect.local_path(led) == led
 
 
 @given(_BENT.map(lambda rest: f"/{rest}"))
 def test_the_login_carries_the_place_there_and_back(wanted: str) -> None:
-    address = urlsplit(safe_redirect.login(wanted))
+    address = urlsplit(safe_redirect.login_url(wanted))
 
     assert (address.path, address.fragment) == ("/login", "")
-    assert parse_qs(address.query) == {"next": [safe_redirect.local(wanted)]}
+    assert parse_qs(address.query) == {"next": [safe_redirect.local_path(wanted)]}

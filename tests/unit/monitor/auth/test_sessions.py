@@ -39,15 +39,15 @@ def test_a_session_ends_with_its_user_and_with_the_password() -> None:
     cookie = judge.begin("ann", people["ann"], 0.0)
     session = judge.read(cookie, 0.0)
     assert session is not None
-    assert judge.goes_on(session, 0.0)
+    assert judge.is_valid(session, 0.0)
 
     people["ann"] = b"another hash"
-    assert not judge.goes_on(session, 0.0)
+    assert not judge.is_valid(session, 0.0)
     assert judge.read(cookie, 0.0) is None
     del people["ann"]
-    assert not judge.goes_on(session, 0.0)
+    assert not judge.is_valid(session, 0.0)
     people["ann"] = PEOPLE["ann"]
-    assert judge.goes_on(session, 0.0)
+    assert judge.is_valid(session, 0.0)
 
 
 def test_logging_out_ends_this_session_alone() -> None:

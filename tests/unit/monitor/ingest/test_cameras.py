@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seccam.frame import Frame
 from seccam.message import Status, TopicStatus
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, MAX_DISCOVERED, Camera, Cameras, Rate
-from seccam_monitor.ingest.status import Word
+from seccam_monitor.ingest.status import LastStatus
 from seccam_monitor.viewers import protocol
 
 JPEG = b"\xff\xd8\xff\xc0\x00\x0a\x08\x00\x10\x00\x10\x01\x00\x00\xff\xda\x00\x02\xff\xd9"
@@ -22,18 +22,18 @@ def camera() -> Camera:
     return Camera("front", 7, configured=True, now=0.0)
 
 
-def closed(heard: float = 0.0) -> Word:
+def closed(received: float = 0.0) -> LastStatus:
     view = TopicStatus(open=False, fps=15)
-    return Word(Status(camera="front", state="off", since=0, zone="UTC", topics={"view": view}, ts_ms=0), heard)
+    return LastStatus(Status(camera="front", state="off", since=0, zone="UTC", topics={"view": view}, ts_ms=0), received)
 
 
-def opened(heard: float = 0.0) -> Word:
+def opened(received: float = 0.0) -> LastStatus:
     view = TopicStatus(open=True, fps=15)
-    return Word(Status(camera="front", state="live", since=0, zone="Asia/Tokyo", topics={"view": view}, ts_ms=0), heard)
+    return LastStatus(Status(camera="front", state="live", since=0, zone="Asia/Tokyo", topics={"view": view}, ts_ms=0), received)
 
 
 def test_a_picture_carries_its_capture_on_the_monitors_clock() -> None:
-    picture, age = camera().take(FRAME, wall=1000.2, monotonic=50.0)
+    picture, age = camera().take_frame(FRAME, wall=1000.2, monotonic=50.0)
     assert picture is not None
     assert picture.captured == pytest.approx(49.8)
     assert age.seconds == pytest.approx(0.2)
@@ -41,22 +41,22 @@ def test_a_picture_carries_its_capture_on_the_monitors_clock() -> None:
 
 
 def test_a_picture_without_time_is_as_old_as_its_arrival_and_says_so() -> None:
-    picture, _ = camera().take(dataclasses.replace(FRAME, ts_ms=None), wall=1000.2, monotonic=50.0)
+    picture, _ = camera().take_frame(dataclasses.replace(FRAME, ts_ms=None), wall=1000.2, monotonic=50.0)
     assert picture is not None
     assert (picture.captured, picture.flags) == (50.0, protocol.UNTIMED)
 
 
 def test_a_picture_by_a_wrong_clock_is_a_guess_and_says_so() -> None:
-    picture, _ = camera().take(FRAME, wall=4600.0, monotonic=50.0)
+    picture, _ = camera().take_frame(FRAME, wall=4600.0, monotonic=50.0)
     assert picture is not None
     assert (picture.captured, picture.flags) == (50.0, protocol.ESTIMATED)
 
 
 def test_the_newest_picture_stays_until_a_newer_one_comes() -> None:
     front = camera()
-    front.take(dataclasses.replace(FRAME, seq=5), wall=1000.0, monotonic=1.0)
+    front.take_frame(dataclasses.replace(FRAME, seq=5), wall=1000.0, monotonic=1.0)
     for seq, boot_id, taken in [(4, "b1", False), (5, "b1", False), (6, "b1", True), (1, "b2", True)]:
-        picture, _ = front.take(dataclasses.replace(FRAME, seq=seq, boot_id=boot_id), wall=1000.1, monotonic=1.1)
+        picture, _ = front.take_frame(dataclasses.replace(FRAME, seq=seq, boot_id=boot_id), wall=1000.1, monotonic=1.1)
         assert (picture is not None) == taken
     assert front.picture is not None
     assert (front.picture.boot_id, front.picture.sequence) == ("b2", 3)
@@ -64,12 +64,12 @@ def test_the_newest_picture_stays_until_a_newer_one_comes() -> None:
 
 def test_a_closed_slot_drops_the_picture_and_refuses_more() -> None:
     front = camera()
-    front.take(FRAME, wall=1000.0, monotonic=1.0)
-    front.hear(closed())
+    front.take_frame(FRAME, wall=1000.0, monotonic=1.0)
+    front.take_status(closed())
     assert front.picture is None
-    assert front.take(dataclasses.replace(FRAME, seq=2), wall=1000.1, monotonic=1.1)[0] is None
-    front.hear(opened())
-    assert front.take(dataclasses.replace(FRAME, seq=3), wall=1000.2, monotonic=1.2)[0] is not None
+    assert front.take_frame(dataclasses.replace(FRAME, seq=2), wall=1000.1, monotonic=1.1)[0] is None
+    front.take_status(opened())
+    assert front.take_frame(dataclasses.replace(FRAME, seq=3), wall=1000.2, monotonic=1.2)[0] is not None
     assert front.zone == "Asia/Tokyo"
 
 

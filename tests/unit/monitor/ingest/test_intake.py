@@ -42,13 +42,13 @@ class Connection:
 class Nobody:
     """Who is told."""
 
-    def picture(self, camera: Camera) -> None: ...
+    def on_picture(self, camera: Camera) -> None: ...
 
-    def word(self) -> None: ...
+    def on_status(self) -> None: ...
 
-    def faces(self, detection: Detection, captured: float) -> None: ...
+    def on_faces(self, detection: Detection, captured: float) -> None: ...
 
-    def event(self, new: Row) -> None: ...
+    def on_event(self, new: Row) -> None: ...
 
 
 LONG = FORGET_SECONDS + 1
@@ -90,7 +90,7 @@ def test_a_camera_that_comes_back_just_before_is_not_left(cameras: Cameras, conn
     intake.forget(LONG)
     back = cameras.get("yard")
     assert back is not None
-    back.heard = LONG
+    back.last_heard = LONG
     connection.turn()
     assert cameras.get("yard") is back
     assert connection.subscriptions == before

@@ -7,50 +7,52 @@ from typing import Literal
 import pytest
 
 from seccam.message import Status, TopicStatus
-from seccam_monitor.ingest.status import Limits, Word, is_off, limits, state, why
+from seccam_monitor.ingest.status import LastStatus, Limits, is_off, limits, state, why
 
 
-def word(name: Literal["starting", "live", "off", "away"] = "live", *, view_open: bool = True, until: int | None = None) -> Word:
+def status(
+    name: Literal["starting", "live", "off", "away"] = "live", *, view_open: bool = True, until: int | None = None
+) -> LastStatus:
     view = TopicStatus(open=view_open, until=until, fps=0.1)
-    return Word(Status(camera="front", state=name, since=0, zone="UTC", topics={"view": view}, ts_ms=0), heard=0.0)
+    return LastStatus(Status(camera="front", state=name, since=0, zone="UTC", topics={"view": view}, ts_ms=0), received=0.0)
 
 
 @pytest.mark.parametrize(
     ("said", "age", "expected"),
     [
         (None, None, "starting"),
-        (word("starting"), None, "starting"),
-        (word("away"), None, "away"),
+        (status("starting"), None, "starting"),
+        (status("away"), None, "away"),
         (None, 0.0, "live"),
         (None, 2.0, "live"),
         (None, 2.1, "stale"),
         (None, 30.0, "stale"),
         (None, 30.1, "away"),
-        (word("away"), 1.0, "live"),  # a picture is better evidence than a word
-        (word("away"), 2.1, "away"),
-        (word("live"), 30.1, "away"),
+        (status("away"), 1.0, "live"),  # a picture is better evidence than a word
+        (status("away"), 2.1, "away"),
+        (status("live"), 30.1, "away"),
     ],
 )
-def test_age_and_word_make_the_state(said: Word | None, age: float | None, expected: str) -> None:
-    assert state(off=False, word=said, age=age, limit=Limits(2.0, 30.0)) == expected
+def test_age_and_status_make_the_state(said: LastStatus | None, age: float | None, expected: str) -> None:
+    assert state(off=False, last=said, age=age, limit=Limits(2.0, 30.0)) == expected
 
 
 def test_off_is_off_whatever_the_picture() -> None:
-    assert state(off=True, word=word("off"), age=0.0, limit=Limits(2.0, 30.0)) == "off"
+    assert state(off=True, last=status("off"), age=0.0, limit=Limits(2.0, 30.0)) == "off"
 
 
 @pytest.mark.parametrize(
     ("said", "wall", "expected"),
     [
         (None, 0.0, False),
-        (word("live"), 0.0, False),
-        (word("off"), 0.0, True),
-        (word("live", view_open=False), 0.0, True),  # it still looks for faces, but nothing is to be seen
-        (word("off", view_open=False, until=100_000), 99.0, True),
-        (word("off", view_open=False, until=100_000), 111.0, False),  # the slot is open, and the camera says nothing
+        (status("live"), 0.0, False),
+        (status("off"), 0.0, True),
+        (status("live", view_open=False), 0.0, True),  # it still looks for faces, but nothing is to be seen
+        (status("off", view_open=False, until=100_000), 99.0, True),
+        (status("off", view_open=False, until=100_000), 111.0, False),  # the slot is open, and the camera says nothing
     ],
 )
-def test_a_closed_slot_holds_until_its_end(said: Word | None, wall: float, expected: bool) -> None:
+def test_a_closed_slot_holds_until_its_end(said: LastStatus | None, wall: float, expected: bool) -> None:
     assert is_off(said, wall) is expected
 
 
@@ -81,5 +83,5 @@ def test_a_slow_camera_has_more_time(interval: float | None, expected: Limits) -
 def test_a_cameras_words_are_told_for_the_state_they_are_about(view_open: bool, shown: str, expected: str) -> None:
     view = TopicStatus(open=view_open, fps=15)
     said = Status(camera="front", state="away", since=0, why="its words", zone="UTC", topics={"view": view}, ts_ms=0)
-    assert why(Word(said, heard=0.0), shown) == expected
+    assert why(LastStatus(said, received=0.0), shown) == expected
     assert why(None, shown) == ""

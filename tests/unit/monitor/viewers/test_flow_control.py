@@ -15,7 +15,7 @@ from seccam_monitor.viewers.flow_control import FIRST_WINDOW, PATIENCE, PER_CAME
 def watching(*cameras: int) -> Window:
     window = Window()
     for camera in window.watch(cameras):
-        window.fresh(camera)
+        window.picture_ready(camera)
     return window
 
 
@@ -38,20 +38,20 @@ def test_cameras_take_turns_however_fast_one_of_them_is() -> None:
     window = watching(0, 1, 2)
     shown = []
     for sequence in range(9):
-        window.fresh(0)
+        window.picture_ready(0)
         camera = window.next()
         assert camera is not None
         shown.append(camera)
         window.sent(camera, sequence, sequence)
         window.ack(camera, sequence, sequence + 0.01)
         for other in (1, 2):
-            window.fresh(other)
+            window.picture_ready(other)
     assert all(shown.count(camera) == 3 for camera in (0, 1, 2))
 
 
 def test_a_newer_picture_replaces_the_waiting_one_and_is_sent_once() -> None:
     window = watching(0)
-    assert window.fresh(0)  # the one of watching() is skipped
+    assert window.picture_ready(0)  # the one of watching() is skipped
     assert window.next() == 0
     assert window.next() is None
 
@@ -60,11 +60,11 @@ def test_one_camera_has_no_more_than_its_share_on_the_way() -> None:
     window = watching(0, 1)
     window.size = 12.0
     for sequence in range(PER_CAMERA):
-        window.fresh(0)
+        window.picture_ready(0)
         assert window.next() in (0, 1)
         window.sent(0, sequence, 0.0)
-    window.fresh(0)
-    window.fresh(1)
+    window.picture_ready(0)
+    window.picture_ready(1)
     assert window.next() == 1
     assert window.next() is None
 
@@ -119,7 +119,7 @@ def test_a_viewer_is_given_up_when_pictures_are_out_and_no_ack_comes() -> None:
 def test_what_is_no_longer_watched_is_no_longer_sent() -> None:
     window = watching(0, 1)
     assert window.watch([1, 2]) == {2}
-    window.fresh(2)
+    window.picture_ready(2)
     assert {window.next(), window.next()} == {1, 2}
     window.size = 12.0
     window.watch([1])
@@ -138,13 +138,13 @@ class Viewing(RuleBasedStateMachine):
     @rule(cameras=st.sets(st.integers(0, 4)))
     def watch(self, cameras: set[int]) -> None:
         for camera in self.window.watch(cameras):
-            self.window.fresh(camera)
+            self.window.picture_ready(camera)
         self.watched = cameras
 
     @precondition(lambda self: self.watched)
     @rule(data=st.data())
     def fresh(self, data: st.DataObject) -> None:
-        self.window.fresh(data.draw(st.sampled_from(sorted(self.watched))))
+        self.window.picture_ready(data.draw(st.sampled_from(sorted(self.watched))))
 
     @rule()
     def send(self) -> None:
@@ -199,7 +199,7 @@ def ages_over(
         now, _, what, camera, number, captured = heapq.heappop(todo)
         if what == "frame":
             newest[camera] = now
-            window.fresh(camera)
+            window.picture_ready(camera)
         elif what == "shown":
             if now > seconds / 2:
                 ages.append(now - captured)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prometheus_client import Counter
 
 from seccam_monitor.auth import passwords
-from seccam_monitor.auth.lockout import Limiter
+from seccam_monitor.auth.lockout import Lockout
 from seccam_monitor.auth.users import UsersFile
 
 #: Checks that may wait for the one at work: one at a time leaves a processor to the live view.
@@ -24,7 +24,7 @@ _REMEMBERED, _MOST_REMEMBERED = 300.0, 256
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LoginResult:
     """What came of a try."""
 
     #: ok | refused | limited
@@ -36,7 +36,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Try:
+class LoginAttempt:
     """Who claims to be whom, from where."""
 
     name: str
@@ -49,65 +49,72 @@ class Credentials:
 
     def __init__(self, users: UsersFile, logins: dict[str, Counter]) -> None:
         self._users, self._logins = users, logins
-        self._limiter = Limiter()
+        self._lockout = Lockout()
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._secret = secrets.token_bytes(32)
         #: Ticket -> the hash that the password fits, and until when that is believed.
         self._remembered: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
-        self._running: dict[bytes, asyncio.Task[Verdict]] = {}
+        self._running: dict[bytes, asyncio.Task[LoginResult]] = {}
 
-    async def check(self, it: Try) -> Verdict:
+    async def check(self, attempt: LoginAttempt) -> LoginResult:
         """A login: counted, and checked in full."""
-        verdict = await self._judge(it)
-        self._logins[verdict.outcome].inc()
-        return verdict
+        result = await self._judge(attempt)
+        self._logins[result.outcome].inc()
+        return result
 
-    async def check_again(self, it: Try) -> Verdict:
+    async def check_cached(self, attempt: LoginAttempt) -> LoginResult:
         """A program that sends its password with each request: what was right lately is so without another check.
 
         Only from the same address, and not while that one has to wait: or the memory would answer guesses that the
-        limiter refuses.
+        lockout refuses.
         """
         now = time.monotonic()
-        ticket = hmac.digest(self._secret, "\0".join((it.address, it.name, it.password)).encode("utf-8", "replace"), "sha256")
+        ticket = hmac.digest(
+            self._secret, "\0".join((attempt.address, attempt.name, attempt.password)).encode("utf-8", "replace"), "sha256"
+        )
         hashed, until = self._remembered.get(ticket, (None, 0.0))
-        if hashed and now < until and hashed == self._users.hash_of(it.name) and not self._limiter.wait_of_address(it.address, now):
-            return Verdict("ok", hashed)
+        if (
+            hashed
+            and now < until
+            and hashed == self._users.hash_of(attempt.name)
+            and not self._lockout.wait_of_address(attempt.address, now)
+        ):
+            return LoginResult("ok", hashed)
         running = self._running.get(ticket)
         if running is None:
-            running = self._running[ticket] = asyncio.create_task(self.check(it))
+            running = self._running[ticket] = asyncio.create_task(self.check(attempt))
             running.add_done_callback(lambda _: self._running.pop(ticket))
-        verdict = await asyncio.shield(running)
-        if verdict.hashed is not None:
-            self._remember(ticket, verdict.hashed)
-        return verdict
+        result = await asyncio.shield(running)
+        if result.hashed is not None:
+            self._remember(ticket, result.hashed)
+        return result
 
-    async def _judge(self, it: Try) -> Verdict:
-        if wait := self._wait(it):
-            return Verdict("limited", wait=wait)
+    async def _judge(self, attempt: LoginAttempt) -> LoginResult:
+        if wait := self._wait(attempt):
+            return LoginResult("limited", wait=wait)
         if self._waiting >= _WAITING:
-            return Verdict("limited", wait=_BUSY)
+            return LoginResult("limited", wait=_BUSY)
         self._waiting += 1
         try:
             async with self._turn:
-                if wait := self._wait(it):  # others of its kind were wrong meanwhile
-                    return Verdict("limited", wait=wait)
-                return await self._compare(it)
+                if wait := self._wait(attempt):  # others of its kind were wrong meanwhile
+                    return LoginResult("limited", wait=wait)
+                return await self._compare(attempt)
         finally:
             self._waiting -= 1
 
-    async def _compare(self, it: Try) -> Verdict:
-        hashed = self._users.hash_of(it.name)
-        fits = await asyncio.to_thread(passwords.matches, it.password, hashed or self._users.dummy)
+    async def _compare(self, attempt: LoginAttempt) -> LoginResult:
+        hashed = self._users.hash_of(attempt.name)
+        fits = await asyncio.to_thread(passwords.matches, attempt.password, hashed or self._users.dummy)
         if hashed is None or not fits:
-            self._limiter.wrong(it.address, it.name, time.monotonic())
-            return Verdict("refused")
-        self._limiter.right(it.address, it.name)
-        return Verdict("ok", hashed)
+            self._lockout.record_failure(attempt.address, attempt.name, time.monotonic())
+            return LoginResult("refused")
+        self._lockout.record_success(attempt.address, attempt.name)
+        return LoginResult("ok", hashed)
 
-    def _wait(self, it: Try) -> float:
-        return self._limiter.wait(it.address, it.name, time.monotonic())
+    def _wait(self, attempt: LoginAttempt) -> float:
+        return self._lockout.wait(attempt.address, attempt.name, time.monotonic())
 
     def _remember(self, ticket: bytes, hashed: bytes) -> None:
         self._remembered[ticket] = hashed, time.monotonic() + _REMEMBERED

@@ -8,17 +8,17 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 #: Wrong tries that are borne, and the seconds that follow them.
-TRIES, PAUSE = 5, 30.0
+MAX_FAILURES, LOCKOUT_SECONDS = 5, 30.0
 #: Seconds without a wrong try after which those before are forgotten.
-_FORGOTTEN = 600.0
+_FORGET_SECONDS = 600.0
 #: Addresses, and names, that are remembered; then the one that was wrong longest ago gives way.
-_MOST = 10_000
+_MAX_ENTRIES = 10_000
 #: One customer has a network of this size, and as many addresses as it likes.
 _V6_NETWORK = 64
 
 
 @dataclass
-class _Wrong:
+class _Failures:
     """The wrong tries of one address or name."""
 
     count: int = 0
@@ -29,37 +29,37 @@ class _Wrong:
 class _Table:
     """Wrong tries by key, the most recent last."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
+    def __init__(self, max_entries: int) -> None:
+        self._max_entries = max_entries
+        self._failures: OrderedDict[str, _Failures] = OrderedDict()
 
     def wait(self, key: str, now: float) -> float:
-        entry = self._wrong.get(key)
+        entry = self._failures.get(key)
         return max(0.0, entry.until - now) if entry else 0.0
 
-    def wrong(self, key: str, now: float) -> None:
-        entry = self._wrong.pop(key, None)
-        if entry is None or now - entry.last > _FORGOTTEN:
-            entry = _Wrong()
+    def record_failure(self, key: str, now: float) -> None:
+        entry = self._failures.pop(key, None)
+        if entry is None or now - entry.last > _FORGET_SECONDS:
+            entry = _Failures()
         entry.count, entry.last = entry.count + 1, now
-        if entry.count >= TRIES:
-            entry.count, entry.until = 0, now + PAUSE
-        self._wrong[key] = entry
-        if len(self._wrong) > self._most:
-            self._wrong.popitem(last=False)
+        if entry.count >= MAX_FAILURES:
+            entry.count, entry.until = 0, now + LOCKOUT_SECONDS
+        self._failures[key] = entry
+        if len(self._failures) > self._max_entries:
+            self._failures.popitem(last=False)
 
     def forget(self, key: str) -> None:
-        self._wrong.pop(key, None)
+        self._failures.pop(key, None)
 
 
-class Limiter:
+class Lockout:
     """Counts wrong tries. Names that nobody has count like others, or the difference would tell who is who."""
 
-    def __init__(self, most: int = _MOST) -> None:
+    def __init__(self, max_entries: int = _MAX_ENTRIES) -> None:
         # two tables, so that made-up names don't push addresses out
-        self._addresses, self._names = _Table(most), _Table(most)
-        self._welcome: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._most = most
+        self._addresses, self._names = _Table(max_entries), _Table(max_entries)
+        self._exempt: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._max_entries = max_entries
 
     def wait_of_address(self, address: str, now: float) -> float:
         """Seconds for which nothing from this address is looked at; 0: go on."""
@@ -70,22 +70,22 @@ class Limiter:
 
         Whoever has been right from an address doesn't wait there for a name that others guess at from elsewhere.
         """
-        of_name = 0.0 if (network_of(address), name) in self._welcome else self._names.wait(name, now)
+        of_name = 0.0 if (network_of(address), name) in self._exempt else self._names.wait(name, now)
         return max(self.wait_of_address(address, now), of_name)
 
-    def wrong(self, address: str, name: str, now: float) -> None:
+    def record_failure(self, address: str, name: str, now: float) -> None:
         """It was wrong."""
-        self._addresses.wrong(network_of(address), now)
-        self._names.wrong(name, now)
+        self._addresses.record_failure(network_of(address), now)
+        self._names.record_failure(name, now)
 
-    def right(self, address: str, name: str) -> None:
+    def record_success(self, address: str, name: str) -> None:
         """It was right: the name starts anew. The address doesn't, or one's own password would pay for guessing others'."""
         self._names.forget(name)
         pair = network_of(address), name
-        self._welcome[pair] = None
-        self._welcome.move_to_end(pair)
-        if len(self._welcome) > self._most:
-            self._welcome.popitem(last=False)
+        self._exempt[pair] = None
+        self._exempt.move_to_end(pair)
+        if len(self._exempt) > self._max_entries:
+            self._exempt.popitem(last=False)
 
 
 def network_of(address: str) -> str:
@@ -100,6 +100,6 @@ def network_of(address: str) -> str:
     return str(mapped) if mapped else str(ipaddress.ip_network((ip, _V6_NETWORK), strict=False))
 
 
-def whole_seconds(wait: float) -> int:
+def retry_after(wait: float) -> int:
     """A wait as it is told to people."""
     return max(1, math.ceil(wait))

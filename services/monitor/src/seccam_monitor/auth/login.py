@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seccam import logs
 from seccam_monitor.auth import safe_redirect
-from seccam_monitor.auth.credentials import Credentials, Try, Verdict
-from seccam_monitor.auth.lockout import whole_seconds
+from seccam_monitor.auth.credentials import Credentials, LoginAttempt, LoginResult
+from seccam_monitor.auth.lockout import retry_after
 from seccam_monitor.auth.sessions import Session, Sessions
 from seccam_monitor.auth.users import UsersFile
 
@@ -34,7 +34,7 @@ OPEN = frozenset({"/login", "/static/style.css", "/static/login.css", "/static/i
 _COOKIE = "seccam"
 #: A name that a browser takes only over TLS, for all paths, and from no other host.
 _SECURE_COOKIE = "__Host-seccam"
-_VISITOR = "seccam.visitor"
+_USER = "seccam.user"
 #: Bytes of a login form, and the seconds that it may take to come.
 _MOST_BYTES, _PATIENCE = 4096, 10.0
 _CHALLENGE = 'Basic realm="seccam", charset="UTF-8"'
@@ -42,18 +42,18 @@ _WRONG = "Wrong name or password."
 
 
 @dataclass(frozen=True)
-class Visitor:
+class User:
     """Somebody who was let in."""
 
     name: str
     #: Whether that still holds.
-    welcome: Callable[[], bool]
+    still_valid: Callable[[], bool]
 
 
-def visitor_of(scope: Mapping[str, Any]) -> Visitor | None:
+def user_of(scope: Mapping[str, Any]) -> User | None:
     """Whose request it is; None where there is no login."""
-    visitor: Visitor | None = scope.get(_VISITOR)
-    return visitor
+    user: User | None = scope.get(_USER)
+    return user
 
 
 class Login:
@@ -68,7 +68,7 @@ class Login:
 
         @app.get("/login", include_in_schema=False)
         async def form(request: Request) -> Response:
-            wanted = safe_redirect.local(request.query_params.get("next"))
+            wanted = safe_redirect.local_path(request.query_params.get("next"))
             return RedirectResponse(wanted, 303) if self._session(request) else self._form()
 
         @app.post("/login", include_in_schema=False)
@@ -80,21 +80,21 @@ class Login:
             return self._leave(request)
 
         _describe(app)
-        return Guard(app, self)
+        return LoginRequired(app, self)
 
-    async def admit(self, caller: HTTPConnection) -> Visitor | Verdict:
+    async def authenticate(self, caller: HTTPConnection) -> User | LoginResult:
         """Who it is, by cookie or by HTTP Basic; else why not."""
         session = self._session(caller)
         if session:
-            return Visitor(session.name, lambda: self._sessions.goes_on(session, time.time()))
-        said = _basic(caller)
-        if said is None:
-            return Verdict("refused")
-        verdict = await self._credentials.check_again(said)
-        if verdict.hashed is None:
-            _tell(verdict, said)
-            return verdict
-        return Visitor(said.name, lambda: self._users.hash_of(said.name) == verdict.hashed)
+            return User(session.name, lambda: self._sessions.is_valid(session, time.time()))
+        attempt = _basic(caller)
+        if attempt is None:
+            return LoginResult("refused")
+        result = await self._credentials.check_cached(attempt)
+        if result.hashed is None:
+            _log_refusal(result, attempt)
+            return result
+        return User(attempt.name, lambda: self._users.hash_of(attempt.name) == result.hashed)
 
     def _session(self, caller: HTTPConnection) -> Session | None:
         cookie = caller.cookies.get(_cookie_of(caller))
@@ -114,17 +114,17 @@ class Login:
         fields = await _fields(request)
         if fields is None:
             return PlainTextResponse("This is no login form.\n", 400)
-        said = Try(fields.get("name", ""), fields.get("password", ""), _address(request))
-        verdict = await self._credentials.check(said)
-        if verdict.hashed is None:
-            _tell(verdict, said)
-            if verdict.outcome == "limited":
-                wait = whole_seconds(verdict.wait)
-                return self._form(429, message=_limited(wait), name=said.name, wait=wait)
-            return self._form(401, message=_WRONG, name=said.name)
-        log.info("logged_in", user=said.name, address=said.address)
-        answer = RedirectResponse(safe_redirect.local(request.query_params.get("next")), 303)
-        cookie = self._sessions.begin(said.name, verdict.hashed, time.time())
+        attempt = LoginAttempt(fields.get("name", ""), fields.get("password", ""), _address(request))
+        result = await self._credentials.check(attempt)
+        if result.hashed is None:
+            _log_refusal(result, attempt)
+            if result.outcome == "limited":
+                wait = retry_after(result.wait)
+                return self._form(429, message=_limited(wait), name=attempt.name, wait=wait)
+            return self._form(401, message=_WRONG, name=attempt.name)
+        log.info("logged_in", user=attempt.name, address=attempt.address)
+        answer = RedirectResponse(safe_redirect.local_path(request.query_params.get("next")), 303)
+        cookie = self._sessions.begin(attempt.name, result.hashed, time.time())
         answer.set_cookie(_cookie_of(request), cookie, max_age=round(self._sessions.seconds), **_cookie_kind(request))
         return answer
 
@@ -138,8 +138,8 @@ class Login:
         return answer
 
 
-class Guard:
-    """ASGI middleware: nothing passes without a visitor but what is OPEN, so a new route is covered as it comes."""
+class LoginRequired:
+    """ASGI middleware: nothing passes without a user but what is OPEN, so a new route is covered as it comes."""
 
     def __init__(self, app: ASGIApp, login: Login) -> None:
         self._app, self._login = app, login
@@ -150,22 +150,22 @@ class Guard:
             await self._app(scope, receive, send)
             return
         caller = HTTPConnection(scope)
-        found = await self._login.admit(caller)
-        if isinstance(found, Visitor):
-            scope[_VISITOR] = found
+        found = await self._login.authenticate(caller)
+        if isinstance(found, User):
+            scope[_USER] = found
             await self._app(scope, receive, send)
         else:
             await _refusal(caller, found)(scope, receive, send)
 
 
-def _refusal(caller: HTTPConnection, verdict: Verdict) -> Response:
+def _refusal(caller: HTTPConnection, result: LoginResult) -> Response:
     """What is answered to who may not come in: people are led to the form, programs are told."""
-    if verdict.outcome == "limited":
-        wait = whole_seconds(verdict.wait)
+    if result.outcome == "limited":
+        wait = retry_after(result.wait)
         return JSONResponse({"detail": _limited(wait)}, 429, {"retry-after": str(wait)})
     if caller.scope.get("method") in ("GET", "HEAD") and "text/html" in caller.headers.get("accept", ""):
         query = caller.scope["query_string"].decode("latin-1")
-        return RedirectResponse(safe_redirect.login(quote(caller.scope["path"]) + (f"?{query}" if query else "")), 303)
+        return RedirectResponse(safe_redirect.login_url(quote(caller.scope["path"]) + (f"?{query}" if query else "")), 303)
     # VLC and ffmpeg send a password only when asked; a browser would ask its user by a window of its own, for each picture
     asked = {} if caller.headers.get("user-agent", "").startswith("Mozilla/") else {"www-authenticate": _CHALLENGE}
     return JSONResponse({"detail": "This needs a login: at /login, or by HTTP Basic."}, 401, asked)
@@ -175,12 +175,12 @@ def _limited(wait: int) -> str:
     return f"Too many tries. Try again in {wait} s."
 
 
-def _tell(verdict: Verdict, said: Try) -> None:
+def _log_refusal(result: LoginResult, attempt: LoginAttempt) -> None:
     # not the name: people type their password there
-    log.warning("login_" + verdict.outcome, address=said.address)
+    log.warning("login_" + result.outcome, address=attempt.address)
 
 
-def _basic(caller: HTTPConnection) -> Try | None:
+def _basic(caller: HTTPConnection) -> LoginAttempt | None:
     """The name and password of HTTP Basic; None if there are none."""
     scheme, _, encoded = caller.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
@@ -189,7 +189,7 @@ def _basic(caller: HTTPConnection) -> Try | None:
         name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return Try(name, password, _address(caller)) if colon else None
+    return LoginAttempt(name, password, _address(caller)) if colon else None
 
 
 async def _fields(request: Request) -> dict[str, str] | None:

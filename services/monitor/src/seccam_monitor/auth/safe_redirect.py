@@ -10,7 +10,7 @@ _LONGEST = 1024
 _SAFE = "/?#&=%:@!$'()*+,;~-._"
 
 
-def local(wanted: str | None) -> str:
+def local_path(wanted: str | None) -> str:
     """The path (with query and fragment) if it is one of this origin's, else the page."""
     if not wanted or len(wanted) > _LONGEST or wanted[0] != "/" or wanted[1:2] in ("/", "\\") or "\\" in wanted:
         return HOME
@@ -25,6 +25,6 @@ def local(wanted: str | None) -> str:
     return quote(wanted, safe=_SAFE)
 
 
-def login(wanted: str) -> str:
+def login_url(wanted: str) -> str:
     """The address of the login that leads there."""
-    return f"/login?next={quote(local(wanted), safe='/')}"
+    return f"/login?next={quote(local_path(wanted), safe='/')}"

@@ -56,9 +56,9 @@ class Sessions:
         except (BadData, ValueError, TypeError):
             return None
         session = Session(identity, name, began + self.seconds, seal)
-        return session if self.goes_on(session, now) else None
+        return session if self.is_valid(session, now) else None
 
-    def goes_on(self, session: Session, now: float) -> bool:
+    def is_valid(self, session: Session, now: float) -> bool:
         """Whether it isn't over."""
         hashed = self._hash_of(session.name)
         return (

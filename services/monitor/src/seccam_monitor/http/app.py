@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
 from seccam import __version__
-from seccam_monitor.auth.login import Login, visitor_of
-from seccam_monitor.http.request_guard import Access
+from seccam_monitor.auth.login import Login, user_of
+from seccam_monitor.http.request_guard import RequestGuard
 from seccam_monitor.ingest.cameras import Camera
 from seccam_monitor.ingest.events import KEPT
 from seccam_monitor.ingest.status import why
@@ -100,7 +100,7 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
         state = hub.state(camera)
         if state in ("off", "away"):
             raise HTTPException(409, _why_nothing(camera, state))
-        return MjpegStream(camera, hub, metrics, visitor_of(request.scope))
+        return MjpegStream(camera, hub, metrics, user_of(request.scope))
 
     @app.get("/events")
     async def events() -> list[EventInfo]:
@@ -123,7 +123,7 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
     guarded = login.add_to(app) if login else app
     paths = [str(getattr(route, "path", "")) for route in app.routes]
     metrics.routes([*(path for path in paths if path and path != "/ws" and not path.endswith(".mjpeg")), "other"])
-    return Access(guarded, names, metrics)
+    return RequestGuard(guarded, names, metrics)
 
 
 def _known(hub: Hub, name: str) -> Camera:
@@ -135,7 +135,7 @@ def _known(hub: Hub, name: str) -> Camera:
 
 
 def _info(camera: Camera, hub: Hub) -> CameraInfo:
-    now, picture, word, state = time.monotonic(), camera.picture, camera.word, hub.state(camera)
+    now, picture, last_status, state = time.monotonic(), camera.picture, camera.last_status, hub.state(camera)
     path = f"/cameras/{quote(camera.name)}"
     return CameraInfo(
         name=camera.name,
@@ -144,8 +144,8 @@ def _info(camera: Camera, hub: Hub) -> CameraInfo:
         age_s=round(max(0.0, now - picture.captured), 3) if picture else None,
         size=(picture.width, picture.height) if picture else None,
         zone=camera.zone,
-        until=word.until if word and state == "off" else None,
-        why=why(word, state),
+        until=last_status.until if last_status and state == "off" else None,
+        why=why(last_status, state),
         stream=f"{path}/stream.mjpeg",
         snapshot=f"{path}/snapshot.jpg",
     )

@@ -72,7 +72,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-class Access:
+class RequestGuard:
     """ASGI middleware."""
 
     def __init__(self, app: ASGIApp, names: frozenset[str], metrics: Metrics) -> None:

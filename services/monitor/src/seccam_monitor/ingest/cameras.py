@@ -17,7 +17,7 @@ from seccam.frame import Frame
 from seccam.frame_age import Age, AgeEstimator
 from seccam.jpeg import without_exif
 from seccam_monitor.ingest import status
-from seccam_monitor.ingest.status import Limits, Word
+from seccam_monitor.ingest.status import LastStatus, Limits
 from seccam_monitor.viewers import protocol
 
 #: Cameras beyond the configured ones.
@@ -27,7 +27,7 @@ FORGET_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class OutgoingPicture:
     """A camera's picture, ready to be sent in any form; each form is made once, when first asked for."""
 
     camera: int
@@ -99,21 +99,21 @@ class Camera:
 
     def __init__(self, name: str, index: int, *, configured: bool, now: float) -> None:
         self.name, self.index, self.configured = name, index, configured
-        self.picture: Picture | None = None
-        self.word: Word | None = None
+        self.picture: OutgoingPicture | None = None
+        self.last_status: LastStatus | None = None
         self.zone: str | None = None
         self.clock = AgeEstimator()
         self.rate = Rate()
         #: When it was last heard of, monotonic seconds.
-        self.heard = now
+        self.last_heard = now
         #: The loop has been told that there is a new picture, and hasn't looked yet.
         self.announced = False
         self._sequence = itertools.count(1)
 
-    def take(self, frame: Frame, *, wall: float, monotonic: float) -> tuple[Picture | None, Age]:
+    def take_frame(self, frame: Frame, *, wall: float, monotonic: float) -> tuple[OutgoingPicture | None, Age]:
         """The frame as the newest picture; None if it is older than that one, or the camera is outside its slot."""
-        self.heard = monotonic
-        if status.is_off(self.word, wall):
+        self.last_heard = monotonic
+        if status.is_off(self.last_status, wall):
             return None, Age(0.0, estimated=False, untimed=True)
         newest = self.picture
         if newest is not None and frame.boot_id == newest.boot_id and frame.seq <= newest.seq:
@@ -122,7 +122,7 @@ class Camera:
         self.rate.add(monotonic)
         if frame.zone:
             self.zone = frame.zone
-        self.picture = Picture(
+        self.picture = OutgoingPicture(
             camera=self.index,
             sequence=next(self._sequence),
             flags=protocol.ESTIMATED * age.estimated | protocol.UNTIMED * age.untimed,
@@ -135,24 +135,24 @@ class Camera:
         )
         return self.picture, age
 
-    def hear(self, word: Word) -> None:
+    def take_status(self, last: LastStatus) -> None:
         """The camera's word on itself; when it says that nothing is to be seen, its last picture is dropped at once."""
-        self.heard = word.heard
-        self.word, self.zone = word, word.status.zone
-        if word.closed:
+        self.last_heard = last.received
+        self.last_status, self.zone = last, last.status.zone
+        if last.closed:
             self.picture = None
 
     def limits(self, away: float) -> Limits:
         """Its limits of age, where `away` is the setting: by its own word on its rate, else as its pictures come."""
-        promised = self.word.interval if self.word else None
+        promised = self.last_status.interval if self.last_status else None
         return status.limits(promised or self.rate.interval(), away)
 
     def state(self, away: float, *, wall: float, monotonic: float) -> str:
         """Starting | live | stale | away | off."""
         picture = self.picture
         return status.state(
-            off=status.is_off(self.word, wall),
-            word=self.word,
+            off=status.is_off(self.last_status, wall),
+            last=self.last_status,
             age=monotonic - picture.captured if picture else None,
             limit=self.limits(away),
         )
@@ -187,7 +187,7 @@ class Cameras:
     def forget(self, now: float) -> list[Camera]:
         """Drop those found ones of which nothing has come for long; which they were."""
         with self._changing:
-            gone = [c for c in self._ordered if not c.configured and now - c.heard > FORGET_SECONDS]
+            gone = [c for c in self._ordered if not c.configured and now - c.last_heard > FORGET_SECONDS]
             if gone:
                 self._change({name: c for name, c in self._known.items() if c not in gone})
             return gone

@@ -1,6 +1,6 @@
 """What comes in from the broker: pictures, what cameras say of themselves, what workers saw, events.
 
-Everything here runs in the connection's thread, is quick, and tells the event loop through an Audience.
+Everything here runs in the connection's thread, is quick, and tells the event loop through a Listener.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seccam.message import FACE, Detection, Event, FaceEvent, JsonMessage, Statu
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.ingest.cameras import Camera, Cameras
 from seccam_monitor.ingest.events import EventLog, Row, first_wanted, row
-from seccam_monitor.ingest.status import Word
+from seccam_monitor.ingest.status import LastStatus
 from seccam_monitor.metrics import Metrics
 
 log = logs.get(__name__)
@@ -31,27 +31,27 @@ _REFUSED_EVERY = 1.0
 _EVENTS_AHEAD = 20
 
 
-class Audience(Protocol):
+class Listener(Protocol):
     """Who is told; called from the broker's thread."""
 
-    def picture(self, camera: Camera) -> None:
+    def on_picture(self, camera: Camera) -> None:
         """The camera has a new picture."""
 
-    def word(self) -> None:
+    def on_status(self) -> None:
         """A camera said that it is in another state, or there is a new one."""
 
-    def faces(self, detection: Detection, captured: float) -> None:
+    def on_faces(self, detection: Detection, captured: float) -> None:
         """A worker analysed a picture taken at `captured` (monotonic seconds)."""
 
-    def event(self, new: Row) -> None:
+    def on_event(self, new: Row) -> None:
         """An event that is a row of its own."""
 
 
 class Intake:
     """The subscriptions and what they do."""
 
-    def __init__(self, cameras: Cameras, events: EventLog, metrics: Metrics, audience: Audience, boot_id: str) -> None:
-        self._cameras, self._events, self._metrics, self._audience = cameras, events, metrics, audience
+    def __init__(self, cameras: Cameras, events: EventLog, metrics: Metrics, listener: Listener, boot_id: str) -> None:
+        self._cameras, self._events, self._metrics, self._listener = cameras, events, metrics, listener
         self._decoder = FrameDecoder(boot_id)
         self._router = CatchAllRouter(topology.every(topology.VIEW), f"{topology.ROUTERS}.{boot_id}")
         self._consumer: Consumer | None = None
@@ -102,7 +102,7 @@ class Intake:
             log.info("camera_found", camera=name)
             if self._consumer:
                 self._consumer.add(self._view(camera))
-            self._audience.word()
+            self._listener.on_status()
         return camera
 
     def _on_view(self, delivery: Delivery) -> None:
@@ -141,12 +141,12 @@ class Intake:
 
     def _show(self, camera: Camera, frame: Frame, delivery: Delivery) -> None:
         metrics = self._metrics.camera(camera.name)
-        picture, age = camera.take(frame, wall=delivery.wall, monotonic=delivery.monotonic)
+        picture, age = camera.take_frame(frame, wall=delivery.wall, monotonic=delivery.monotonic)
         if picture is None:
             metrics.dropped["stale"].inc()
             return
         metrics.arrived(age, delivery.wall)
-        self._audience.picture(camera)
+        self._listener.on_picture(camera)
 
     def _on_status(self, delivery: Delivery) -> None:
         delivery.ack()
@@ -156,10 +156,10 @@ class Intake:
         camera = self._find(said.camera, delivery.monotonic)
         if camera is None:
             return
-        before, word = camera.word, Word(said, delivery.monotonic)
-        camera.hear(word)
-        if before is None or (before.status.state, before.closed, before.until) != (said.state, word.closed, word.until):
-            self._audience.word()
+        before, last = camera.last_status, LastStatus(said, delivery.monotonic)
+        camera.take_status(last)
+        if before is None or (before.status.state, before.closed, before.until) != (said.state, last.closed, last.until):
+            self._listener.on_status()
 
     def _on_faces(self, delivery: Delivery) -> None:
         delivery.ack()
@@ -167,7 +167,7 @@ class Intake:
         if detection is None or not _is_of(detection.camera, topology.FACES, delivery):
             return
         if self._cameras.get(detection.camera):
-            self._audience.faces(detection, self._captured(detection, delivery) or delivery.monotonic)
+            self._listener.on_faces(detection, self._captured(detection, delivery) or delivery.monotonic)
 
     def _seek(self) -> Mapping[str, Any]:
         """A new connection: the stream's last chunk tells where it ends."""
@@ -205,7 +205,7 @@ class Intake:
             captured = delivery.monotonic - (delivery.wall - event.time.timestamp())
         new = row(event, captured=captured, published=delivery.timestamp)
         if self._events.add(new):
-            self._audience.event(new)
+            self._listener.on_event(new)
 
     def _captured(self, detection: Detection, delivery: Delivery) -> float | None:
         """When the picture that this was seen in was taken, monotonic seconds, by what is known of its camera's clock."""

@@ -15,12 +15,12 @@ _GRACE = 10.0
 
 
 @dataclass(frozen=True)
-class Word:
+class LastStatus:
     """A camera's last word on itself."""
 
     status: Status
     #: When it came, by the monitor's monotonic clock, seconds.
-    heard: float
+    received: float
 
     @property
     def closed(self) -> bool:
@@ -51,9 +51,9 @@ class Limits:
     away: float
 
 
-def why(word: Word | None, state: str) -> str:
+def why(last: LastStatus | None, state: str) -> str:
     """The camera's own words on the state it is shown in; that it is closed explains no other state than off."""
-    return word.status.why if word is not None and word.closed == (state == "off") else ""
+    return last.status.why if last is not None and last.closed == (state == "off") else ""
 
 
 def limits(interval: float | None, away: float) -> Limits:
@@ -63,16 +63,16 @@ def limits(interval: float | None, away: float) -> Limits:
     return Limits(round(2 * interval, 1), round(max(away, MISSED * interval), 1))
 
 
-def is_off(word: Word | None, wall: float) -> bool:
+def is_off(last: LastStatus | None, wall: float) -> bool:
     """Whether the camera is outside its slot; its last word holds, until a little after the slot's own end."""
-    return word is not None and word.closed and (word.until is None or wall < word.until / 1000 + _GRACE)
+    return last is not None and last.closed and (last.until is None or wall < last.until / 1000 + _GRACE)
 
 
-def state(*, off: bool, word: Word | None, age: float | None, limit: Limits) -> str:
+def state(*, off: bool, last: LastStatus | None, age: float | None, limit: Limits) -> str:
     """Starting | live | stale | away | off; `age` in seconds of the newest picture, None without one."""
     if off:
         return "off"
-    says_away = word is not None and word.status.state == "away"
+    says_away = last is not None and last.status.state == "away"
     if age is None:
         return "away" if says_away else "starting"
     if age <= limit.stale:

@@ -49,7 +49,7 @@ class Window:
         """Whether the viewer wants this camera."""
         return camera in self._watched
 
-    def fresh(self, camera: int) -> bool:
+    def picture_ready(self, camera: int) -> bool:
         """A watched camera has a new picture; True if another one was waiting, which is skipped for it."""
         skipped = camera in self._waiting
         self._waiting[camera] = None

@@ -20,10 +20,10 @@ from seccam_monitor.viewers import protocol
 class Viewer(Protocol):
     """One page or one stream that somebody watches."""
 
-    def fresh(self, camera: Camera) -> None:
+    def on_picture(self, camera: Camera) -> None:
         """The camera has a new picture."""
 
-    def say(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         """A JSON message for it."""
 
     def tick(self, now: float) -> None:
@@ -36,11 +36,13 @@ class Viewer(Protocol):
 class Hub:
     """Hands news to all viewers."""
 
-    def __init__(self, cameras: Cameras, events: EventLog, *, away: float, most: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, cameras: Cameras, events: EventLog, *, away: float, max_viewers: int, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.cameras, self.events = cameras, events
-        self._away, self._most, self._loop = away, most, loop
+        self._away, self._max_viewers, self._loop = away, max_viewers, loop
         self._viewers: set[Viewer] = set()
-        self._fresh: deque[Camera] = deque()
+        self._with_new_picture: deque[Camera] = deque()
         self._cams: list[dict[str, Any]] = []
         #: When the broker was lost, monotonic seconds; None while connected.
         self.broker_lost: float | None = time.monotonic()
@@ -49,18 +51,18 @@ class Hub:
 
     # called by the broker's thread
 
-    def picture(self, camera: Camera) -> None:
+    def on_picture(self, camera: Camera) -> None:
         """The camera has a new picture; the loop is woken once for it, however many come before it looks."""
         if not camera.announced:
             camera.announced = True
-            self._fresh.append(camera)
-            self._soon(self._look)
+            self._with_new_picture.append(camera)
+            self._call_on_loop(self._announce_pictures)
 
-    def word(self) -> None:
+    def on_status(self) -> None:
         """A camera said that it is in another state, or there is a new one."""
-        self._soon(self.tell)
+        self._call_on_loop(self.broadcast_status)
 
-    def faces(self, detection: Detection, captured: float) -> None:
+    def on_faces(self, detection: Detection, captured: float) -> None:
         """A worker analysed a picture."""
         text = protocol.text(
             "faces",
@@ -71,13 +73,13 @@ class Hub:
             scores=detection.scores,
             size=detection.size,
         )
-        self._soon(lambda: self._say(text))
+        self._call_on_loop(lambda: self._broadcast(text))
 
-    def event(self, new: Row) -> None:
+    def on_event(self, new: Row) -> None:
         """An event that is a row of its own."""
-        self._soon(lambda: self._say(protocol.text("event", **new.message())))
+        self._call_on_loop(lambda: self._broadcast(protocol.text("event", **new.message())))
 
-    def _soon(self, call: Callable[[], None]) -> None:
+    def _call_on_loop(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the monitor ends
             self._loop.call_soon_threadsafe(call)
 
@@ -85,7 +87,7 @@ class Hub:
 
     def join(self, viewer: Viewer) -> bool:
         """Tell this one from now on; False if as many as may be are watching already."""
-        if len(self._viewers) >= self._most or self.ended:
+        if len(self._viewers) >= self._max_viewers or self.ended:
             return False
         self._viewers.add(viewer)
         return True
@@ -104,16 +106,16 @@ class Hub:
         """A second has passed."""
         for viewer in list(self._viewers):
             viewer.tick(now)
-        self.tell()
+        self.broadcast_status()
 
-    def tell(self) -> None:
+    def broadcast_status(self) -> None:
         """The state of everything, to everybody; before it the list of cameras if that has changed."""
         cams = self.cams()
         if cams != self._cams:
             self._cams = cams
-            self._say(protocol.text("cams", cams=cams))
+            self._broadcast(protocol.text("cams", cams=cams))
         if self._viewers:
-            self._say(self.status())
+            self._broadcast(self.status())
 
     def hello(self, user: str | None) -> str:
         """The first message of this user's connection; None where there is no login."""
@@ -142,28 +144,28 @@ class Hub:
 
     def _states(self, now: float, wall: float) -> Iterator[list[Any]]:
         for camera in self.cameras:
-            picture, word = camera.picture, camera.word
+            picture, last_status = camera.picture, camera.last_status
             state = camera.state(self._away, wall=wall, monotonic=now)
             yield [
                 camera.index,
                 state,
                 picture.captured * 1000 if picture else None,
                 round(camera.rate.hertz(now), 2),
-                word.until if word and state == "off" else None,
-                why(word, state),
+                last_status.until if last_status and state == "off" else None,
+                why(last_status, state),
             ]
 
     def state(self, camera: Camera) -> str:
         """The state that this camera is shown in now."""
         return camera.state(self._away, wall=time.time(), monotonic=time.monotonic())
 
-    def _look(self) -> None:
-        while self._fresh:
-            camera = self._fresh.popleft()
+    def _announce_pictures(self) -> None:
+        while self._with_new_picture:
+            camera = self._with_new_picture.popleft()
             camera.announced = False
             for viewer in self._viewers:
-                viewer.fresh(camera)
+                viewer.on_picture(camera)
 
-    def _say(self, text: str) -> None:
+    def _broadcast(self, text: str) -> None:
         for viewer in list(self._viewers):
-            viewer.say(text)
+            viewer.send_text(text)

@@ -9,9 +9,9 @@ import time
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from seccam_monitor.auth.login import Visitor
+from seccam_monitor.auth.login import User
 from seccam_monitor.http.uvicorn_protocols import transport_of
-from seccam_monitor.ingest.cameras import Camera, Picture
+from seccam_monitor.ingest.cameras import Camera, OutgoingPicture
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers import protocol
 from seccam_monitor.viewers.hub import Hub
@@ -30,15 +30,15 @@ class MjpegStream(Response):
 
     media_type = f"multipart/x-mixed-replace; boundary={protocol.BOUNDARY}"
 
-    def __init__(self, camera: Camera, hub: Hub, metrics: Metrics, visitor: Visitor | None) -> None:
+    def __init__(self, camera: Camera, hub: Hub, metrics: Metrics, user: User | None) -> None:
         # its connection ends with it: the next stream on the same one would be cut by the farewell of this one
         super().__init__(headers={"cache-control": "no-store", "connection": "close"})
         del self.headers["content-length"]
-        self._camera, self._hub, self._visitor = camera, hub, visitor
+        self._camera, self._hub, self._user = camera, hub, user
         self._counted = metrics.transports["mjpeg"]
         self._age_shown = metrics.camera(camera.name).age_shown
         self._news = asyncio.Event()
-        self._last: Picture | None = None
+        self._last: OutgoingPicture | None = None
         self._transport: asyncio.Transport | None = None
         self._over = False
         self.reason = "client"
@@ -67,17 +67,17 @@ class MjpegStream(Response):
             self._counted.viewers.dec()
             self._counted.closed[self.reason].inc()
 
-    def fresh(self, camera: Camera) -> None:
+    def on_picture(self, camera: Camera) -> None:
         """The camera has a new picture."""
         if camera is self._camera:
             self._news.set()
 
-    def say(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         """A stream of pictures has no words."""
 
     def tick(self, now: float) -> None:
         """End with the viewer's login, and with its camera; its patience is kept where it sends."""
-        if self._visitor and not self._visitor.welcome():
+        if self._user and not self._user.still_valid():
             self._leave("login")
         if self._hub.cameras.get(self._camera.name) is not self._camera:  # if it comes back, it is another one
             self._leave("forgotten")
@@ -113,7 +113,7 @@ class MjpegStream(Response):
     async def _body(send: Send, body: bytes) -> None:
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
-    async def _newer(self) -> Picture | None:
+    async def _newer(self) -> OutgoingPicture | None:
         """The newest picture, as soon as there is one that wasn't sent yet; None when all is over."""
         while not self._over:
             self._news.clear()

@@ -9,9 +9,9 @@ from collections import deque
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from seccam import logs
-from seccam_monitor.auth.login import visitor_of
+from seccam_monitor.auth.login import user_of
 from seccam_monitor.http.uvicorn_protocols import transport_of
-from seccam_monitor.ingest.cameras import Camera, Picture
+from seccam_monitor.ingest.cameras import Camera, OutgoingPicture
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers import protocol
 from seccam_monitor.viewers.flow_control import Window
@@ -51,10 +51,10 @@ class Page:
     def __init__(self, websocket: WebSocket, hub: Hub, metrics: Metrics) -> None:
         self._socket, self._hub, self._metrics = websocket, hub, metrics
         self._counted = metrics.transports["websocket"]
-        self._visitor = visitor_of(websocket.scope)
+        self._user = user_of(websocket.scope)
         self._window = Window()
         self._cameras: dict[int, Camera] = {}
-        self._texts: deque[str] = deque((hub.hello(self._visitor.name if self._visitor else None), hub.status()))
+        self._texts: deque[str] = deque((hub.hello(self._user.name if self._user else None), hub.status()))
         self._wake = asyncio.Event()
         self._wake.set()
         self._code: int | None = None
@@ -70,14 +70,14 @@ class Page:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 
-    def fresh(self, camera: Camera) -> None:
+    def on_picture(self, camera: Camera) -> None:
         """The camera has a new picture."""
         if self._window.watches(camera.index):
-            if self._window.fresh(camera.index):
+            if self._window.picture_ready(camera.index):
                 self._counted.skipped.inc()
             self._wake.set()
 
-    def say(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         """A JSON message, ahead of pictures."""
         if len(self._texts) >= _TEXTS:
             self._close(protocol.TOO_SLOW, "slow")
@@ -87,7 +87,7 @@ class Page:
 
     def tick(self, now: float) -> None:
         """Give up a viewer that acknowledges nothing, or whose login has ended."""
-        if self._visitor and not self._visitor.welcome():
+        if self._user and not self._user.still_valid():
             self._close(protocol.LOGGED_OUT, "login")
         if self._window.stalled(now):
             self._close(protocol.TOO_SLOW, "slow")
@@ -127,7 +127,7 @@ class Page:
     def _watch(self, wanted: frozenset[int]) -> None:
         self._cameras = {camera.index: camera for camera in self._hub.cameras if camera.index in wanted}
         for index in self._window.watch(self._cameras):
-            self._window.fresh(index)
+            self._window.picture_ready(index)
 
     async def _write(self) -> None:
         while self._code is None:
@@ -150,7 +150,7 @@ class Page:
             else:
                 return
 
-    async def _show(self, picture: Picture, name: str) -> None:
+    async def _show(self, picture: OutgoingPicture, name: str) -> None:
         now = time.monotonic()
         self._window.sent(picture.camera, picture.sequence, now)
         await self._socket.send_bytes(picture.message)
