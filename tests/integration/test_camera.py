@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seccam import jpeg, topology
 from seccam.frame import FrameDecoder
-from seccam_camera.sources.base import Halt, NotOpened
+from seccam_camera.sources.base import NotOpened, StopToken
 from seccam_camera.sources.ffmpeg import File, Stream
 from tests.broker_clients import clients_of
 from tests.brokers import RunningBroker, free_port
@@ -172,12 +172,12 @@ def test_a_video_file_whose_title_is_no_utf_8_is_played(
     assert b"Haust?r" in written
     clip.write_bytes(written.replace(b"Haust?r", b"Haust\xfcr"))
 
-    with closing(File(str(clip), Halt())) as source:
+    with closing(File(str(clip), StopToken())) as source:
         assert source.read().jpeg
 
 
 def test_an_rtsp_camera_whose_title_is_no_utf_8_is_watched(photos: list[NDArray[np.uint8]]) -> None:
-    with RtspServer(photos, 15, title="Haustür") as server, closing(Stream(server.url, Halt())) as source:
+    with RtspServer(photos, 15, title="Haustür") as server, closing(Stream(server.url, StopToken())) as source:
         assert source.read().jpeg
 
 
@@ -187,7 +187,7 @@ def test_a_video_of_an_unknown_kind_is_told(tmp_path: Path, photos: list[NDArray
     clip.write_bytes(clip.read_bytes().replace(b"MJPG", b"ZZQX"))
 
     with pytest.raises(NotOpened, match="not known"):
-        File(str(clip), Halt())
+        File(str(clip), StopToken())
 
 
 @pytest.fixture(params=["http", "rtsp"])

@@ -20,7 +20,7 @@ from seccam_camera.service import CameraService
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources import Wishes, open_source
 from seccam_camera.sources.address import parse
-from seccam_camera.sources.base import Halt, Lost, NotOpened, Source
+from seccam_camera.sources.base import Lost, NotOpened, Source, StopToken
 from seccam_camera.sources.http import open_http
 from tests.brokers import free_port
 from tests.scenes import scaled, scene
@@ -39,8 +39,8 @@ def pictures(photo: NDArray[np.uint8]) -> list[bytes]:
     return [simplejpeg.encode_jpeg(photo, quality=quality) for quality in (70, 80, 90)]
 
 
-def opened(url: str, halt: Halt | None = None) -> Source:
-    return open_source(parse(url), Wishes(1280, 720, 15), halt or Halt())
+def opened(url: str, stop: StopToken | None = None) -> Source:
+    return open_source(parse(url), Wishes(1280, 720, 15), stop or StopToken())
 
 
 def consume(source: Source) -> None:
@@ -67,8 +67,8 @@ def reading(source: Source) -> Iterator[list[float]]:
 
 
 @pytest.fixture
-def halt() -> Iterator[Halt]:
-    made = Halt()
+def stop() -> Iterator[StopToken]:
+    made = StopToken()
     yield made
     made.set()
 
@@ -199,7 +199,7 @@ def test_a_path_may_hold_any_letters(pictures: list[bytes]) -> None:
 @pytest.mark.parametrize("url", ["http://h:99999/", "http://[bad/", "http://" + "h" * 64 + "/", "http://a..b/", "http://a b/"])
 def test_whatever_goes_wrong_in_opening_is_told_as_such(url: str) -> None:
     with pytest.raises(NotOpened) as failed:
-        open_http(url.replace("//", "//admin:hunter2@"), Halt())
+        open_http(url.replace("//", "//admin:hunter2@"), StopToken())
 
     assert failed.value.outcome == "error"
     assert "hunter2" not in str(failed.value)
@@ -245,7 +245,7 @@ def test_at_the_end_of_its_slots_the_connection_is_closed_within_a_second(hangs:
     with MjpegServer(pictures, 15) as server:
         metrics = CameraMetrics(CollectorRegistry(), "front", settings.rates())
         offered: list[str] = []
-        camera = CameraService(settings, metrics, lambda halt: opened(server.url, halt), lambda slot, _: offered.append(slot))
+        camera = CameraService(settings, metrics, lambda stop: opened(server.url, stop), lambda slot, _: offered.append(slot))
         before = datetime(2026, 11, 23, 11, 59, 59, tzinfo=UTC)
         camera.run_once(before, time.monotonic())
         eventually(lambda: "view" in offered, within=30)
@@ -271,28 +271,28 @@ def test_a_stream_that_is_cut_is_lost(pictures: list[bytes]) -> None:
         source.close()
 
 
-def test_a_read_from_a_server_that_hangs_ends_at_the_halt_at_once(pictures: list[bytes], halt: Halt) -> None:
+def test_a_read_from_a_server_that_hangs_ends_at_a_stop_at_once(pictures: list[bytes], stop: StopToken) -> None:
     with MjpegServer(pictures, 30) as server:
-        source = opened(server.url, halt)
+        source = opened(server.url, stop)
         server.hang()
         with reading(source) as ended:
             asked = time.monotonic()
-            halt.set()
+            stop.set()
 
         assert ended
         assert ended[0] - asked < 1
         source.close()
 
 
-def test_a_read_of_packets_that_make_no_picture_ends_at_the_halt_at_once(photo: NDArray[np.uint8], halt: Halt) -> None:
+def test_a_read_of_packets_that_make_no_picture_ends_at_a_stop_at_once(photo: NDArray[np.uint8], stop: StopToken) -> None:
     with RtspServer([photo], 5, key_every=600, sprop=True) as server:
         eventually(lambda: server.count > 0, what="its only key frame")
-        source = opened(server.url, halt)
+        source = opened(server.url, stop)
         with reading(source) as ended:
             seen = server.count
             eventually(lambda: server.count > seen + 2)
             asked = time.monotonic()
-            halt.set()
+            stop.set()
 
         assert ended
         assert ended[0] - asked < 1
@@ -310,14 +310,14 @@ def test_a_key_frame_that_is_long_in_coming_is_waited_for(photo: NDArray[np.uint
         assert server.count > 30
 
 
-def test_opening_ends_at_the_halt_too(pictures: list[bytes], halt: Halt) -> None:
+def test_opening_ends_at_a_stop_too(pictures: list[bytes], stop: StopToken) -> None:
     with MjpegServer(pictures, 30) as server:
         server.hang()
         failures: list[NotOpened] = []
 
         def try_to_open() -> None:
             try:
-                opened(server.url, halt)
+                opened(server.url, stop)
             except NotOpened as e:
                 failures.append(e)
 
@@ -325,7 +325,7 @@ def test_opening_ends_at_the_halt_too(pictures: list[bytes], halt: Halt) -> None
         opener.start()
         eventually(lambda: server.connections == 1)
         asked = time.monotonic()
-        halt.set()
+        stop.set()
         opener.join(10)
 
         assert failures

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 
 from seccam_camera.metrics import CameraMetrics
-from seccam_camera.sources.base import Halt, Lost, Shot
+from seccam_camera.sources.base import Lost, Shot, StopToken
 from tests.unit.camera.pictures import picture
 
 JPEG = picture(64, 48)
@@ -22,16 +22,16 @@ class Script:
     def __init__(self) -> None:
         self.opened = self.closed = 0
         self.refusal: Exception | None = None
-        #: Set it, and reads don't heed the halt, as PyAV's on a starving device.
+        #: Set it, and reads don't heed the stop, as PyAV's on a starving device.
         self.deaf = False
         self.let_go = threading.Event()
         self._given: queue.Queue[Shot | Exception] = queue.Queue()
 
-    def open(self, halt: Halt) -> Script:
+    def open(self, stop: StopToken) -> Script:
         if self.refusal is not None:
             raise self.refusal
         self.opened += 1
-        self._halt = halt
+        self._stop = stop
         return self
 
     def give(self, thing: bytes | Callable[[int], bytes] | Exception = JPEG) -> None:
@@ -42,7 +42,7 @@ class Script:
             try:
                 thing = self._given.get(timeout=0.01)
             except queue.Empty:
-                if self.let_go.is_set() or (self._halt.is_set() and not self.deaf):
+                if self.let_go.is_set() or (self._stop.is_set() and not self.deaf):
                     raise Lost("ended", "stopped") from None
                 continue
             if isinstance(thing, Exception):

@@ -12,7 +12,7 @@ import pytest
 import simplejpeg
 
 from seccam_camera import encode
-from seccam_camera.sources.base import Halt, Lost, NotOpened
+from seccam_camera.sources.base import Lost, NotOpened, StopToken
 from seccam_camera.sources.demo import CYCLE, PATHS, PICTURES, Demo, Scene, place
 from seccam_security.detectors import LibFaceDetection
 from tests.scenes import scaled
@@ -70,7 +70,7 @@ def test_missing_pictures_are_told_with_the_cure(tmp_path: Path) -> None:
 
 
 def test_the_demo_makes_a_picture_each_second_however_few_are_wanted() -> None:
-    class Hasty(Halt):
+    class Hasty(StopToken):
         """Doesn't sleep, but tells how long it was to."""
 
         def wait(self, seconds: float) -> bool:
@@ -85,13 +85,13 @@ def test_the_demo_makes_a_picture_each_second_however_few_are_wanted() -> None:
     assert [round(wait, 1) <= 1 + n for n, wait in enumerate(waits)] == [True, True]
 
 
-def test_the_demo_runs_in_real_time_and_ends_at_the_halt() -> None:
-    halt = Halt()
+def test_the_demo_runs_in_real_time_and_ends_at_a_stop() -> None:
+    stop = StopToken()
     began = time.monotonic()
-    demo = Demo(50, halt)
+    demo = Demo(50, stop)
     shots = [demo.read() for _ in range(5)]
 
     assert shots[-1].monotonic - began >= 4 / 50
-    halt.set()
+    stop.set()
     with pytest.raises(Lost):
         demo.read()

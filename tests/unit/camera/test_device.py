@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seccam.errors import BadFrame
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources import device
-from seccam_camera.sources.base import Halt, NotOpened
+from seccam_camera.sources.base import NotOpened, StopToken
 from seccam_camera.sources.v4l2 import Picture
 from tests.unit.camera.pictures import pixels
 
@@ -69,7 +69,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> Encode:
                 return Picture(memoryview(data), time.monotonic(), damaged=False)
 
         monkeypatch.setattr(device, "Capture", Capture)
-        made = device.Device("/dev/video0", WIDTH, HEIGHT, 15, Halt()).read().jpeg
+        made = device.Device("/dev/video0", WIDTH, HEIGHT, 15, StopToken()).read().jpeg
         assert not isinstance(made, bytes)
         return made(90)
 
@@ -120,7 +120,7 @@ def test_where_the_usb_bus_has_no_room_for_it_the_settings_that_ask_for_less_are
     monkeypatch.setattr(device, "Capture", Capture)
 
     with pytest.raises(NotOpened, match="no bandwidth left on its USB bus") as refused:
-        device.Device("/dev/video0", WIDTH, HEIGHT, 15, Halt())
+        device.Device("/dev/video0", WIDTH, HEIGHT, 15, StopToken())
 
     named = set(re.findall(r"SECCAM_CAMERA_(\w+)", str(refused.value)))
     assert named == {"WIDTH", "HEIGHT", "DEVICE_FPS"}

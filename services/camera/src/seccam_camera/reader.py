@@ -16,7 +16,7 @@ from typing import Literal
 from seccam import logs
 from seccam.errors import SeccamError
 from seccam_camera.metrics import CameraMetrics
-from seccam_camera.sources.base import Halt, Lost, NotOpened, Shot, Source
+from seccam_camera.sources.base import Lost, NotOpened, Shot, Source, StopToken
 
 log = logs.get(__name__)
 
@@ -34,7 +34,7 @@ BACKOFF = (0.5, 3.0)
 #: Share of a new interval in the running mean.
 _FOLLOW = 0.1
 
-Open = Callable[[Halt], Source]
+Open = Callable[[StopToken], Source]
 
 
 class Stuck(SeccamError):  # noqa: N818  # it reads as what happened
@@ -47,7 +47,7 @@ class Reader(threading.Thread):
     def __init__(self, open_source: Open, take: Callable[[Shot], None], opened: Callable[[], None]) -> None:
         super().__init__(name="reader", daemon=True)
         self._open, self._take, self._opened = open_source, take, opened
-        self._halt = Halt()
+        self._stop_token = StopToken()
         self._began = time.monotonic()
         self._last: float | None = None
         #: Mean seconds between frames, and the gaps it was made of.
@@ -58,7 +58,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         """Open, read until the end, close."""
         try:
-            source = self._open(self._halt)
+            source = self._open(self._stop_token)
         except NotOpened as e:
             self.failure = e
             return
@@ -68,7 +68,7 @@ class Reader(threading.Thread):
         with closing(source):
             self._opened()
             try:
-                while not self._halt.is_set():
+                while not self._stop_token.is_set():
                     shot = source.read()
                     self._tell_time()
                     self._take(shot)
@@ -78,9 +78,9 @@ class Reader(threading.Thread):
                 # and it is dropped before closing: the frames in its trace may hold the device's buffers, which keeps it open
                 self.failure = Lost("error", _unforeseen(e))
 
-    def halt(self) -> None:
+    def stop(self) -> None:
         """Let go; returns at once."""
-        self._halt.set()
+        self._stop_token.set()
 
     @property
     def has_frame(self) -> bool:
@@ -182,7 +182,7 @@ class Keeper:
 
     def _let_go(self, now: float) -> None:
         if self._reader is not None:
-            self._reader.halt()
+            self._reader.stop()
             self._leaving, self._reader = (self._reader, now), None
 
     def _await_leaving(self, now: float) -> None:

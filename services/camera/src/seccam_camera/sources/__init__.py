@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seccam_camera.sources.address import Address
-from seccam_camera.sources.base import Halt, Source
+from seccam_camera.sources.base import Source, StopToken
 from seccam_camera.sources.demo import Demo
 from seccam_camera.sources.device import Device
 from seccam_camera.sources.ffmpeg import File, Stream
@@ -21,16 +21,16 @@ class Wishes:
     fps: float
 
 
-def open_source(address: Address, wishes: Wishes, halt: Halt) -> Source:
-    """An open source; raises NotOpened. `halt` ends what its calls wait for."""
+def open_source(address: Address, wishes: Wishes, stop: StopToken) -> Source:
+    """An open source; raises NotOpened. `stop` ends what its calls wait for."""
     match address.kind:
         case "device":
-            return Device(address.target, wishes.width, wishes.height, wishes.fps, halt)
+            return Device(address.target, wishes.width, wishes.height, wishes.fps, stop)
         case "http":
-            return open_http(address.target, halt) or Stream(address.target, halt)
+            return open_http(address.target, stop) or Stream(address.target, stop)
         case "rtsp":
-            return Stream(address.target, halt)
+            return Stream(address.target, stop)
         case "file":
-            return File(address.target, halt)
+            return File(address.target, stop)
         case "demo":
-            return Demo(wishes.fps, halt)
+            return Demo(wishes.fps, stop)

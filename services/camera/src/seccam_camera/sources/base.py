@@ -50,8 +50,8 @@ class Lost(SeccamError):  # noqa: N818  # it reads as what happened
         self.cause = cause
 
 
-class Halt:
-    """Tells a source's thread to let go; whoever blocks in a call says with `interrupt` how to be woken."""
+class StopToken:
+    """Tells a source's thread to let go; whoever blocks in a call says with `on_stop` how to be woken."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -63,7 +63,7 @@ class Halt:
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but not past the halt; True if that has come."""
+        """Sleep, but not past the stop; True if that has come."""
         return self._event.wait(max(0.0, seconds))
 
     def set(self) -> None:
@@ -73,8 +73,8 @@ class Halt:
             if self._wake is not None:
                 self._wake()
 
-    def interrupt(self, wake: Callable[[], None] | None) -> None:
-        """From now on `wake` is called at the halt, at once if that has come; it must be quick and may not raise."""
+    def on_stop(self, wake: Callable[[], None] | None) -> None:
+        """From now on `wake` is called at the stop, at once if that has come; it must be quick and may not raise."""
         with self._changing:
             self._wake = wake
             if wake is not None and self._event.is_set():

@@ -17,7 +17,7 @@ import numpy as np
 
 from seccam_camera import encode
 from seccam_camera.encode import Plane
-from seccam_camera.sources.base import Halt, Lost, NotOpened, Shot
+from seccam_camera.sources.base import Lost, NotOpened, Shot, StopToken
 
 PICTURES = Path(__file__).parent.parent / "pictures"
 
@@ -113,15 +113,15 @@ class Scene:
 class Demo:
     """The scene in real time."""
 
-    def __init__(self, rate: float, halt: Halt) -> None:
-        self._scene, self._rate, self._halt = Scene(), max(rate, _SLOWEST), halt
+    def __init__(self, rate: float, stop: StopToken) -> None:
+        self._scene, self._rate, self._stop = Scene(), max(rate, _SLOWEST), stop
         self._start, self._count = time.monotonic(), 0
 
     def read(self) -> Shot:
         """The next picture, when its time has come."""
         elapsed = time.monotonic() - self._start
         self._count = max(self._count + 1, int(elapsed * self._rate))
-        if self._halt.wait(self._start + self._count / self._rate - time.monotonic()):
+        if self._stop.wait(self._start + self._count / self._rate - time.monotonic()):
             raise Lost("ended", "stopped")
         wall = time.time()
         return Shot(wall, time.monotonic(), functools.partial(self._draw, self._count / self._rate, wall))

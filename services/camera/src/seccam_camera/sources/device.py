@@ -11,7 +11,7 @@ import numpy as np
 
 from seccam.errors import BadFrame
 from seccam_camera import encode
-from seccam_camera.sources.base import TIMEOUT, Halt, Lost, NotOpened, Shot
+from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot, StopToken
 from seccam_camera.sources.v4l2 import Capture
 
 #: Formats whose buffers are JPEGs.
@@ -25,7 +25,7 @@ _RAW = {
     "BGR3": ("bgr24", 3, 2),
     "GREY": ("gray", 1, 2),
 }
-#: Seconds after which the halt is looked at again.
+#: Seconds after which the stop is looked at again.
 _TURN = 0.25
 #: A driver's time stamp older than this (seconds) is not believed.
 _BELIEVED = 2.0
@@ -46,9 +46,9 @@ _WHY = {
 class Device:
     """An open webcam."""
 
-    def __init__(self, path: str, width: int, height: int, fps: float, halt: Halt) -> None:
+    def __init__(self, path: str, width: int, height: int, fps: float, stop: StopToken) -> None:
         """Raises NotOpened."""
-        self._halt = halt
+        self._stop = stop
         try:
             self._capture = Capture(path)
         except OSError as e:
@@ -65,7 +65,7 @@ class Device:
     def read(self) -> Shot:
         """The next picture."""
         until = time.monotonic() + TIMEOUT
-        while not self._halt.is_set():
+        while not self._stop.is_set():
             try:
                 if not self._capture.wait(_TURN):
                     if time.monotonic() > until:
@@ -73,7 +73,7 @@ class Device:
                     continue
                 picture = self._capture.take()
             except BlockingIOError:
-                self._halt.wait(_TURN)  # the driver signalled something else than a picture
+                self._stop.wait(_TURN)  # the driver signalled something else than a picture
                 continue
             except OSError as e:
                 raise Lost("error", _WHY.get(e.errno or 0, f"can't be read: {e.strerror}")) from None

@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer
 
 from seccam_camera import encode
-from seccam_camera.sources.base import TIMEOUT, Halt, Lost, NotOpened, Shot
+from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot, StopToken
 
 #: Packets of these codecs are JPEGs, and passed on as they are.
 _JPEG_CODECS = frozenset({"mjpeg"})
@@ -20,7 +20,7 @@ _STREAM_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzedurati
 _PERIOD = 1 / 25
 
 #: Seconds without a packet after which a stream is given up: short enough for a camera that came back to be seen within 10 s.
-#: A read can't be interrupted, so this is how late it may heed the halt, too; it is below reader.GRACE.
+#: A read can't be interrupted, so this is how late it may heed the stop, too; it is below reader.GRACE.
 #: A stream with longer gaps than this between its packets can't be used.
 _SILENCE = 6.0
 _SILENT = f"nothing came for {_SILENCE:.0f} s"
@@ -33,9 +33,9 @@ class Stream:
     FFmpeg knows the end of a picture sent in RTP by the beginning of the next one: RTSP is a frame behind, here as elsewhere.
     """
 
-    def __init__(self, url: str, halt: Halt) -> None:
+    def __init__(self, url: str, stop: StopToken) -> None:
         self._container = _open(url, _STREAM_OPTIONS)
-        self._pictures = _pictures(self._container, halt)
+        self._pictures = _pictures(self._container, stop)
 
     def read(self) -> Shot:
         """The next picture."""
@@ -50,8 +50,8 @@ class Stream:
 class File:
     """A video file, over and over, at its own pace."""
 
-    def __init__(self, path: str, halt: Halt) -> None:
-        self._path, self._halt = path, halt
+    def __init__(self, path: str, stop: StopToken) -> None:
+        self._path, self._stop = path, stop
         self._start = time.monotonic()
         self._first: float | None = None
         self._offset, self._period = 0.0, _PERIOD
@@ -62,7 +62,7 @@ class File:
         try:
             picture, at = _next(self._pictures)
         except Lost as e:
-            if e.cause != "ended" or self._halt.is_set():
+            if e.cause != "ended" or self._stop.is_set():
                 raise
             if self._first is None:
                 raise Lost("error", "there is no picture in the file") from None
@@ -78,7 +78,7 @@ class File:
         before, self._offset = self._offset, at - self._first if at is not None else self._offset + self._period
         if self._offset > before:
             self._period = self._offset - before
-        if self._halt.wait(self._start + self._offset - time.monotonic()):
+        if self._stop.wait(self._start + self._offset - time.monotonic()):
             raise Lost("ended", "stopped")
         return Shot(time.time(), time.monotonic(), picture)
 
@@ -88,7 +88,7 @@ class File:
 
     def _rewind(self) -> None:
         self._container = _open(self._path, {})
-        self._pictures = _pictures(self._container, self._halt)
+        self._pictures = _pictures(self._container, self._stop)
         self._first, self._offset = None, 0.0
 
 
@@ -118,12 +118,12 @@ def _open(address: str, options: Mapping[str, str]) -> InputContainer:
     return container
 
 
-def _pictures(container: InputContainer, halt: Halt) -> Iterator[_Timed]:
-    """The pictures of the first video stream; FFmpegError at its end or fault, Lost at the halt."""
+def _pictures(container: InputContainer, stop: StopToken) -> Iterator[_Timed]:
+    """The pictures of the first video stream; FFmpegError at its end or fault, Lost at the stop."""
     stream = container.streams.video[0]
     base = float(stream.time_base or 0)
     passed_on = stream.codec_context.name in _JPEG_CODECS
-    for packet in _packets(container, stream, halt):
+    for packet in _packets(container, stream, stop):
         if passed_on:
             if packet.size:
                 yield bytes(packet), None if packet.pts is None else packet.pts * base
@@ -137,11 +137,11 @@ def _pictures(container: InputContainer, halt: Halt) -> Iterator[_Timed]:
             yield functools.partial(encode.from_picture, frame), None if frame.pts is None else frame.pts * base
 
 
-def _packets(container: InputContainer, stream: av.VideoStream, halt: Halt) -> Iterator[av.Packet[av.stream.Stream]]:
-    """The packets of one stream, up to the halt: that is looked at with each of any stream, as a picture may never come."""
+def _packets(container: InputContainer, stream: av.VideoStream, stop: StopToken) -> Iterator[av.Packet[av.stream.Stream]]:
+    """The packets of one stream, up to the stop: that is looked at with each of any stream, as a picture may never come."""
     asked = time.monotonic()
     for packet in container.demux():
-        if halt.is_set():
+        if stop.is_set():
             raise Lost("ended", "stopped")
         if time.monotonic() - asked > _SILENCE:  # it is one that was held back until the time was up
             raise Lost("stalled", _SILENT)

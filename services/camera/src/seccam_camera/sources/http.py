@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from seccam.version import __version__
 from seccam_camera.sources import address, login
-from seccam_camera.sources.base import TIMEOUT, Halt, Lost, NotOpened, Shot, Source
+from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot, Source, StopToken
 from seccam_camera.sources.multipart import NotMultipartError, Splitter
 
 #: Seconds without a byte after which the connection is given up, should nobody have seen before that no picture comes.
@@ -49,20 +49,20 @@ class MjpegStream:
 
 
 class _Connection:
-    """One GET, its answer's head read; the socket is shut down at the halt, which ends what waits for it."""
+    """One GET, its answer's head read; the socket is shut down at the stop, which ends what waits for it."""
 
-    def __init__(self, parts: SplitResult, authorization: str, halt: Halt) -> None:
+    def __init__(self, parts: SplitResult, authorization: str, stop: StopToken) -> None:
         if parts.scheme == "https":
             self._client: http.client.HTTPConnection = http.client.HTTPSConnection(
                 parts.hostname or "", parts.port, timeout=TIMEOUT, context=ssl.create_default_context()
             )
         else:
             self._client = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
-        self._halt = halt
+        self._stop = stop
         try:
             self._client.connect()
             self._socket: socket.socket = self._client.sock
-            halt.interrupt(self._shut_down)
+            stop.on_stop(self._shut_down)
             headers = {"User-Agent": f"seccam/{__version__}", "Accept": "*/*"}
             if authorization:
                 headers["Authorization"] = authorization
@@ -86,7 +86,7 @@ class _Connection:
         return data
 
     def close(self) -> None:
-        self._halt.interrupt(None)
+        self._stop.on_stop(None)
         self._client.close()
         answer = getattr(self, "answer", None)
         if answer is not None:
@@ -97,10 +97,10 @@ class _Connection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def open_http(url: str, halt: Halt) -> Source | None:
+def open_http(url: str, stop: StopToken) -> Source | None:
     """The stream at this address; None if it may be live video of another kind. Raises NotOpened."""
     try:
-        return _open(url, halt)
+        return _open(url, stop)
     except TimeoutError:
         raise NotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
     except ConnectionRefusedError:
@@ -109,11 +109,11 @@ def open_http(url: str, halt: Halt) -> Source | None:
         raise NotOpened("error", _tell(e)) from None
 
 
-def _open(url: str, halt: Halt) -> Source | None:
+def _open(url: str, stop: StopToken) -> Source | None:
     authorization = ""
     for _ in range(_REDIRECTS + 2):  # the login's challenge takes one round
         parts = urlsplit(url)
-        connection = _Connection(parts, authorization, halt)
+        connection = _Connection(parts, authorization, stop)
         answer = connection.answer
         if answer.status == http.client.OK:
             return _stream(connection)
