@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seccam import jpeg, topology
 from seccam.frame import FrameDecoder
-from seccam_camera.sources.base import NotOpened, StopToken
+from seccam_camera.sources.base import SourceNotOpened, StopToken
 from seccam_camera.sources.ffmpeg import File, Stream
 from tests.broker_clients import clients_of
 from tests.brokers import RunningBroker, free_port
@@ -186,7 +186,7 @@ def test_a_video_of_an_unknown_kind_is_told(tmp_path: Path, photos: list[NDArray
     write_video(clip, "mjpeg", "yuvj420p", photos, fps=8)
     clip.write_bytes(clip.read_bytes().replace(b"MJPG", b"ZZQX"))
 
-    with pytest.raises(NotOpened, match="not known"):
+    with pytest.raises(SourceNotOpened, match="not known"):
         File(str(clip), StopToken())
 
 

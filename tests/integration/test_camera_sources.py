@@ -20,7 +20,7 @@ from seccam_camera.service import CameraService
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources import Wishes, open_source
 from seccam_camera.sources.address import parse
-from seccam_camera.sources.base import Lost, NotOpened, Source, StopToken
+from seccam_camera.sources.base import Source, SourceLost, SourceNotOpened, StopToken
 from seccam_camera.sources.http import open_http
 from tests.brokers import free_port
 from tests.scenes import scaled, scene
@@ -57,7 +57,7 @@ def reading(source: Source) -> Iterator[list[float]]:
     def read() -> None:
         try:
             consume(source)
-        except Lost:
+        except SourceLost:
             ended.append(time.monotonic())
 
     reader = threading.Thread(target=read)
@@ -103,9 +103,9 @@ def test_a_login_in_the_address_is_given_when_asked_for(scheme: str, pictures: l
         assert source.read().jpeg in pictures
         source.close()
 
-        with pytest.raises(NotOpened, match="wrong user or password") as wrong:
+        with pytest.raises(SourceNotOpened, match="wrong user or password") as wrong:
             opened(server.url.replace("//", "//admin:hunter3@"))
-        with pytest.raises(NotOpened, match="wants a user") as missing:
+        with pytest.raises(SourceNotOpened, match="wants a user") as missing:
             opened(server.url)
         assert (wrong.value.outcome, missing.value.outcome) == ("refused", "refused")
 
@@ -131,7 +131,7 @@ def test_the_best_of_the_logins_offered_is_given(challenges: list[str], chosen: 
         source.close()
 
         assert chosen in server.requests[-1]
-        with pytest.raises(NotOpened, match="wrong user or password"):
+        with pytest.raises(SourceNotOpened, match="wrong user or password"):
             opened(server.url.replace("//", "//admin:hunter3@"))
 
 
@@ -149,7 +149,7 @@ def test_basic_is_given_where_nothing_better_can_be(first: str, pictures: list[b
 )
 def test_a_login_that_is_not_known_is_told(challenge: str, pictures: list[bytes]) -> None:
     with MjpegServer(pictures, login=("admin", "hunter2"), challenges=[challenge]) as server:
-        with pytest.raises(NotOpened, match="unsupported login scheme") as refused:
+        with pytest.raises(SourceNotOpened, match="unsupported login scheme") as refused:
             opened(server.url.replace("//", "//admin:hunter2@"))
 
         assert refused.value.outcome == "refused"
@@ -172,7 +172,7 @@ def test_a_login_that_is_not_known_is_told(challenge: str, pictures: list[bytes]
     ],
 )
 def test_a_redirect_to_nowhere_is_an_error(location: bytes, pictures: list[bytes]) -> None:
-    with MjpegServer(pictures, redirect=location) as server, pytest.raises(NotOpened) as nowhere:
+    with MjpegServer(pictures, redirect=location) as server, pytest.raises(SourceNotOpened) as nowhere:
         opened(server.url.replace("//", "//admin:hunter2@"))
 
     assert nowhere.value.outcome == "error"
@@ -198,7 +198,7 @@ def test_a_path_may_hold_any_letters(pictures: list[bytes]) -> None:
 
 @pytest.mark.parametrize("url", ["http://h:99999/", "http://[bad/", "http://" + "h" * 64 + "/", "http://a..b/", "http://a b/"])
 def test_whatever_goes_wrong_in_opening_is_told_as_such(url: str) -> None:
-    with pytest.raises(NotOpened) as failed:
+    with pytest.raises(SourceNotOpened) as failed:
         open_http(url.replace("//", "//admin:hunter2@"), StopToken())
 
     assert failed.value.outcome == "error"
@@ -207,7 +207,7 @@ def test_whatever_goes_wrong_in_opening_is_told_as_such(url: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_where_nobody_listens_it_is_refused_without_telling_the_login(scheme: str) -> None:
-    with pytest.raises(NotOpened) as refused:
+    with pytest.raises(SourceNotOpened) as refused:
         opened(f"{scheme}://admin:hunter2@127.0.0.1:{free_port()}/hunter2")
 
     assert refused.value.outcome == "refused"
@@ -215,7 +215,7 @@ def test_where_nobody_listens_it_is_refused_without_telling_the_login(scheme: st
 
 
 def test_a_host_that_is_none_is_an_error_told_plainly() -> None:
-    with pytest.raises(NotOpened, match=r"no such host|reached"):
+    with pytest.raises(SourceNotOpened, match=r"no such host|reached"):
         opened("http://no-such-host.invalid/")
 
 
@@ -233,7 +233,7 @@ def test_what_is_no_stream_is_refused_by_what_it_is(kind: str, body: bytes) -> N
     with HTTPServer(("127.0.0.1", 0), Page) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        with pytest.raises(NotOpened, match=f"gives {kind}"):
+        with pytest.raises(SourceNotOpened, match=f"gives {kind}"):
             opened(f"http://127.0.0.1:{server.server_port}/")
         server.shutdown()
         thread.join()
@@ -265,7 +265,7 @@ def test_a_stream_that_is_cut_is_lost(pictures: list[bytes]) -> None:
         source.read()
         server.cut()
 
-        with pytest.raises(Lost) as lost:
+        with pytest.raises(SourceLost) as lost:
             consume(source)
         assert lost.value.cause in ("ended", "error")
         source.close()
@@ -313,12 +313,12 @@ def test_a_key_frame_that_is_long_in_coming_is_waited_for(photo: NDArray[np.uint
 def test_opening_ends_at_a_stop_too(pictures: list[bytes], stop: StopToken) -> None:
     with MjpegServer(pictures, 30) as server:
         server.hang()
-        failures: list[NotOpened] = []
+        failures: list[SourceNotOpened] = []
 
         def try_to_open() -> None:
             try:
                 opened(server.url, stop)
-            except NotOpened as e:
+            except SourceNotOpened as e:
                 failures.append(e)
 
         opener = threading.Thread(target=try_to_open)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 
 from seccam_camera.metrics import CameraMetrics
-from seccam_camera.sources.base import Lost, Shot, StopToken
+from seccam_camera.sources.base import Shot, SourceLost, StopToken
 from tests.unit.camera.pictures import picture
 
 JPEG = picture(64, 48)
@@ -43,7 +43,7 @@ class Script:
                 thing = self._given.get(timeout=0.01)
             except queue.Empty:
                 if self.let_go.is_set() or (self._stop.is_set() and not self.deaf):
-                    raise Lost("ended", "stopped") from None
+                    raise SourceLost("ended", "stopped") from None
                 continue
             if isinstance(thing, Exception):
                 raise thing

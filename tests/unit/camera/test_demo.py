@@ -12,7 +12,7 @@ import pytest
 import simplejpeg
 
 from seccam_camera import encode
-from seccam_camera.sources.base import Lost, NotOpened, StopToken
+from seccam_camera.sources.base import SourceLost, SourceNotOpened, StopToken
 from seccam_camera.sources.demo import CYCLE, PATHS, PICTURES, Demo, Scene, place
 from seccam_security.detectors import LibFaceDetection
 from tests.scenes import scaled
@@ -65,7 +65,7 @@ def test_nobody_jumps() -> None:
 def test_missing_pictures_are_told_with_the_cure(tmp_path: Path) -> None:
     shutil.copy(PICTURES / "room.png", tmp_path)
 
-    with pytest.raises(NotOpened, match="make setup"):
+    with pytest.raises(SourceNotOpened, match="make setup"):
         Scene(tmp_path)
 
 
@@ -93,5 +93,5 @@ def test_the_demo_runs_in_real_time_and_ends_at_a_stop() -> None:
 
     assert shots[-1].monotonic - began >= 4 / 50
     stop.set()
-    with pytest.raises(Lost):
+    with pytest.raises(SourceLost):
         demo.read()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seccam.errors import BadFrame
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources import device
-from seccam_camera.sources.base import NotOpened, StopToken
+from seccam_camera.sources.base import SourceNotOpened, StopToken
 from seccam_camera.sources.v4l2 import Picture
 from tests.unit.camera.pictures import pixels
 
@@ -119,7 +119,7 @@ def test_where_the_usb_bus_has_no_room_for_it_the_settings_that_ask_for_less_are
 
     monkeypatch.setattr(device, "Capture", Capture)
 
-    with pytest.raises(NotOpened, match="no bandwidth left on its USB bus") as refused:
+    with pytest.raises(SourceNotOpened, match="no bandwidth left on its USB bus") as refused:
         device.Device("/dev/video0", WIDTH, HEIGHT, 15, StopToken())
 
     named = set(re.findall(r"SECCAM_CAMERA_(\w+)", str(refused.value)))

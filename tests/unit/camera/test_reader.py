@@ -13,20 +13,20 @@ from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from seccam_camera import reader
-from seccam_camera.reader import BACKOFF, FIRST_FRAME, GRACE, STALLED, Keeper, Stuck
-from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot
+from seccam_camera.reader import BACKOFF, FIRST_FRAME, GRACE, STALLED, SourceStuck, SourceSupervisor
+from seccam_camera.sources.base import TIMEOUT, Shot, SourceLost, SourceNotOpened
 from tests.unit.camera.sources import Script, metrics
 from tests.waiting import eventually
 
 
 class Kept:
-    """A keeper of a scripted source."""
+    """A supervisor of a scripted source."""
 
     def __init__(self) -> None:
         self.source, self.registry = Script(), CollectorRegistry()
         self.shots: list[Shot] = []
-        self.keeper = Keeper(self.source.open, self.shots.append, metrics(self.registry), "http://cam")
-        #: Seconds that the keeper believes to have passed beyond those that have.
+        self.supervisor = SourceSupervisor(self.source.open, self.shots.append, metrics(self.registry), "http://cam")
+        #: Seconds that the supervisor believes to have passed beyond those that have.
         self.ahead = 0.0
 
     @property
@@ -34,8 +34,8 @@ class Kept:
         return time.monotonic() + self.ahead
 
     def turn(self, wanted: bool = True) -> str:
-        self.keeper.turn(wanted, self.now)
-        return self.keeper.state(self.now)
+        self.supervisor.turn(wanted, self.now)
+        return self.supervisor.state(self.now)
 
     def until(self, state: str, wanted: bool = True) -> None:
         eventually(lambda: self.turn(wanted) == state, what=state)
@@ -57,7 +57,7 @@ def kept() -> Iterator[Kept]:
     made = Kept()
     yield made
     made.source.let_go.set()
-    made.keeper.close(within=5)
+    made.supervisor.close(within=5)
 
 
 def test_it_is_opened_when_wanted_and_live_from_the_first_frame_on(kept: Kept) -> None:
@@ -83,9 +83,9 @@ def test_it_is_closed_when_not_wanted_and_that_is_no_loss(kept: Kept) -> None:
 
 
 def test_a_source_that_refuses_is_away_with_the_reason_and_tried_again(kept: Kept) -> None:
-    kept.source.refusal = NotOpened("refused", "refused: nobody listens there")
+    kept.source.refusal = SourceNotOpened("refused", "refused: nobody listens there")
     kept.until("away")
-    assert kept.keeper.why == "refused: nobody listens there"
+    assert kept.supervisor.why == "refused: nobody listens there"
     assert kept.count("source_opens_total", outcome="refused") == 1
 
     kept.source.refusal = None
@@ -93,7 +93,7 @@ def test_a_source_that_refuses_is_away_with_the_reason_and_tried_again(kept: Kep
     kept.ahead += BACKOFF[0]
     kept.until("live")
     kept.turn()
-    assert kept.keeper.why == ""
+    assert kept.supervisor.why == ""
 
 
 def test_a_fault_nobody_foresaw_loses_the_source_and_it_is_opened_again(kept: Kept) -> None:
@@ -103,7 +103,7 @@ def test_a_fault_nobody_foresaw_loses_the_source_and_it_is_opened_again(kept: Ke
         kept.source.give(ZeroDivisionError("hunter2"))
         kept.until("away")
 
-    assert kept.keeper.why == "a fault of the camera service (ZeroDivisionError), told in its log"
+    assert kept.supervisor.why == "a fault of the camera service (ZeroDivisionError), told in its log"
     assert kept.count("source_lost_total", cause="error") == 1
     (failed,) = [line for line in lines if line["event"] == "reader_failed"]
     assert "in read" in failed["exception"], "the trace"
@@ -125,7 +125,7 @@ def test_a_fault_nobody_foresaw_in_opening_it_is_tried_again_ever_later(kept: Ke
         kept.ahead += BACKOFF[0]
         eventually(lambda: kept.turn() and kept.count("source_opens_total", outcome="error") == 2)
 
-    assert kept.keeper.why == "a fault of the camera service (ZeroDivisionError), told in its log"
+    assert kept.supervisor.why == "a fault of the camera service (ZeroDivisionError), told in its log"
     assert ["in open" in line["exception"] for line in lines if line["event"] == "reader_failed"] == [True, True]
 
     kept.source.refusal = None
@@ -135,7 +135,7 @@ def test_a_fault_nobody_foresaw_in_opening_it_is_tried_again_ever_later(kept: Ke
 
 
 def test_it_stays_away_until_a_frame_has_come(kept: Kept) -> None:
-    kept.source.give(Lost("ended", "the stream ended"))
+    kept.source.give(SourceLost("ended", "the stream ended"))
     kept.until("away")
 
     kept.ahead += BACKOFF[0]
@@ -147,11 +147,11 @@ def test_it_stays_away_until_a_frame_has_come(kept: Kept) -> None:
 
 
 def test_attempts_come_ever_later_but_never_so_late_that_it_takes_ten_seconds_to_be_back(kept: Kept) -> None:
-    kept.source.refusal = NotOpened("refused", "no")
+    kept.source.refusal = SourceNotOpened("refused", "no")
     attempts = []
     for _ in range(400):
         before = kept.count("source_opens_total", outcome="refused")
-        eventually(lambda: kept.turn() and (kept.keeper._reader is None or not kept.keeper._reader.is_alive()))
+        eventually(lambda: kept.turn() and (kept.supervisor._reader is None or not kept.supervisor._reader.is_alive()))
         kept.turn()
         if kept.count("source_opens_total", outcome="refused") > before:
             attempts.append(kept.ahead)
@@ -182,13 +182,13 @@ def test_a_source_that_opens_and_gives_nothing_has_stalled_too(kept: Kept) -> No
     kept.ahead += FIRST_FRAME + 1
 
     assert kept.turn() == "away"
-    assert kept.keeper.why == "gives no pictures"
+    assert kept.supervisor.why == "gives no pictures"
 
 
 def test_a_slow_source_has_three_of_its_intervals(kept: Kept) -> None:
     kept.source.give()
     kept.until("live")
-    owner = kept.keeper._reader
+    owner = kept.supervisor._reader
     assert owner is not None
     owner._interval = 10.0
 
@@ -216,7 +216,7 @@ def test_a_source_that_gives_one_picture_and_no_more_has_stalled(kept: Kept) -> 
     kept.ahead += FIRST_FRAME + 1
 
     assert kept.turn() == "away"
-    assert kept.keeper.why == "gives no pictures any more"
+    assert kept.supervisor.why == "gives no pictures any more"
 
 
 def test_a_reader_that_does_not_come_back_ends_the_process(kept: Kept) -> None:
@@ -231,5 +231,5 @@ def test_a_reader_that_does_not_come_back_ends_the_process(kept: Kept) -> None:
     assert kept.source.opened == 1, "it may not open the device beside a thread that has it"
 
     kept.ahead += 2
-    with pytest.raises(Stuck):
+    with pytest.raises(SourceStuck):
         kept.turn()

@@ -72,7 +72,7 @@ def camera() -> Iterator[MakeCamera]:
     yield make
     for each in made:
         each.source.let_go.set()
-        each.service._keeper.close(within=5)
+        each.service._supervisor.close(within=5)
 
 
 def test_one_picture_is_one_frame_for_both_topics(camera: MakeCamera) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 from seccam import logs
 from seccam.errors import SeccamError
 from seccam_camera.metrics import CameraMetrics
-from seccam_camera.sources.base import Lost, NotOpened, Shot, Source, StopToken
+from seccam_camera.sources.base import Shot, Source, SourceLost, SourceNotOpened, StopToken
 
 log = logs.get(__name__)
 
@@ -34,17 +34,17 @@ BACKOFF = (0.5, 3.0)
 #: Share of a new interval in the running mean.
 _FOLLOW = 0.1
 
-Open = Callable[[StopToken], Source]
+OpenSource = Callable[[StopToken], Source]
 
 
-class Stuck(SeccamError):  # noqa: N818  # it reads as what happened
+class SourceStuck(SeccamError):  # noqa: N818  # it reads as what happened
     """The thread doesn't let go of its source: only the end of the process helps."""
 
 
 class Reader(threading.Thread):
     """Owns one source, from its opening until it is lost or not wanted any more."""
 
-    def __init__(self, open_source: Open, take: Callable[[Shot], None], opened: Callable[[], None]) -> None:
+    def __init__(self, open_source: OpenSource, take: Callable[[Shot], None], opened: Callable[[], None]) -> None:
         super().__init__(name="reader", daemon=True)
         self._open, self._take, self._opened = open_source, take, opened
         self._stop_token = StopToken()
@@ -53,17 +53,17 @@ class Reader(threading.Thread):
         #: Mean seconds between frames, and the gaps it was made of.
         self._interval, self._gaps = 0.0, 0
         #: Why it ended; None while it runs, and if it was told to end.
-        self.failure: NotOpened | Lost | None = None
+        self.failure: SourceNotOpened | SourceLost | None = None
 
     def run(self) -> None:
         """Open, read until the end, close."""
         try:
             source = self._open(self._stop_token)
-        except NotOpened as e:
+        except SourceNotOpened as e:
             self.failure = e
             return
         except Exception as e:  # noqa: BLE001  # whatever it is, the next attempt may be better
-            self.failure = NotOpened("error", _unforeseen(e))
+            self.failure = SourceNotOpened("error", _unforeseen(e))
             return
         with closing(source):
             self._opened()
@@ -72,11 +72,11 @@ class Reader(threading.Thread):
                     shot = source.read()
                     self._tell_time()
                     self._take(shot)
-            except Lost as e:
+            except SourceLost as e:
                 self.failure = e
             except Exception as e:  # noqa: BLE001  # as above
                 # and it is dropped before closing: the frames in its trace may hold the device's buffers, which keeps it open
-                self.failure = Lost("error", _unforeseen(e))
+                self.failure = SourceLost("error", _unforeseen(e))
 
     def stop(self) -> None:
         """Let go; returns at once."""
@@ -111,10 +111,10 @@ def _unforeseen(fault: Exception) -> str:
     return f"a fault of the camera service ({type(fault).__name__}), told in its log"
 
 
-class Keeper:
+class SourceSupervisor:
     """Keeps a source open while it is wanted: opens it again with backoff, and closes it when it is not."""
 
-    def __init__(self, open_source: Open, take: Callable[[Shot], None], metrics: CameraMetrics, shown: str) -> None:
+    def __init__(self, open_source: OpenSource, take: Callable[[Shot], None], metrics: CameraMetrics, shown: str) -> None:
         self._open, self._take, self._metrics, self._shown = open_source, take, metrics, shown
         self._reader: Reader | None = None
         self._leaving: tuple[Reader, float] | None = None
@@ -132,7 +132,7 @@ class Keeper:
         return "starting" if self._reader is not None else "closed"
 
     def turn(self, wanted: bool, now: float) -> None:
-        """Do what is due, without waiting; to be called several times a second. Raises Stuck."""
+        """Do what is due, without waiting; to be called several times a second. Raises SourceStuck."""
         self._await_leaving(now)
         if not wanted:
             self.why = ""
@@ -144,7 +144,7 @@ class Keeper:
         elif self._reader.failure is not None:
             self._tell(self._reader.failure, now)
         elif self._reader.stalled(now):
-            self._tell(Lost("stalled", "gives no pictures any more" if self._reader.has_frame else "gives no pictures"), now)
+            self._tell(SourceLost("stalled", "gives no pictures any more" if self._reader.has_frame else "gives no pictures"), now)
         elif self.why and self._reader.fresh(now):
             log.info("source_back", source=self._shown)
             self.why = ""
@@ -165,16 +165,16 @@ class Keeper:
         self._metrics.opens["ok"].inc()
         log.info("source_opened", source=self._shown)
 
-    def _tell(self, failure: NotOpened | Lost, now: float) -> None:
-        if isinstance(failure, NotOpened):
+    def _tell(self, failure: SourceNotOpened | SourceLost, now: float) -> None:
+        if isinstance(failure, SourceNotOpened):
             self._metrics.opens[failure.outcome].inc()
         else:
             self._metrics.lost[failure.cause].inc()
             if now - self._started > 2 * BACKOFF[1]:
                 self._wait = BACKOFF[0]
         pause = self._wait * random.uniform(0.8, 1.0)  # noqa: S311  # jitter, not a secret
-        event = "source_not_opened" if isinstance(failure, NotOpened) else "source_lost"
-        if str(failure) != self.why or isinstance(failure, Lost):
+        event = "source_not_opened" if isinstance(failure, SourceNotOpened) else "source_lost"
+        if str(failure) != self.why or isinstance(failure, SourceLost):
             log.warning(event, source=self._shown, why=str(failure), retry_s=round(pause, 1))
         self.why = str(failure)
         self._retry_at, self._wait = now + pause, min(2 * self._wait, BACKOFF[1])
@@ -192,4 +192,4 @@ class Keeper:
         if not reader.is_alive():
             self._leaving = None
         elif now - since > GRACE:
-            raise Stuck(f"{self._shown} was not let go of within {GRACE:.0f} s")
+            raise SourceStuck(f"{self._shown} was not let go of within {GRACE:.0f} s")

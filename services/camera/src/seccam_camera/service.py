@@ -15,7 +15,7 @@ from seccam.probes import Heartbeat
 from seccam_camera import huffman
 from seccam_camera.metrics import TOPICS, CameraMetrics
 from seccam_camera.pacing import Pacer, phase
-from seccam_camera.reader import Keeper, Open, Stuck
+from seccam_camera.reader import OpenSource, SourceStuck, SourceSupervisor
 from seccam_camera.schedule import Schedule, Slot
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources.address import Kind
@@ -41,7 +41,7 @@ class CameraService:
         self,
         settings: CameraSettings,
         metrics: CameraMetrics,
-        open_source: Open,
+        open_source: OpenSource,
         publish: Callable[[str, broker.Message], None],
     ) -> None:
         self._settings, self._metrics, self._publish = settings, metrics, publish
@@ -51,7 +51,7 @@ class CameraService:
         self._slots: dict[str, Slot] = {}
         self._keys = {topic: topology.key(flow, settings.name) for topic, flow in _KEYS.items()}
         self._boot_id, self._seq = secrets.token_hex(8), 0
-        self._keeper = Keeper(open_source, self._take, metrics, settings.address.shown)
+        self._supervisor = SourceSupervisor(open_source, self._take, metrics, settings.address.shown)
         self._reporter = Reporter(settings, self._zone.key)
         self._unusable, self._complaint = 0, ""
         self.heartbeat = Heartbeat()
@@ -64,10 +64,10 @@ class CameraService:
             while not stop.is_set():
                 self.run_once(datetime.now(UTC), time.monotonic())
                 stop.wait(TICK)
-        except Stuck as e:
+        except SourceStuck as e:
             log.error("reader_stuck", error=str(e), doing="leaving the process")  # noqa: TRY400  # a traceback would say no more
             status = STUCK_STATUS
-        self._keeper.close(within=2.0)
+        self._supervisor.close(within=2.0)
         if self._slots:  # else it was stopped before its first turn, and has never said that it is there
             self._report(
                 "away", "the camera service was stopped" if status == 0 else "its source hangs, the camera service starts anew"
@@ -79,7 +79,7 @@ class CameraService:
         self.heartbeat.beat()
         for topic, schedule in self._schedules.items():
             self._see_to_slot(topic, schedule, now)
-        self._keeper.turn(self._wanted(), monotonic)
+        self._supervisor.turn(self._wanted(), monotonic)
         self._report(*self._state(monotonic))
 
     def trouble(self) -> dict[str, str]:
@@ -108,11 +108,11 @@ class CameraService:
         """What there is to say of the camera, and why."""
         if not self._wanted():
             return "off", "outside its time slots"
-        match self._keeper.state(now):
+        match self._supervisor.state(now):
             case "live":
                 return "away" if self._complaint else "live", self._complaint
             case "away":
-                return "away", self._keeper.why
+                return "away", self._supervisor.why
             case _:
                 return "starting", ""
 

@@ -22,7 +22,7 @@ class Wishes:
 
 
 def open_source(address: Address, wishes: Wishes, stop: StopToken) -> Source:
-    """An open source; raises NotOpened. `stop` ends what its calls wait for."""
+    """An open source; raises SourceNotOpened. `stop` ends what its calls wait for."""
     match address.kind:
         case "device":
             return Device(address.target, wishes.width, wishes.height, wishes.fps, stop)

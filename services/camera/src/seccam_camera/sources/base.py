@@ -28,13 +28,13 @@ class Source(Protocol):
     """An open source, owned by one thread."""
 
     def read(self) -> Shot:
-        """The next picture; blocks until there is one, or raises Lost."""
+        """The next picture; blocks until there is one, or raises SourceLost."""
 
     def close(self) -> None:
         """Let go of the device, file or connection."""
 
 
-class NotOpened(SeccamError):  # noqa: N818  # it reads as what happened
+class SourceNotOpened(SeccamError):  # noqa: N818  # it reads as what happened
     """A source could not be opened: `outcome` is a metric label, the text says why, without any login."""
 
     def __init__(self, outcome: Literal["refused", "timeout", "error"], why: str) -> None:
@@ -42,7 +42,7 @@ class NotOpened(SeccamError):  # noqa: N818  # it reads as what happened
         self.outcome = outcome
 
 
-class Lost(SeccamError):  # noqa: N818  # it reads as what happened
+class SourceLost(SeccamError):  # noqa: N818  # it reads as what happened
     """An open source gives no more pictures: `cause` is a metric label, the text says why, without any login."""
 
     def __init__(self, cause: Literal["ended", "stalled", "error"], why: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from seccam_camera import encode
 from seccam_camera.encode import Plane
-from seccam_camera.sources.base import Lost, NotOpened, Shot, StopToken
+from seccam_camera.sources.base import Shot, SourceLost, SourceNotOpened, StopToken
 
 PICTURES = Path(__file__).parent.parent / "pictures"
 
@@ -86,12 +86,12 @@ class Scene:
     """The pictures of the demo, at any second."""
 
     def __init__(self, folder: Path = PICTURES) -> None:
-        """Raises NotOpened where the pictures have not been cut out."""
+        """Raises SourceNotOpened where the pictures have not been cut out."""
         try:
             self._room = encode.planes(_load(folder / "room.png"))
             self._people = {name: _person(_load(folder / f"{name}.png")) for name in PATHS}
         except (OSError, av.error.FFmpegError) as e:
-            raise NotOpened(
+            raise SourceNotOpened(
                 "error",
                 f"the demo's pictures are missing ({e.strerror}): `make setup` or services/camera/cut_demo_pictures.py makes them",
             ) from None
@@ -122,7 +122,7 @@ class Demo:
         elapsed = time.monotonic() - self._start
         self._count = max(self._count + 1, int(elapsed * self._rate))
         if self._stop.wait(self._start + self._count / self._rate - time.monotonic()):
-            raise Lost("ended", "stopped")
+            raise SourceLost("ended", "stopped")
         wall = time.time()
         return Shot(wall, time.monotonic(), functools.partial(self._draw, self._count / self._rate, wall))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from seccam.errors import BadFrame
 from seccam_camera import encode
-from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot, StopToken
+from seccam_camera.sources.base import TIMEOUT, Shot, SourceLost, SourceNotOpened, StopToken
 from seccam_camera.sources.v4l2 import Capture
 
 #: Formats whose buffers are JPEGs.
@@ -47,7 +47,7 @@ class Device:
     """An open webcam."""
 
     def __init__(self, path: str, width: int, height: int, fps: float, stop: StopToken) -> None:
-        """Raises NotOpened."""
+        """Raises SourceNotOpened."""
         self._stop = stop
         try:
             self._capture = Capture(path)
@@ -58,7 +58,7 @@ class Device:
         except OSError as e:
             self._capture.close()
             raise _not_opened(e) from None
-        except NotOpened:
+        except SourceNotOpened:
             self._capture.close()
             raise
 
@@ -69,21 +69,21 @@ class Device:
             try:
                 if not self._capture.wait(_TURN):
                     if time.monotonic() > until:
-                        raise Lost("stalled", f"no picture for {TIMEOUT:.0f} s: unplugged, or its driver hangs")
+                        raise SourceLost("stalled", f"no picture for {TIMEOUT:.0f} s: unplugged, or its driver hangs")
                     continue
                 picture = self._capture.take()
             except BlockingIOError:
                 self._stop.wait(_TURN)  # the driver signalled something else than a picture
                 continue
             except OSError as e:
-                raise Lost("error", _WHY.get(e.errno or 0, f"can't be read: {e.strerror}")) from None
+                raise SourceLost("error", _WHY.get(e.errno or 0, f"can't be read: {e.strerror}")) from None
             if picture.damaged or not picture.data:
                 continue
             now = time.monotonic()
             taken = picture.taken if picture.taken is not None and 0 <= now - picture.taken < _BELIEVED else now
             jpeg = bytes(picture.data) if self._raw is None else functools.partial(self._encode, picture.data)
             return Shot(time.time() - (now - taken), taken, jpeg)
-        raise Lost("ended", "stopped")
+        raise SourceLost("ended", "stopped")
 
     def close(self) -> None:
         """Close the device."""
@@ -91,14 +91,14 @@ class Device:
 
     def _start(self, width: int, height: int, fps: float) -> None:
         if not self._capture.captures():
-            raise NotOpened("error", "gives no pictures: a metadata or output node; try the device's other /dev/video…")
+            raise SourceNotOpened("error", "gives no pictures: a metadata or output node; try the device's other /dev/video…")
         has = set(self._capture.formats())
         chosen = next((f for f in (*_JPEG, *_RAW) if f in has), None)
         if chosen is None:
-            raise NotOpened("error", f"has no pixel format that seccam reads; has {', '.join(sorted(has)) or 'none'}")
+            raise SourceNotOpened("error", f"has no pixel format that seccam reads; has {', '.join(sorted(has)) or 'none'}")
         got, self._width, self._height, self._line = self._capture.start(chosen, width, height, fps)
         if got != chosen:
-            raise NotOpened("error", f"gives {got} where {chosen} was asked for")
+            raise SourceNotOpened("error", f"gives {got} where {chosen} was asked for")
         self._raw = None if chosen in _JPEG else _RAW[chosen]
 
     def _encode(self, data: memoryview, quality: int) -> bytes:
@@ -121,6 +121,6 @@ class Device:
             ) from None
 
 
-def _not_opened(error: OSError) -> NotOpened:
+def _not_opened(error: OSError) -> SourceNotOpened:
     outcome = "refused" if error.errno in (errno.EACCES, errno.EPERM, errno.EBUSY) else "error"
-    return NotOpened(outcome, _WHY.get(error.errno or 0, f"can't be opened: {error.strerror}"))  # type: ignore[arg-type]  # one of its literals
+    return SourceNotOpened(outcome, _WHY.get(error.errno or 0, f"can't be opened: {error.strerror}"))  # type: ignore[arg-type]  # one of its literals

@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer
 
 from seccam_camera import encode
-from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot, StopToken
+from seccam_camera.sources.base import TIMEOUT, Shot, SourceLost, SourceNotOpened, StopToken
 
 #: Packets of these codecs are JPEGs, and passed on as they are.
 _JPEG_CODECS = frozenset({"mjpeg"})
@@ -61,17 +61,17 @@ class File:
         """The next picture, when its time has come."""
         try:
             picture, at = _next(self._pictures)
-        except Lost as e:
+        except SourceLost as e:
             if e.cause != "ended" or self._stop.is_set():
                 raise
             if self._first is None:
-                raise Lost("error", "there is no picture in the file") from None
+                raise SourceLost("error", "there is no picture in the file") from None
             self._container.close()
             self._start += self._offset + self._period
             try:
                 self._rewind()
-            except NotOpened as e:  # it was deleted or written over while it played
-                raise Lost("error", f"the file can't be read again: {e}") from None
+            except SourceNotOpened as e:  # it was deleted or written over while it played
+                raise SourceLost("error", f"the file can't be read again: {e}") from None
             picture, at = _next(self._pictures)
         if self._first is None:
             self._first = at or 0.0
@@ -79,7 +79,7 @@ class File:
         if self._offset > before:
             self._period = self._offset - before
         if self._stop.wait(self._start + self._offset - time.monotonic()):
-            raise Lost("ended", "stopped")
+            raise SourceLost("ended", "stopped")
         return Shot(time.time(), time.monotonic(), picture)
 
     def close(self) -> None:
@@ -97,29 +97,29 @@ _Timed = tuple["bytes | functools.partial[bytes]", float | None]
 
 
 def _open(address: str, options: Mapping[str, str]) -> InputContainer:
-    """Raises NotOpened; FFmpeg's own text is not used, as it repeats the address, login and all."""
+    """Raises SourceNotOpened; FFmpeg's own text is not used, as it repeats the address, login and all."""
     began = time.monotonic()
     try:
         # titles and the like aren't looked at, so they may be in any encoding
         container = av.open(address, options=dict(options), timeout=(TIMEOUT, _SILENCE), metadata_errors="replace")
     except _REFUSED as e:
-        raise NotOpened("refused", f"refused: {e.strerror}") from None
+        raise SourceNotOpened("refused", f"refused: {e.strerror}") from None
     except (av.error.FFmpegError, OSError) as e:
         if time.monotonic() - began >= TIMEOUT:  # whatever FFmpeg calls it
-            raise NotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
-        raise NotOpened("error", f"can't be opened: {e.strerror}") from None
+            raise SourceNotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
+        raise SourceNotOpened("error", f"can't be opened: {e.strerror}") from None
     if not container.streams.video:
         container.close()
-        raise NotOpened("error", "has no video in it")
+        raise SourceNotOpened("error", "has no video in it")
     codec: object = container.streams.video[0].codec_context  # PyAV's types don't say that it may be None
     if codec is None:
         container.close()
-        raise NotOpened("error", "has a video in it of a kind that is not known")
+        raise SourceNotOpened("error", "has a video in it of a kind that is not known")
     return container
 
 
 def _pictures(container: InputContainer, stop: StopToken) -> Iterator[_Timed]:
-    """The pictures of the first video stream; FFmpegError at its end or fault, Lost at the stop."""
+    """The pictures of the first video stream; FFmpegError at its end or fault, SourceLost at the stop."""
     stream = container.streams.video[0]
     base = float(stream.time_base or 0)
     passed_on = stream.codec_context.name in _JPEG_CODECS
@@ -142,21 +142,21 @@ def _packets(container: InputContainer, stream: av.VideoStream, stop: StopToken)
     asked = time.monotonic()
     for packet in container.demux():
         if stop.is_set():
-            raise Lost("ended", "stopped")
+            raise SourceLost("ended", "stopped")
         if time.monotonic() - asked > _SILENCE:  # it is one that was held back until the time was up
-            raise Lost("stalled", _SILENT)
+            raise SourceLost("stalled", _SILENT)
         if packet.stream.index == stream.index:
             yield packet
         asked = time.monotonic()
 
 
 def _next(pictures: Iterator[_Timed]) -> _Timed:
-    """The next one; raises Lost."""
+    """The next one; raises SourceLost."""
     try:
         return next(pictures)
     except (StopIteration, av.error.EOFError):
-        raise Lost("ended", "the stream ended") from None
+        raise SourceLost("ended", "the stream ended") from None
     except (av.error.ExitError, av.error.TimeoutError):
-        raise Lost("stalled", _SILENT) from None
+        raise SourceLost("stalled", _SILENT) from None
     except (av.error.FFmpegError, OSError) as e:
-        raise Lost("error", f"the stream broke: {e.strerror}") from None
+        raise SourceLost("error", f"the stream broke: {e.strerror}") from None

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from seccam.version import __version__
 from seccam_camera.sources import address, login
-from seccam_camera.sources.base import TIMEOUT, Lost, NotOpened, Shot, Source, StopToken
+from seccam_camera.sources.base import TIMEOUT, Shot, Source, SourceLost, SourceNotOpened, StopToken
 from seccam_camera.sources.multipart import NotMultipartError, Splitter
 
 #: Seconds without a byte after which the connection is given up, should nobody have seen before that no picture comes.
@@ -39,7 +39,7 @@ class MjpegStream:
             try:
                 self._ready.extend(self._splitter.feed(data, now))
             except NotMultipartError as e:
-                raise Lost("error", f"no motion JPEG any more: {e}") from None
+                raise SourceLost("error", f"no motion JPEG any more: {e}") from None
         picture, began = self._ready.popleft()
         return Shot(time.time() - (time.monotonic() - began), began, picture)
 
@@ -74,15 +74,15 @@ class _Connection:
             raise
 
     def read(self) -> bytes:
-        """What has come, at least a byte; raises Lost."""
+        """What has come, at least a byte; raises SourceLost."""
         try:
             data = self.answer.read1(_PIECE)
         except TimeoutError:
-            raise Lost("stalled", f"not a byte for {_SILENCE:.0f} s") from None
+            raise SourceLost("stalled", f"not a byte for {_SILENCE:.0f} s") from None
         except (OSError, http.client.HTTPException, ValueError) as e:
-            raise Lost("error", f"the connection broke ({type(e).__name__})") from None
+            raise SourceLost("error", f"the connection broke ({type(e).__name__})") from None
         if not data:
-            raise Lost("ended", "the camera ended the stream")
+            raise SourceLost("ended", "the camera ended the stream")
         return data
 
     def close(self) -> None:
@@ -98,15 +98,15 @@ class _Connection:
 
 
 def open_http(url: str, stop: StopToken) -> Source | None:
-    """The stream at this address; None if it may be live video of another kind. Raises NotOpened."""
+    """The stream at this address; None if it may be live video of another kind. Raises SourceNotOpened."""
     try:
         return _open(url, stop)
     except TimeoutError:
-        raise NotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
+        raise SourceNotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
     except ConnectionRefusedError:
-        raise NotOpened("refused", "refused: nobody listens there") from None
+        raise SourceNotOpened("refused", "refused: nobody listens there") from None
     except (OSError, http.client.HTTPException, ValueError) as e:  # ValueError: what no check of an address or answer foresaw
-        raise NotOpened("error", _tell(e)) from None
+        raise SourceNotOpened("error", _tell(e)) from None
 
 
 def _open(url: str, stop: StopToken) -> Source | None:
@@ -123,8 +123,8 @@ def _open(url: str, stop: StopToken) -> Source | None:
         elif answer.status in (301, 302, 303, 307, 308) and answer.headers.get("Location"):
             url, authorization = _follow(url, answer.headers["Location"]), ""
         else:
-            raise NotOpened("refused", _refusal(answer.status, bool(authorization)))
-    raise NotOpened("refused", "redirected again and again")
+            raise SourceNotOpened("refused", _refusal(answer.status, bool(authorization)))
+    raise SourceNotOpened("refused", "redirected again and again")
 
 
 def _stream(connection: _Connection) -> Source | None:
@@ -135,7 +135,7 @@ def _stream(connection: _Connection) -> Source | None:
         return MjpegStream(connection)
     connection.close()
     if headers.get("Content-Length") or kind.startswith(("text/", "image/")):
-        raise NotOpened("error", f"gives {kind[:60]}, no motion JPEG and no live video")
+        raise SourceNotOpened("error", f"gives {kind[:60]}, no motion JPEG and no live video")
     return None
 
 
@@ -150,7 +150,7 @@ def _follow(url: str, location: str) -> str:
     except ValueError:
         there = None
     if there is None or there.kind != "http":
-        raise NotOpened("error", "redirected to something that is no HTTP address")
+        raise SourceNotOpened("error", "redirected to something that is no HTTP address")
     old, new = urlsplit(url), urlsplit(there.target)
     user, at, _ = old.netloc.rpartition("@")
     if at and new.hostname == old.hostname and "@" not in new.netloc:
@@ -163,7 +163,7 @@ def _authorization(parts: SplitResult, challenges: list[str]) -> str:
     given = unquote(parts.username or ""), unquote(parts.password or "")
     answer = login.answer(challenges, given, _path(parts))
     if answer is None:
-        raise NotOpened("refused", "refused: unsupported login scheme")
+        raise SourceNotOpened("refused", "refused: unsupported login scheme")
     return answer
 
 
