@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from seccam_camera.metrics import CameraMetrics
 from seccam_camera.service import CameraService
 from seccam_camera.settings import CameraSettings
-from seccam_camera.sources import Wishes, open_source
+from seccam_camera.sources import CaptureOptions, open_source
 from seccam_camera.sources.address import parse
 from seccam_camera.sources.base import Source, SourceLost, SourceNotOpened, StopToken
 from seccam_camera.sources.http import open_http
@@ -40,7 +40,7 @@ def pictures(photo: NDArray[np.uint8]) -> list[bytes]:
 
 
 def opened(url: str, stop: StopToken | None = None) -> Source:
-    return open_source(parse(url), Wishes(1280, 720, 15), stop or StopToken())
+    return open_source(parse(url), CaptureOptions(1280, 720, 15), stop or StopToken())
 
 
 def consume(source: Source) -> None:
@@ -88,9 +88,9 @@ def test_every_framing_gives_the_pictures_as_they_are_and_at_once(framing: Frami
         source = opened(server.url)
         lags = []
         for _ in range(12):
-            shot = source.read()
-            assert isinstance(shot.jpeg, bytes)
-            lags.append(time.monotonic() - births[shot.jpeg])
+            capture = source.read()
+            assert isinstance(capture.jpeg, bytes)
+            lags.append(time.monotonic() - births[capture.jpeg])
         source.close()
 
     assert sorted(lags)[len(lags) // 2] < 0.05, "half a frame's interval: nobody waits for the next one"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 
 from seccam_camera.metrics import CameraMetrics
-from seccam_camera.sources.base import Shot, SourceLost, StopToken
+from seccam_camera.sources.base import Capture, SourceLost, StopToken
 from tests.unit.camera.pictures import picture
 
 JPEG = picture(64, 48)
@@ -25,7 +25,7 @@ class Script:
         #: Set it, and reads don't heed the stop, as PyAV's on a starving device.
         self.deaf = False
         self.let_go = threading.Event()
-        self._given: queue.Queue[Shot | Exception] = queue.Queue()
+        self._given: queue.Queue[Capture | Exception] = queue.Queue()
 
     def open(self, stop: StopToken) -> Script:
         if self.refusal is not None:
@@ -35,9 +35,9 @@ class Script:
         return self
 
     def give(self, thing: bytes | Callable[[int], bytes] | Exception = JPEG) -> None:
-        self._given.put(thing if isinstance(thing, Exception) else Shot(time.time(), time.monotonic(), thing))
+        self._given.put(thing if isinstance(thing, Exception) else Capture(time.time(), time.monotonic(), thing))
 
-    def read(self) -> Shot:
+    def read(self) -> Capture:
         while True:
             try:
                 thing = self._given.get(timeout=0.01)

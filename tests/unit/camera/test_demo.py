@@ -89,9 +89,9 @@ def test_the_demo_runs_in_real_time_and_ends_at_a_stop() -> None:
     stop = StopToken()
     began = time.monotonic()
     demo = Demo(50, stop)
-    shots = [demo.read() for _ in range(5)]
+    captures = [demo.read() for _ in range(5)]
 
-    assert shots[-1].monotonic - began >= 4 / 50
+    assert captures[-1].monotonic - began >= 4 / 50
     stop.set()
     with pytest.raises(SourceLost):
         demo.read()

@@ -18,7 +18,7 @@ from seccam.errors import BadFrame
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources import device
 from seccam_camera.sources.base import SourceNotOpened, StopToken
-from seccam_camera.sources.v4l2 import Picture
+from seccam_camera.sources.v4l2 import FilledBuffer
 from tests.unit.camera.pictures import pixels
 
 WIDTH, HEIGHT = 320, 180
@@ -48,12 +48,12 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> Encode:
     """The JPEG of one buffer of a webcam."""
 
     def encode(data: bytes, pixel_format: str, padding: int = 0) -> bytes:
-        class Capture:
+        class CaptureDevice:
             """A driver with this buffer."""
 
             def __init__(self, path: str) -> None: ...
 
-            def captures(self) -> bool:
+            def can_capture(self) -> bool:
                 return True
 
             def formats(self) -> list[str]:
@@ -65,10 +65,10 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> Encode:
             def wait(self, seconds: float) -> bool:
                 return True
 
-            def take(self) -> Picture:
-                return Picture(memoryview(data), time.monotonic(), damaged=False)
+            def dequeue(self) -> FilledBuffer:
+                return FilledBuffer(memoryview(data), time.monotonic(), damaged=False)
 
-        monkeypatch.setattr(device, "Capture", Capture)
+        monkeypatch.setattr(device, "CaptureDevice", CaptureDevice)
         made = device.Device("/dev/video0", WIDTH, HEIGHT, 15, StopToken()).read().jpeg
         assert not isinstance(made, bytes)
         return made(90)
@@ -101,12 +101,12 @@ def test_a_buffer_that_is_too_short_is_a_bad_frame(pixel_format: str, size: int,
 
 
 def test_where_the_usb_bus_has_no_room_for_it_the_settings_that_ask_for_less_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Capture:
+    class CaptureDevice:
         """The second webcam on a bus."""
 
         def __init__(self, path: str) -> None: ...
 
-        def captures(self) -> bool:
+        def can_capture(self) -> bool:
             return True
 
         def formats(self) -> list[str]:
@@ -117,7 +117,7 @@ def test_where_the_usb_bus_has_no_room_for_it_the_settings_that_ask_for_less_are
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(device, "Capture", Capture)
+    monkeypatch.setattr(device, "CaptureDevice", CaptureDevice)
 
     with pytest.raises(SourceNotOpened, match="no bandwidth left on its USB bus") as refused:
         device.Device("/dev/video0", WIDTH, HEIGHT, 15, StopToken())

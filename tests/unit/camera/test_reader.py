@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from seccam_camera import reader
 from seccam_camera.reader import BACKOFF, FIRST_FRAME, GRACE, STALLED, SourceStuck, SourceSupervisor
-from seccam_camera.sources.base import TIMEOUT, Shot, SourceLost, SourceNotOpened
+from seccam_camera.sources.base import TIMEOUT, Capture, SourceLost, SourceNotOpened
 from tests.unit.camera.sources import Script, metrics
 from tests.waiting import eventually
 
@@ -24,8 +24,8 @@ class Kept:
 
     def __init__(self) -> None:
         self.source, self.registry = Script(), CollectorRegistry()
-        self.shots: list[Shot] = []
-        self.supervisor = SourceSupervisor(self.source.open, self.shots.append, metrics(self.registry), "http://cam")
+        self.captures: list[Capture] = []
+        self.supervisor = SourceSupervisor(self.source.open, self.captures.append, metrics(self.registry), "http://cam")
         #: Seconds that the supervisor believes to have passed beyond those that have.
         self.ahead = 0.0
 
@@ -40,11 +40,11 @@ class Kept:
     def until(self, state: str, wanted: bool = True) -> None:
         eventually(lambda: self.turn(wanted) == state, what=state)
 
-    def shoot(self) -> None:
+    def capture(self) -> None:
         """Give a picture, and wait until the source's thread has it."""
-        before = len(self.shots)
+        before = len(self.captures)
         self.source.give()
-        eventually(lambda: self.turn() and len(self.shots) > before)
+        eventually(lambda: self.turn() and len(self.captures) > before)
 
     def count(self, name: str, **labels: str) -> float:
         value = self.registry.get_sample_value(f"seccam_camera_{name}", {"camera": "front", **labels})
@@ -166,7 +166,7 @@ def test_attempts_come_ever_later_but_never_so_late_that_it_takes_ten_seconds_to
 
 def test_a_source_that_falls_silent_is_closed_and_opened_again(kept: Kept) -> None:
     for _ in range(3):
-        kept.shoot()
+        kept.capture()
 
     kept.ahead += STALLED + 1
     assert kept.turn() == "away"
@@ -201,17 +201,17 @@ def test_a_slow_source_has_three_of_its_intervals(kept: Kept) -> None:
 @pytest.mark.parametrize("gaps", [(10, 10, 10, 10), (1, 10, 10, 10)], ids=["even", "the first had been kept"])
 def test_a_source_with_long_intervals_stays_live(kept: Kept, gaps: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "time", SimpleNamespace(monotonic=lambda: kept.now))
-    kept.shoot()
+    kept.capture()
     for gap in gaps:
         kept.ahead += gap
         assert kept.turn() == "live"
-        kept.shoot()
+        kept.capture()
 
     assert kept.source.opened == 1
 
 
 def test_a_source_that_gives_one_picture_and_no_more_has_stalled(kept: Kept) -> None:
-    kept.shoot()
+    kept.capture()
 
     kept.ahead += FIRST_FRAME + 1
 
@@ -222,7 +222,7 @@ def test_a_source_that_gives_one_picture_and_no_more_has_stalled(kept: Kept) -> 
 def test_a_reader_that_does_not_come_back_ends_the_process(kept: Kept) -> None:
     kept.source.deaf = True
     for _ in range(3):
-        kept.shoot()
+        kept.capture()
 
     kept.ahead += STALLED + 1
     kept.turn()

@@ -39,7 +39,7 @@ class Camera:
         self.service.run_once(self.now, time.monotonic())
         return self
 
-    def shoot(self, data: bytes | Callable[[int], bytes] = JPEG) -> Camera:
+    def capture(self, data: bytes | Callable[[int], bytes] = JPEG) -> Camera:
         """Give a picture, and wait until the source's thread has it."""
         before = self.value("frames_captured_total")
         self.source.give(data)
@@ -78,7 +78,7 @@ def camera() -> Iterator[MakeCamera]:
 def test_one_picture_is_one_frame_for_both_topics(camera: MakeCamera) -> None:
     it = camera()
     it.turn()
-    it.shoot()
+    it.capture()
     eventually(lambda: it.frames("security"))
 
     (view,), (security,) = it.frames("view"), it.frames("security")
@@ -96,7 +96,7 @@ def test_one_picture_is_one_frame_for_both_topics(camera: MakeCamera) -> None:
 def test_what_a_camera_pads_behind_the_end_marker_is_cut_off(camera: MakeCamera) -> None:
     it = camera()
     it.turn()
-    it.shoot(JPEG + bytes(10_000))
+    it.capture(JPEG + bytes(10_000))
 
     assert eventually(lambda: it.frames("view"))[0].body == JPEG
 
@@ -104,7 +104,7 @@ def test_what_a_camera_pads_behind_the_end_marker_is_cut_off(camera: MakeCamera)
 def test_a_jpeg_without_huffman_tables_gets_them(camera: MakeCamera) -> None:
     it = camera()
     it.turn()
-    it.shoot(without_tables(JPEG))
+    it.capture(without_tables(JPEG))
 
     assert b"\xff\xc4" in eventually(lambda: it.frames("view"))[0].body
 
@@ -121,25 +121,25 @@ def test_a_jpeg_without_huffman_tables_gets_them(camera: MakeCamera) -> None:
 def test_a_picture_that_is_none_is_counted_and_the_next_one_is_fine(camera: MakeCamera, data: bytes, reason: str) -> None:
     it = camera(view_fps=60)
     it.turn()
-    it.shoot(data)
+    it.capture(data)
     eventually(lambda: it.value("frames_dropped_total", topic="view", reason=reason) == 1)
     assert it.value("frames_dropped_total", topic="security", reason=reason) == 1
     assert not it.frames("view")
 
-    eventually(lambda: it.shoot().frames("view"), every=0.05)
+    eventually(lambda: it.capture().frames("view"), every=0.05)
 
 
 def test_nothing_but_bad_pictures_is_told_in_the_status(camera: MakeCamera) -> None:
     it = camera(view_fps=60)
     it.turn()
-    eventually(lambda: it.shoot(b"GIF89a").turn().statuses()[-1].state == "away", within=30, every=0.05)
+    eventually(lambda: it.capture(b"GIF89a").turn().statuses()[-1].state == "away", within=30, every=0.05)
 
     why = it.statuses()[-1].why
     assert "not a JPEG" in why
     assert it.service.trouble() == {"frames": why}, "it isn't ready"
     assert it.value("up") == 0
 
-    eventually(lambda: it.shoot().turn().statuses()[-1].state == "live", within=30, every=0.05)
+    eventually(lambda: it.capture().turn().statuses()[-1].state == "live", within=30, every=0.05)
     assert it.service.trouble() == {}
     assert it.value("up") == 1
 
@@ -157,7 +157,7 @@ def test_with_pictures_too_large_goes_what_to_do(
 ) -> None:
     it = camera(source=source, view_fps=60)
     it.turn()
-    eventually(lambda: it.shoot(data).turn().statuses()[-1].state == "away", within=30, every=0.05)
+    eventually(lambda: it.capture(data).turn().statuses()[-1].state == "away", within=30, every=0.05)
 
     assert it.statuses()[-1].why.endswith(remedy)
 
@@ -165,7 +165,7 @@ def test_with_pictures_too_large_goes_what_to_do(
 def test_the_device_is_closed_outside_the_slots_and_the_status_says_until_when(camera: MakeCamera) -> None:
     it = camera(view_hours="Mo-Fr 08:00-14:00", security_hours="Mo-Fr 08:00-14:00")
     it.turn()
-    it.shoot()
+    it.capture()
     it.turn()
     assert it.statuses()[-1].state == "live"
 
@@ -188,7 +188,7 @@ def test_the_device_is_closed_outside_the_slots_and_the_status_says_until_when(c
 def test_each_topic_has_its_own_slot_and_the_device_is_open_while_either_is(camera: MakeCamera) -> None:
     it = camera(view_hours="off", security_hours="24/7")
     it.turn()
-    it.shoot()
+    it.capture()
     eventually(lambda: it.frames("security"))
     it.turn()
 
@@ -210,7 +210,7 @@ def test_a_clock_set_back_into_the_slot_opens_it_again(camera: MakeCamera) -> No
 def test_what_the_publisher_drops_and_sends_is_counted_by_topic(camera: MakeCamera) -> None:
     it = camera()
     it.turn()
-    it.shoot()
+    it.capture()
     message = eventually(lambda: it.frames("view"))[0]
 
     it.service.sent(message)
@@ -238,7 +238,7 @@ def test_it_is_not_ready_while_no_fresh_frame_comes_within_a_slot(camera: MakeCa
     assert it.service.trouble() == {"frames": "none yet"}
     assert it.value("up") == 0
 
-    it.shoot()
+    it.capture()
 
     assert it.service.trouble() == {}
     assert it.value("up") == 1

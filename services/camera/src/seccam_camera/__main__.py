@@ -12,15 +12,15 @@ from seccam.settings import BrokerSettings
 from seccam_camera.metrics import CameraMetrics
 from seccam_camera.service import CameraService
 from seccam_camera.settings import CameraSettings
-from seccam_camera.sources import Wishes, open_source
+from seccam_camera.sources import CaptureOptions, open_source
 
 
 def run(context: service.ServiceContext, broker: BrokerSettings, settings: CameraSettings) -> int:
     """One camera until told to stop; 3 if its source hangs beyond help."""
     logs.always(camera=settings.name)
     metrics = CameraMetrics(context.registry, settings.name, settings.rates())
-    wishes = Wishes(settings.width, settings.height, settings.device_fps or settings.rate)
-    opener = functools.partial(open_source, settings.address, wishes)
+    options = CaptureOptions(settings.width, settings.height, settings.device_fps or settings.rate)
+    opener = functools.partial(open_source, settings.address, options)
     publisher = Publisher(
         broker,
         f"camera {settings.name}",

@@ -16,7 +16,7 @@ from typing import Literal
 from seccam import logs
 from seccam.errors import SeccamError
 from seccam_camera.metrics import CameraMetrics
-from seccam_camera.sources.base import Shot, Source, SourceLost, SourceNotOpened, StopToken
+from seccam_camera.sources.base import Capture, Source, SourceLost, SourceNotOpened, StopToken
 
 log = logs.get(__name__)
 
@@ -44,7 +44,7 @@ class SourceStuck(SeccamError):  # noqa: N818  # it reads as what happened
 class Reader(threading.Thread):
     """Owns one source, from its opening until it is lost or not wanted any more."""
 
-    def __init__(self, open_source: OpenSource, take: Callable[[Shot], None], opened: Callable[[], None]) -> None:
+    def __init__(self, open_source: OpenSource, take: Callable[[Capture], None], opened: Callable[[], None]) -> None:
         super().__init__(name="reader", daemon=True)
         self._open, self._take, self._opened = open_source, take, opened
         self._stop_token = StopToken()
@@ -69,9 +69,9 @@ class Reader(threading.Thread):
             self._opened()
             try:
                 while not self._stop_token.is_set():
-                    shot = source.read()
+                    capture = source.read()
                     self._tell_time()
-                    self._take(shot)
+                    self._take(capture)
             except SourceLost as e:
                 self.failure = e
             except Exception as e:  # noqa: BLE001  # as above
@@ -114,7 +114,7 @@ def _unforeseen(fault: Exception) -> str:
 class SourceSupervisor:
     """Keeps a source open while it is wanted: opens it again with backoff, and closes it when it is not."""
 
-    def __init__(self, open_source: OpenSource, take: Callable[[Shot], None], metrics: CameraMetrics, shown: str) -> None:
+    def __init__(self, open_source: OpenSource, take: Callable[[Capture], None], metrics: CameraMetrics, shown: str) -> None:
         self._open, self._take, self._metrics, self._shown = open_source, take, metrics, shown
         self._reader: Reader | None = None
         self._leaving: tuple[Reader, float] | None = None

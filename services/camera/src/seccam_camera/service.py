@@ -19,7 +19,7 @@ from seccam_camera.reader import OpenSource, SourceStuck, SourceSupervisor
 from seccam_camera.schedule import Schedule, Slot
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources.address import Kind
-from seccam_camera.sources.base import Shot
+from seccam_camera.sources.base import Capture
 from seccam_camera.status import Reporter, State
 
 log = logs.get(__name__)
@@ -129,32 +129,32 @@ class CameraService:
         self._slots[topic] = slot
         self._metrics.show_slot(topic, slot)
 
-    def _take(self, shot: Shot) -> None:
+    def _take(self, capture: Capture) -> None:
         """A picture has come; in the reader's thread."""
         self._seq += 1
         self._metrics.captured.inc()
-        self._metrics.last_frame.set(shot.wall)
-        due = [topic for topic in TOPICS if self._slots[topic].open and self._pacers[topic].due(shot.monotonic)]
+        self._metrics.last_frame.set(capture.wall)
+        due = [topic for topic in TOPICS if self._slots[topic].open and self._pacers[topic].due(capture.monotonic)]
         if not due:
             return
         try:
-            frame = self._frame(shot)
+            frame = self._frame(capture)
         except BadFrame as e:
-            self._refuse(e, due, shot)
+            self._refuse(e, due, capture)
             return
         self._unusable, self._complaint = 0, ""
         headers = frame.headers()
         for topic in due:
             self._publish(topic, broker.Message(self._keys[topic], frame.jpeg, CONTENT_TYPE, headers))
 
-    def _frame(self, shot: Shot) -> Frame:
-        if isinstance(shot.jpeg, bytes):
-            data = jpeg.trim(shot.jpeg)
+    def _frame(self, capture: Capture) -> Frame:
+        if isinstance(capture.jpeg, bytes):
+            data = jpeg.trim(capture.jpeg)
             width, height = jpeg.size(data)
             data = huffman.with_tables(data)
         else:
             with self._metrics.encode_seconds.time():
-                data = shot.jpeg(self._settings.quality)
+                data = capture.jpeg(self._settings.quality)
             width, height = jpeg.size(data)
         return Frame(
             camera=self._settings.name,
@@ -163,18 +163,18 @@ class CameraService:
             jpeg=data,
             width=width,
             height=height,
-            ts_ms=round(shot.wall * 1000),
+            ts_ms=round(capture.wall * 1000),
             zone=self._zone.key,
         )
 
-    def _refuse(self, fault: BadFrame, due: list[str], shot: Shot) -> None:
+    def _refuse(self, fault: BadFrame, due: list[str], capture: Capture) -> None:
         for topic in due:
             self._metrics.dropped[topic, fault.reason].inc()
         self._unusable += 1
         if self._unusable & (self._unusable - 1) == 0:  # the 1st, 2nd, 4th, 8th … in a row
             log.warning("frame_refused", error=str(fault), in_a_row=self._unusable)
         if self._unusable >= _HOPELESS:
-            self._complaint = f"its pictures can't be used: {fault}{_remedy(fault, shot, self._settings.address.kind)}"
+            self._complaint = f"its pictures can't be used: {fault}{_remedy(fault, capture, self._settings.address.kind)}"
 
     def _report(self, state: State, why: str) -> None:
         status = self._reporter.due(state, why, self._slots, time.time())
@@ -183,11 +183,11 @@ class CameraService:
             self._publish("status", broker.Message(key, status.encode(), message.CONTENT_TYPE))
 
 
-def _remedy(fault: BadFrame, shot: Shot, kind: Kind) -> str:
+def _remedy(fault: BadFrame, capture: Capture, kind: Kind) -> str:
     """What to do about pictures that are too large; empty for those with another fault."""
     if fault.reason != "oversize":
         return ""
     smaller = (
         "ask for less by SECCAM_CAMERA_WIDTH and SECCAM_CAMERA_HEIGHT" if kind == "device" else "choose a smaller stream of it"
     )
-    return f"; {smaller}" if isinstance(shot.jpeg, bytes) else f"; {smaller}, or lower SECCAM_CAMERA_QUALITY"
+    return f"; {smaller}" if isinstance(capture.jpeg, bytes) else f"; {smaller}, or lower SECCAM_CAMERA_QUALITY"

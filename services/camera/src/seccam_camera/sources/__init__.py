@@ -13,7 +13,7 @@ from seccam_camera.sources.http import open_http
 
 
 @dataclass(frozen=True)
-class Wishes:
+class CaptureOptions:
     """What is asked of a source that has the choice: pixels, pictures a second."""
 
     width: int
@@ -21,11 +21,11 @@ class Wishes:
     fps: float
 
 
-def open_source(address: Address, wishes: Wishes, stop: StopToken) -> Source:
+def open_source(address: Address, options: CaptureOptions, stop: StopToken) -> Source:
     """An open source; raises SourceNotOpened. `stop` ends what its calls wait for."""
     match address.kind:
         case "device":
-            return Device(address.target, wishes.width, wishes.height, wishes.fps, stop)
+            return Device(address.target, options.width, options.height, options.fps, stop)
         case "http":
             return open_http(address.target, stop) or Stream(address.target, stop)
         case "rtsp":
@@ -33,4 +33,4 @@ def open_source(address: Address, wishes: Wishes, stop: StopToken) -> Source:
         case "file":
             return File(address.target, stop)
         case "demo":
-            return Demo(wishes.fps, stop)
+            return Demo(options.fps, stop)

@@ -14,7 +14,7 @@ TIMEOUT = 4.0
 
 
 @dataclass(frozen=True)
-class Shot:
+class Capture:
     """One picture, as the source gave it."""
 
     #: When it was taken: wall clock, and the monotonic one; seconds.
@@ -27,7 +27,7 @@ class Shot:
 class Source(Protocol):
     """An open source, owned by one thread."""
 
-    def read(self) -> Shot:
+    def read(self) -> Capture:
         """The next picture; blocks until there is one, or raises SourceLost."""
 
     def close(self) -> None:

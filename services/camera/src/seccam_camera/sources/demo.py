@@ -17,7 +17,7 @@ import numpy as np
 
 from seccam_camera import encode
 from seccam_camera.encode import Plane
-from seccam_camera.sources.base import Shot, SourceLost, SourceNotOpened, StopToken
+from seccam_camera.sources.base import Capture, SourceLost, SourceNotOpened, StopToken
 
 PICTURES = Path(__file__).parent.parent / "pictures"
 
@@ -117,14 +117,14 @@ class Demo:
         self._scene, self._rate, self._stop = Scene(), max(rate, _SLOWEST), stop
         self._start, self._count = time.monotonic(), 0
 
-    def read(self) -> Shot:
+    def read(self) -> Capture:
         """The next picture, when its time has come."""
         elapsed = time.monotonic() - self._start
         self._count = max(self._count + 1, int(elapsed * self._rate))
         if self._stop.wait(self._start + self._count / self._rate - time.monotonic()):
             raise SourceLost("ended", "stopped")
         wall = time.time()
-        return Shot(wall, time.monotonic(), functools.partial(self._draw, self._count / self._rate, wall))
+        return Capture(wall, time.monotonic(), functools.partial(self._draw, self._count / self._rate, wall))
 
     def close(self) -> None:
         """Nothing to let go of."""

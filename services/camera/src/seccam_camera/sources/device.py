@@ -11,8 +11,8 @@ import numpy as np
 
 from seccam.errors import BadFrame
 from seccam_camera import encode
-from seccam_camera.sources.base import TIMEOUT, Shot, SourceLost, SourceNotOpened, StopToken
-from seccam_camera.sources.v4l2 import Capture
+from seccam_camera.sources.base import TIMEOUT, Capture, SourceLost, SourceNotOpened, StopToken
+from seccam_camera.sources.v4l2 import CaptureDevice
 
 #: Formats whose buffers are JPEGs.
 _JPEG = ("MJPG", "JPEG")
@@ -26,11 +26,11 @@ _RAW = {
     "GREY": ("gray", 1, 2),
 }
 #: Seconds after which the stop is looked at again.
-_TURN = 0.25
+_POLL_SECONDS = 0.25
 #: A driver's time stamp older than this (seconds) is not believed.
-_BELIEVED = 2.0
+_MAX_TIMESTAMP_AGE = 2.0
 
-_WHY = {
+_REASONS = {
     errno.ENOENT: "there is no such device",
     errno.ENODEV: "unplugged",
     errno.ENXIO: "unplugged",
@@ -50,53 +50,53 @@ class Device:
         """Raises SourceNotOpened."""
         self._stop = stop
         try:
-            self._capture = Capture(path)
+            self._device = CaptureDevice(path)
         except OSError as e:
             raise _not_opened(e) from None
         try:
             self._start(width, height, fps)
         except OSError as e:
-            self._capture.close()
+            self._device.close()
             raise _not_opened(e) from None
         except SourceNotOpened:
-            self._capture.close()
+            self._device.close()
             raise
 
-    def read(self) -> Shot:
+    def read(self) -> Capture:
         """The next picture."""
         until = time.monotonic() + TIMEOUT
         while not self._stop.is_set():
             try:
-                if not self._capture.wait(_TURN):
+                if not self._device.wait(_POLL_SECONDS):
                     if time.monotonic() > until:
                         raise SourceLost("stalled", f"no picture for {TIMEOUT:.0f} s: unplugged, or its driver hangs")
                     continue
-                picture = self._capture.take()
+                buffer = self._device.dequeue()
             except BlockingIOError:
-                self._stop.wait(_TURN)  # the driver signalled something else than a picture
+                self._stop.wait(_POLL_SECONDS)  # the driver signalled something else than a picture
                 continue
             except OSError as e:
-                raise SourceLost("error", _WHY.get(e.errno or 0, f"can't be read: {e.strerror}")) from None
-            if picture.damaged or not picture.data:
+                raise SourceLost("error", _REASONS.get(e.errno or 0, f"can't be read: {e.strerror}")) from None
+            if buffer.damaged or not buffer.data:
                 continue
             now = time.monotonic()
-            taken = picture.taken if picture.taken is not None and 0 <= now - picture.taken < _BELIEVED else now
-            jpeg = bytes(picture.data) if self._raw is None else functools.partial(self._encode, picture.data)
-            return Shot(time.time() - (now - taken), taken, jpeg)
+            taken = buffer.timestamp if buffer.timestamp is not None and 0 <= now - buffer.timestamp < _MAX_TIMESTAMP_AGE else now
+            jpeg = bytes(buffer.data) if self._raw is None else functools.partial(self._encode, buffer.data)
+            return Capture(time.time() - (now - taken), taken, jpeg)
         raise SourceLost("ended", "stopped")
 
     def close(self) -> None:
         """Close the device."""
-        self._capture.close()
+        self._device.close()
 
     def _start(self, width: int, height: int, fps: float) -> None:
-        if not self._capture.captures():
+        if not self._device.can_capture():
             raise SourceNotOpened("error", "gives no pictures: a metadata or output node; try the device's other /dev/video…")
-        has = set(self._capture.formats())
+        has = set(self._device.formats())
         chosen = next((f for f in (*_JPEG, *_RAW) if f in has), None)
         if chosen is None:
             raise SourceNotOpened("error", f"has no pixel format that seccam reads; has {', '.join(sorted(has)) or 'none'}")
-        got, self._width, self._height, self._line = self._capture.start(chosen, width, height, fps)
+        got, self._width, self._height, self._line = self._device.start(chosen, width, height, fps)
         if got != chosen:
             raise SourceNotOpened("error", f"gives {got} where {chosen} was asked for")
         self._raw = None if chosen in _JPEG else _RAW[chosen]
@@ -123,4 +123,4 @@ class Device:
 
 def _not_opened(error: OSError) -> SourceNotOpened:
     outcome = "refused" if error.errno in (errno.EACCES, errno.EPERM, errno.EBUSY) else "error"
-    return SourceNotOpened(outcome, _WHY.get(error.errno or 0, f"can't be opened: {error.strerror}"))  # type: ignore[arg-type]  # one of its literals
+    return SourceNotOpened(outcome, _REASONS.get(error.errno or 0, f"can't be opened: {error.strerror}"))  # type: ignore[arg-type]  # one of its literals

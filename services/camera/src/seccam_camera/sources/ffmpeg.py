@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer
 
 from seccam_camera import encode
-from seccam_camera.sources.base import TIMEOUT, Shot, SourceLost, SourceNotOpened, StopToken
+from seccam_camera.sources.base import TIMEOUT, Capture, SourceLost, SourceNotOpened, StopToken
 
 #: Packets of these codecs are JPEGs, and passed on as they are.
 _JPEG_CODECS = frozenset({"mjpeg"})
@@ -37,10 +37,10 @@ class Stream:
         self._container = _open(url, _STREAM_OPTIONS)
         self._pictures = _pictures(self._container, stop)
 
-    def read(self) -> Shot:
+    def read(self) -> Capture:
         """The next picture."""
         picture, _ = _next(self._pictures)
-        return Shot(time.time(), time.monotonic(), picture)
+        return Capture(time.time(), time.monotonic(), picture)
 
     def close(self) -> None:
         """Close the connection."""
@@ -57,7 +57,7 @@ class File:
         self._offset, self._period = 0.0, _PERIOD
         self._rewind()
 
-    def read(self) -> Shot:
+    def read(self) -> Capture:
         """The next picture, when its time has come."""
         try:
             picture, at = _next(self._pictures)
@@ -80,7 +80,7 @@ class File:
             self._period = self._offset - before
         if self._stop.wait(self._start + self._offset - time.monotonic()):
             raise SourceLost("ended", "stopped")
-        return Shot(time.time(), time.monotonic(), picture)
+        return Capture(time.time(), time.monotonic(), picture)
 
     def close(self) -> None:
         """Close the file."""
@@ -92,7 +92,7 @@ class File:
         self._first, self._offset = None, 0.0
 
 
-#: A picture as in Shot.jpeg, and its time in the stream, seconds, if it has one.
+#: A picture as in Capture.jpeg, and its time in the stream, seconds, if it has one.
 _Timed = tuple["bytes | functools.partial[bytes]", float | None]
 
 

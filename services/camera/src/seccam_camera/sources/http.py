@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from seccam.version import __version__
 from seccam_camera.sources import address, login
-from seccam_camera.sources.base import TIMEOUT, Shot, Source, SourceLost, SourceNotOpened, StopToken
+from seccam_camera.sources.base import TIMEOUT, Capture, Source, SourceLost, SourceNotOpened, StopToken
 from seccam_camera.sources.multipart import NotMultipartError, Splitter
 
 #: Seconds without a byte after which the connection is given up, should nobody have seen before that no picture comes.
@@ -31,7 +31,7 @@ class MjpegStream:
         self._splitter = Splitter()
         self._ready: deque[tuple[bytes, float]] = deque()
 
-    def read(self) -> Shot:
+    def read(self) -> Capture:
         """The next picture."""
         while not self._ready:
             data = self._connection.read()
@@ -41,7 +41,7 @@ class MjpegStream:
             except NotMultipartError as e:
                 raise SourceLost("error", f"no motion JPEG any more: {e}") from None
         picture, began = self._ready.popleft()
-        return Shot(time.time() - (time.monotonic() - began), began, picture)
+        return Capture(time.time() - (time.monotonic() - began), began, picture)
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,7 +15,7 @@ import select
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-CAPTURE = 1  # V4L2_BUF_TYPE_VIDEO_CAPTURE
+_CAPTURE = 1  # V4L2_BUF_TYPE_VIDEO_CAPTURE
 _MMAP = 1  # V4L2_MEMORY_MMAP
 _CAP_VIDEO_CAPTURE, _CAP_STREAMING, _CAP_DEVICE_CAPS = 0x1, 0x04000000, 0x80000000
 _BUFFER_ERROR = 0x40
@@ -131,27 +131,27 @@ def fourcc(name: str) -> int:
 
 
 @dataclass(frozen=True)
-class Picture:
+class FilledBuffer:
     """What the device gave: valid until the next one is taken."""
 
     data: memoryview
     #: By the monotonic clock, seconds; None where the driver uses another one.
-    taken: float | None
+    timestamp: float | None
     #: The driver calls it damaged.
     damaged: bool
 
 
-class Capture:
+class CaptureDevice:
     """An open device; every method raises OSError as the system does."""
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self._maps: list[mmap.mmap] = []
-        self._in_hand: tuple[_Buffer, memoryview] | None = None
+        self._dequeued: tuple[_Buffer, memoryview] | None = None
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN | select.POLLPRI)
 
-    def captures(self) -> bool:
+    def can_capture(self) -> bool:
         """Whether it is a node that gives pictures; a webcam has others, for metadata."""
         capability = _Capability()
         fcntl.ioctl(self._fd, _QUERYCAP, capability)
@@ -161,7 +161,7 @@ class Capture:
     def formats(self) -> Iterator[str]:
         """The pixel formats it has, as four letters."""
         for index in range(64):
-            description = _FormatDescription(index=index, type=CAPTURE)
+            description = _FormatDescription(index=index, type=_CAPTURE)
             try:
                 fcntl.ioctl(self._fd, _ENUM_FMT, description)
             except OSError:
@@ -169,57 +169,57 @@ class Capture:
             yield int(description.pixelformat).to_bytes(4, "little").decode("latin-1")
 
     def start(self, pixels: str, width: int, height: int, fps: float) -> tuple[str, int, int, int]:
-        """Stream; what the driver made of the wishes: format, width, height, bytes of a line."""
-        wish = _Format(type=CAPTURE)
-        wish.fmt.pix.width, wish.fmt.pix.height, wish.fmt.pix.pixelformat = width, height, fourcc(pixels)
-        fcntl.ioctl(self._fd, _S_FMT, wish)
-        self._ask_rate(fps)
-        request = _RequestBuffers(count=_BUFFERS, type=CAPTURE, memory=_MMAP)
+        """Stream; what the driver made of the request: format, width, height, bytes of a line."""
+        requested = _Format(type=_CAPTURE)
+        requested.fmt.pix.width, requested.fmt.pix.height, requested.fmt.pix.pixelformat = width, height, fourcc(pixels)
+        fcntl.ioctl(self._fd, _S_FMT, requested)
+        self._request_rate(fps)
+        request = _RequestBuffers(count=_BUFFERS, type=_CAPTURE, memory=_MMAP)
         fcntl.ioctl(self._fd, _REQBUFS, request)
         for index in range(request.count):
-            buffer = _Buffer(index=index, type=CAPTURE, memory=_MMAP)
+            buffer = _Buffer(index=index, type=_CAPTURE, memory=_MMAP)
             fcntl.ioctl(self._fd, _QUERYBUF, buffer)
             self._maps.append(mmap.mmap(self._fd, buffer.length, offset=buffer.offset))
             fcntl.ioctl(self._fd, _QBUF, buffer)
-        fcntl.ioctl(self._fd, _STREAMON, ctypes.c_int(CAPTURE))
-        got = wish.fmt.pix
+        fcntl.ioctl(self._fd, _STREAMON, ctypes.c_int(_CAPTURE))
+        got = requested.fmt.pix
         return got.pixelformat.to_bytes(4, "little").decode("latin-1"), got.width, got.height, got.bytesperline
 
     def wait(self, seconds: float) -> bool:
-        """Whether there is a picture, or an error to be raised by `take`, within that time."""
+        """Whether there is a picture, or an error to be raised by `dequeue`, within that time."""
         return bool(self._poll.poll(seconds * 1000))
 
-    def take(self) -> Picture:
+    def dequeue(self) -> FilledBuffer:
         """The next picture, and the one before is given back; BlockingIOError if there is none yet."""
-        self._give_back()
-        buffer = _Buffer(type=CAPTURE, memory=_MMAP)
+        self._requeue()
+        buffer = _Buffer(type=_CAPTURE, memory=_MMAP)
         fcntl.ioctl(self._fd, _DQBUF, buffer)
         data = memoryview(self._maps[buffer.index])[: buffer.bytesused]
-        self._in_hand = buffer, data
+        self._dequeued = buffer, data
         monotonic = buffer.flags & _TIMESTAMP_MASK == _TIMESTAMP_MONOTONIC
-        return Picture(
+        return FilledBuffer(
             data=data,
-            taken=buffer.timestamp.seconds + buffer.timestamp.microseconds / 1e6 if monotonic else None,
+            timestamp=buffer.timestamp.seconds + buffer.timestamp.microseconds / 1e6 if monotonic else None,
             damaged=bool(buffer.flags & _BUFFER_ERROR),
         )
 
     def close(self) -> None:
         """Stop and close, all of it: a map left open would keep the device's number taken after it was unplugged."""
         with contextlib.suppress(OSError):  # it was unplugged, or never started
-            fcntl.ioctl(self._fd, _STREAMOFF, ctypes.c_int(CAPTURE))
-        if self._in_hand is not None:
-            self._in_hand[1].release()
+            fcntl.ioctl(self._fd, _STREAMOFF, ctypes.c_int(_CAPTURE))
+        if self._dequeued is not None:
+            self._dequeued[1].release()
         for mapped in self._maps:
             mapped.close()
         os.close(self._fd)
 
-    def _ask_rate(self, fps: float) -> None:
-        wish = _StreamParameters(type=CAPTURE, numerator=1000, denominator=max(1, round(fps * 1000)))
+    def _request_rate(self, fps: float) -> None:
+        requested = _StreamParameters(type=_CAPTURE, numerator=1000, denominator=max(1, round(fps * 1000)))
         with contextlib.suppress(OSError):  # not every driver lets itself be asked: it gives what it gives
-            fcntl.ioctl(self._fd, _S_PARM, wish)
+            fcntl.ioctl(self._fd, _S_PARM, requested)
 
-    def _give_back(self) -> None:
-        if self._in_hand is not None:
-            (buffer, data), self._in_hand = self._in_hand, None
+    def _requeue(self) -> None:
+        if self._dequeued is not None:
+            (buffer, data), self._dequeued = self._dequeued, None
             data.release()
             fcntl.ioctl(self._fd, _QBUF, buffer)
