@@ -6,16 +6,12 @@ from outside the thread, and whoever watches leaves the process if the thread ca
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from typing import Literal
 
 from seccam import logs
-from seccam.errors import SeccamError
-from seccam_camera.metrics import CameraMetrics
 from seccam_camera.sources.base import Capture, Source, SourceLost, SourceNotOpened, StopToken
 
 log = logs.get(__name__)
@@ -27,18 +23,10 @@ STALLED = 5.0
 FIRST_FRAME = 15.0
 #: Gaps between frames from which on the interval counts as known.
 _KNOWN = 2
-#: Seconds a thread has to let go of its source.
-GRACE = 10.0
-#: Seconds between attempts to open, doubled from the first to the last; with TIMEOUT it is back within 10 s.
-BACKOFF = (0.5, 3.0)
 #: Share of a new interval in the running mean.
 _FOLLOW = 0.1
 
 OpenSource = Callable[[StopToken], Source]
-
-
-class SourceStuck(SeccamError):  # noqa: N818  # it reads as what happened
-    """The thread doesn't let go of its source: only the end of the process helps."""
 
 
 class Reader(threading.Thread):
@@ -109,87 +97,3 @@ def _unforeseen(fault: Exception) -> str:
     """Log what no source should raise; what may be told of it elsewhere, as nobody knows what is in its text."""
     log.error("reader_failed", exc_info=fault)
     return f"a fault of the camera service ({type(fault).__name__}), told in its log"
-
-
-class SourceSupervisor:
-    """Keeps a source open while it is wanted: opens it again with backoff, and closes it when it is not."""
-
-    def __init__(self, open_source: OpenSource, take: Callable[[Capture], None], metrics: CameraMetrics, shown: str) -> None:
-        self._open, self._take, self._metrics, self._shown = open_source, take, metrics, shown
-        self._reader: Reader | None = None
-        self._leaving: tuple[Reader, float] | None = None
-        self._started = self._retry_at = 0.0
-        self._wait = BACKOFF[0]
-        #: Why there is no picture; empty as long as nothing went wrong.
-        self.why = ""
-
-    def state(self, now: float) -> Literal["closed", "starting", "live", "away"]:
-        """What there is to say of the source; `now` is monotonic."""
-        if self._reader is not None and self._reader.fresh(now):
-            return "live"
-        if self.why:
-            return "away"
-        return "starting" if self._reader is not None else "closed"
-
-    def turn(self, wanted: bool, now: float) -> None:
-        """Do what is due, without waiting; to be called several times a second. Raises SourceStuck."""
-        self._await_leaving(now)
-        if not wanted:
-            self.why = ""
-            self._wait, self._retry_at = BACKOFF[0], 0.0
-            self._let_go(now)
-        elif self._reader is None:
-            if self._leaving is None and now >= self._retry_at:
-                self._start(now)
-        elif self._reader.failure is not None:
-            self._tell(self._reader.failure, now)
-        elif self._reader.stalled(now):
-            self._tell(SourceLost("stalled", "gives no pictures any more" if self._reader.has_frame else "gives no pictures"), now)
-        elif self.why and self._reader.fresh(now):
-            log.info("source_back", source=self._shown)
-            self.why = ""
-
-    def close(self, within: float) -> None:
-        """Let go of the source, waiting for that up to `within` seconds."""
-        now = time.monotonic()
-        self._let_go(now)
-        if self._leaving is not None:
-            self._leaving[0].join(within)
-
-    def _start(self, now: float) -> None:
-        self._reader = Reader(self._open, self._take, self._count_opened)
-        self._started = now
-        self._reader.start()
-
-    def _count_opened(self) -> None:
-        self._metrics.opens["ok"].inc()
-        log.info("source_opened", source=self._shown)
-
-    def _tell(self, failure: SourceNotOpened | SourceLost, now: float) -> None:
-        if isinstance(failure, SourceNotOpened):
-            self._metrics.opens[failure.outcome].inc()
-        else:
-            self._metrics.lost[failure.cause].inc()
-            if now - self._started > 2 * BACKOFF[1]:
-                self._wait = BACKOFF[0]
-        pause = self._wait * random.uniform(0.8, 1.0)  # noqa: S311  # jitter, not a secret
-        event = "source_not_opened" if isinstance(failure, SourceNotOpened) else "source_lost"
-        if str(failure) != self.why or isinstance(failure, SourceLost):
-            log.warning(event, source=self._shown, why=str(failure), retry_s=round(pause, 1))
-        self.why = str(failure)
-        self._retry_at, self._wait = now + pause, min(2 * self._wait, BACKOFF[1])
-        self._let_go(now)
-
-    def _let_go(self, now: float) -> None:
-        if self._reader is not None:
-            self._reader.stop()
-            self._leaving, self._reader = (self._reader, now), None
-
-    def _await_leaving(self, now: float) -> None:
-        if self._leaving is None:
-            return
-        reader, since = self._leaving
-        if not reader.is_alive():
-            self._leaving = None
-        elif now - since > GRACE:
-            raise SourceStuck(f"{self._shown} was not let go of within {GRACE:.0f} s")

@@ -15,12 +15,13 @@ from seccam.probes import Heartbeat
 from seccam_camera import huffman
 from seccam_camera.metrics import TOPICS, CameraMetrics
 from seccam_camera.pacing import Pacer, phase
-from seccam_camera.reader import OpenSource, SourceStuck, SourceSupervisor
+from seccam_camera.reader import OpenSource
 from seccam_camera.schedule import Schedule, Slot
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources.address import Kind
 from seccam_camera.sources.base import Capture
 from seccam_camera.status import Reporter, State
+from seccam_camera.supervisor import SourceStuck, SourceSupervisor
 
 log = logs.get(__name__)
 

@@ -20,7 +20,7 @@ _STREAM_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzedurati
 _PERIOD = 1 / 25
 
 #: Seconds without a packet after which a stream is given up: short enough for a camera that came back to be seen within 10 s.
-#: A read can't be interrupted, so this is how late it may heed the stop, too; it is below reader.GRACE.
+#: A read can't be interrupted, so this is how late it may heed the stop, too; it is below supervisor.GRACE.
 #: A stream with longer gaps than this between its packets can't be used.
 _SILENCE = 6.0
 _SILENT = f"nothing came for {_SILENCE:.0f} s"

@@ -13,8 +13,9 @@ from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from seccam_camera import reader
-from seccam_camera.reader import BACKOFF, FIRST_FRAME, GRACE, STALLED, SourceStuck, SourceSupervisor
+from seccam_camera.reader import FIRST_FRAME, STALLED
 from seccam_camera.sources.base import TIMEOUT, Capture, SourceLost, SourceNotOpened
+from seccam_camera.supervisor import BACKOFF, GRACE, SourceStuck, SourceSupervisor
 from tests.unit.camera.sources import Script, metrics
 from tests.waiting import eventually
 
