@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam_camera.sources.multipart import MAX_HEADER, NotMultipartError, Splitter
+from seccam_camera.sources.multipart import MAX_HEADER, MultipartParser, NotMultipartError
 from tests.unit.camera.pictures import picture
 
 PICTURES = [picture(width, 48, quality) for width, quality in ((64, 80), (80, 30), (48, 95))]
@@ -27,10 +27,10 @@ def stream(
 
 
 def split(data: bytes, cuts: list[int]) -> list[bytes]:
-    splitter, found = Splitter(), []
+    parser, found = MultipartParser(), []
     edges = sorted({0, len(data), *(cut % len(data) for cut in cuts)})
     for at, (start, end) in enumerate(pairwise(edges)):
-        found += [got for got, _ in splitter.feed(data[start:end], at + 1.0)]
+        found += [got for got, _ in parser.feed(data[start:end], at + 1.0)]
     return found
 
 
@@ -58,21 +58,21 @@ def test_the_pictures_come_whole_byte_by_byte(name: str) -> None:
 
 
 def test_nobody_waits_for_the_boundary_behind_a_whole_jpeg() -> None:
-    splitter = Splitter()
+    parser = MultipartParser()
     part = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + PICTURES[0]
 
-    assert [got for got, _ in splitter.feed(part, 1.0)] == [PICTURES[0]]
-    assert [got for got, _ in splitter.feed(b"\r\n" + part, 2.0)] == [PICTURES[0]]
+    assert [got for got, _ in parser.feed(part, 1.0)] == [PICTURES[0]]
+    assert [got for got, _ in parser.feed(b"\r\n" + part, 2.0)] == [PICTURES[0]]
 
 
 def test_the_end_of_a_preview_is_not_taken_for_the_end_of_the_picture() -> None:
     preview = b"\xff\xe1" + (4 + 2).to_bytes(2, "big") + b"\xff\xd8\xff\xd9"
     whole = PICTURES[0][:2] + preview + PICTURES[0][2:]
-    splitter = Splitter()
+    parser = MultipartParser()
     head = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n"
 
-    assert list(splitter.feed(head + whole[:10], 1.0)) == []
-    assert [got for got, _ in splitter.feed(whole[10:], 2.0)] == [whole]
+    assert list(parser.feed(head + whole[:10], 1.0)) == []
+    assert [got for got, _ in parser.feed(whole[10:], 2.0)] == [whole]
 
 
 def test_a_boundary_within_a_picture_does_not_end_it() -> None:
@@ -84,13 +84,13 @@ def test_a_boundary_within_a_picture_does_not_end_it() -> None:
 
 
 def test_a_picture_was_taken_when_its_first_byte_came() -> None:
-    splitter = Splitter()
+    parser = MultipartParser()
     data = stream(length=True)
     start = data.index(PICTURES[0])
 
-    assert list(splitter.feed(data[:start], 1.0)) == []
-    assert list(splitter.feed(data[start : start + 10], 2.0)) == []
-    assert [began for _, began in splitter.feed(data[start + 10 :], 3.0)] == [2.0, 3.0, 3.0]
+    assert list(parser.feed(data[:start], 1.0)) == []
+    assert list(parser.feed(data[start : start + 10], 2.0)) == []
+    assert [began for _, began in parser.feed(data[start + 10 :], 3.0)] == [2.0, 3.0, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -104,23 +104,23 @@ def test_a_picture_was_taken_when_its_first_byte_came() -> None:
 )
 def test_what_is_no_such_stream_is_refused(data: bytes) -> None:
     with pytest.raises(NotMultipartError):
-        list(Splitter().feed(data, 1.0))
+        list(MultipartParser().feed(data, 1.0))
 
 
 def test_blank_lines_without_end_are_not_kept() -> None:
-    splitter = Splitter()
+    parser = MultipartParser()
     for _ in range(100):
-        assert list(splitter.feed(b"\r\n" * MAX_HEADER, 1.0)) == []
+        assert list(parser.feed(b"\r\n" * MAX_HEADER, 1.0)) == []
 
-    assert len(splitter._buffer) <= MAX_HEADER
-    assert [got for got, _ in splitter.feed(stream(length=True), 2.0)] == PICTURES
+    assert len(parser._buffer) <= MAX_HEADER
+    assert [got for got, _ in parser.feed(stream(length=True), 2.0)] == PICTURES
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))
 def test_any_bytes_are_split_or_refused(pieces: list[bytes]) -> None:
-    splitter = Splitter()
+    parser = MultipartParser()
     try:
         for piece in pieces:
-            list(splitter.feed(piece, 1.0))
+            list(parser.feed(piece, 1.0))
     except NotMultipartError:
         return

@@ -11,14 +11,14 @@ from collections import deque
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from seccam.version import __version__
-from seccam_camera.sources import address, login
+from seccam_camera.sources import address, http_auth
 from seccam_camera.sources.base import TIMEOUT, Capture, Source, SourceLost, SourceNotOpened, StopToken
-from seccam_camera.sources.multipart import NotMultipartError, Splitter
+from seccam_camera.sources.multipart import MultipartParser, NotMultipartError
 
 #: Seconds without a byte after which the connection is given up, should nobody have seen before that no picture comes.
-_SILENCE = 30.0
+_READ_TIMEOUT = 30.0
 _REDIRECTS = 3
-_PIECE = 256 * 1024
+_CHUNK = 256 * 1024
 #: What an address may hold beside letters and digits; the rest is quoted, and what is quoted stays as it is.
 _SAFE = "%/:?#[]@!$&'()*+,;=~"
 
@@ -28,7 +28,7 @@ class MjpegStream:
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
-        self._splitter = Splitter()
+        self._parser = MultipartParser()
         self._ready: deque[tuple[bytes, float]] = deque()
 
     def read(self) -> Capture:
@@ -37,7 +37,7 @@ class MjpegStream:
             data = self._connection.read()
             now = time.monotonic()
             try:
-                self._ready.extend(self._splitter.feed(data, now))
+                self._ready.extend(self._parser.feed(data, now))
             except NotMultipartError as e:
                 raise SourceLost("error", f"no motion JPEG any more: {e}") from None
         picture, began = self._ready.popleft()
@@ -68,7 +68,7 @@ class _Connection:
                 headers["Authorization"] = authorization
             self._client.request("GET", _path(parts), headers=headers)
             self.answer = self._client.getresponse()
-            self._socket.settimeout(_SILENCE)
+            self._socket.settimeout(_READ_TIMEOUT)
         except BaseException:
             self.close()
             raise
@@ -76,9 +76,9 @@ class _Connection:
     def read(self) -> bytes:
         """What has come, at least a byte; raises SourceLost."""
         try:
-            data = self.answer.read1(_PIECE)
+            data = self.answer.read1(_CHUNK)
         except TimeoutError:
-            raise SourceLost("stalled", f"not a byte for {_SILENCE:.0f} s") from None
+            raise SourceLost("stalled", f"not a byte for {_READ_TIMEOUT:.0f} s") from None
         except (OSError, http.client.HTTPException, ValueError) as e:
             raise SourceLost("error", f"the connection broke ({type(e).__name__})") from None
         if not data:
@@ -106,7 +106,7 @@ def open_http(url: str, stop: StopToken) -> Source | None:
     except ConnectionRefusedError:
         raise SourceNotOpened("refused", "refused: nobody listens there") from None
     except (OSError, http.client.HTTPException, ValueError) as e:  # ValueError: what no check of an address or answer foresaw
-        raise SourceNotOpened("error", _tell(e)) from None
+        raise SourceNotOpened("error", _describe(e)) from None
 
 
 def _open(url: str, stop: StopToken) -> Source | None:
@@ -121,7 +121,7 @@ def _open(url: str, stop: StopToken) -> Source | None:
         if answer.status == http.client.UNAUTHORIZED and parts.username is not None and not authorization:
             authorization = _authorization(parts, answer.headers.get_all("WWW-Authenticate") or [])
         elif answer.status in (301, 302, 303, 307, 308) and answer.headers.get("Location"):
-            url, authorization = _follow(url, answer.headers["Location"]), ""
+            url, authorization = _redirected(url, answer.headers["Location"]), ""
         else:
             raise SourceNotOpened("refused", _refusal(answer.status, bool(authorization)))
     raise SourceNotOpened("refused", "redirected again and again")
@@ -143,7 +143,7 @@ def _path(parts: SplitResult) -> str:
     return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
 
 
-def _follow(url: str, location: str) -> str:
+def _redirected(url: str, location: str) -> str:
     """The address it is redirected to; the login goes along only to the same host."""
     try:
         there = address.parse(urljoin(url, quote(location.encode("latin-1"), safe=_SAFE)))
@@ -161,7 +161,7 @@ def _follow(url: str, location: str) -> str:
 def _authorization(parts: SplitResult, challenges: list[str]) -> str:
     """The answer to the challenges, with the login in the address."""
     given = unquote(parts.username or ""), unquote(parts.password or "")
-    answer = login.answer(challenges, given, _path(parts))
+    answer = http_auth.authorization(challenges, given, _path(parts))
     if answer is None:
         raise SourceNotOpened("refused", "refused: unsupported login scheme")
     return answer
@@ -173,7 +173,7 @@ def _refusal(status: int, logged_in: bool) -> str:
     return f"refused: HTTP status {status}"
 
 
-def _tell(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """The error without an address in it."""
     if isinstance(error, socket.gaierror):
         return "no such host"

@@ -24,7 +24,7 @@ class NotMultipartError(Exception):
     """The stream doesn't keep to the format."""
 
 
-class Splitter:
+class MultipartParser:
     """Cuts a stream that comes in pieces of any size into its pictures."""
 
     def __init__(self) -> None:

@@ -26,10 +26,10 @@ class Challenge(NamedTuple):
     """A way to log in that the camera offers; names in lower case."""
 
     scheme: str
-    told: Mapping[str, str]
+    parameters: Mapping[str, str]
 
 
-def answer(headers: Iterable[str], login: tuple[str, str], target: str) -> str | None:
+def authorization(headers: Iterable[str], login: tuple[str, str], target: str) -> str | None:
     """The Authorization of a GET of `target`, by the best way these WWW-Authenticate headers offer; None if there is none.
 
     A camera that asks for a login without saying how is given Basic.
@@ -38,9 +38,9 @@ def answer(headers: Iterable[str], login: tuple[str, str], target: str) -> str |
     offers = [challenge for header in asked for challenge in challenges(header)]
     # they are read and sent as Latin-1, byte by byte, and nobody says which bytes they mean: UTF-8 nearly everywhere
     user, password = (text.encode().decode("latin-1") for text in login)
-    digests = [offer for offer in offers if offer.scheme == "digest" and _rank(offer) >= 0]
+    digests = [offer for offer in offers if offer.scheme == "digest" and _preference(offer) >= 0]
     if digests:
-        return _digest(max(digests, key=_rank).told, user, password, target)
+        return _digest(max(digests, key=_preference).parameters, user, password, target)
     if not asked or any(offer.scheme == "basic" for offer in offers):
         return "Basic " + base64.b64encode(f"{user}:{password}".encode("latin-1")).decode()
     return None
@@ -48,37 +48,37 @@ def answer(headers: Iterable[str], login: tuple[str, str], target: str) -> str |
 
 def challenges(header: str) -> Iterator[Challenge]:
     """The challenges in one header; what can't be read of it is passed over."""
-    scheme, told = "", dict[str, str]()
+    scheme, parameters = "", dict[str, str]()
     for item in urllib.request.parse_http_list(header):
         found = _ITEM.fullmatch(item.strip())
         if found is None:
             continue
         if found[1]:
             if scheme:
-                yield Challenge(scheme, told)
-            scheme, told = found[1].lower(), {}
+                yield Challenge(scheme, parameters)
+            scheme, parameters = found[1].lower(), {}
         if found[2]:
-            told[found[2].lower()] = found[3].strip().removeprefix('"').removesuffix('"')
+            parameters[found[2].lower()] = found[3].strip().removeprefix('"').removesuffix('"')
     if scheme:
-        yield Challenge(scheme, told)
+        yield Challenge(scheme, parameters)
 
 
-def _rank(offer: Challenge) -> int:
+def _preference(offer: Challenge) -> int:
     """How good this Digest is; -1 if it can't be answered."""
-    name = offer.told.get("algorithm", "MD5").upper().removesuffix(_SESSION)
-    known = name in _HASHES and bool(offer.told.get("nonce")) and _quality(offer.told) is not None
+    name = offer.parameters.get("algorithm", "MD5").upper().removesuffix(_SESSION)
+    known = name in _HASHES and bool(offer.parameters.get("nonce")) and _qop(offer.parameters) is not None
     return list(_HASHES).index(name) if known else -1
 
 
-def _quality(told: Mapping[str, str]) -> str | None:
+def _qop(parameters: Mapping[str, str]) -> str | None:
     """The quality of protection to choose; empty if none is offered, as before RFC 2617; None if none is known."""
-    offered = [name.strip().lower() for name in told.get("qop", "").split(",")]
+    offered = [name.strip().lower() for name in parameters.get("qop", "").split(",")]
     return next((name for name in ("auth", "auth-int", "") if name in offered), None)
 
 
-def _digest(told: Mapping[str, str], user: str, password: str, target: str) -> str:
-    algorithm, realm, nonce = told.get("algorithm", "MD5").upper(), told.get("realm", ""), told["nonce"]
-    kind, quality, mine = _HASHES[algorithm.removesuffix(_SESSION)], _quality(told), secrets.token_hex(16)
+def _digest(parameters: Mapping[str, str], user: str, password: str, target: str) -> str:
+    algorithm, realm, nonce = parameters.get("algorithm", "MD5").upper(), parameters.get("realm", ""), parameters["nonce"]
+    kind, quality, mine = _HASHES[algorithm.removesuffix(_SESSION)], _qop(parameters), secrets.token_hex(16)
     secret = _hash(kind, f"{user}:{realm}:{password}")
     if algorithm.endswith(_SESSION):
         secret = _hash(kind, f"{secret}:{nonce}:{mine}")
@@ -86,11 +86,11 @@ def _digest(told: Mapping[str, str], user: str, password: str, target: str) -> s
     between = f"{nonce}:00000001:{mine}:{quality}" if quality else nonce
     fields = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
     fields["response"] = _hash(kind, f"{secret}:{between}:{_hash(kind, asked)}")
-    if "opaque" in told:
-        fields["opaque"] = told["opaque"]
+    if "opaque" in parameters:
+        fields["opaque"] = parameters["opaque"]
     if quality or algorithm.endswith(_SESSION):
         fields["cnonce"] = mine
-    bare = [f"algorithm={told['algorithm']}"] if "algorithm" in told else []
+    bare = [f"algorithm={parameters['algorithm']}"] if "algorithm" in parameters else []
     bare += [f"qop={quality}", "nc=00000001"] if quality else []
     return "Digest " + ", ".join([*(f'{name}="{_escaped(value)}"' for name, value in fields.items()), *bare])
 
