@@ -8,7 +8,7 @@ from seccam_camera.sources.address import parse
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "shown"),
+    ("text", "kind", "redacted"),
     [
         ("demo", "demo", "demo"),
         ("/dev/video0", "device", "/dev/video0"),
@@ -23,12 +23,12 @@ from seccam_camera.sources.address import parse
         (f"http://{'c' * 63}.lan./", "http", f"http://{'c' * 63}.lan."),
     ],
 )
-def test_a_source_is_known_by_its_form_and_shown_without_a_login(text: str, kind: str, shown: str) -> None:
+def test_a_source_is_known_by_its_form_and_shown_without_a_login(text: str, kind: str, redacted: str) -> None:
     address = parse(text)
 
     assert address.kind == kind
     assert address.target == text
-    assert address.shown == shown
+    assert address.redacted == redacted
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import simplejpeg
 
 from seccam_camera import encode
 from seccam_camera.sources.base import SourceLost, SourceNotOpened, StopToken
-from seccam_camera.sources.demo import CYCLE, PATHS, PICTURES, Demo, Scene, place
+from seccam_camera.sources.demo import CYCLE, PATHS, PICTURES, Demo, Scene, position
 from seccam_security.detectors import LibFaceDetection
 from tests.scenes import scaled
 
@@ -26,7 +26,7 @@ def scene() -> Scene:
 
 
 def faces(scene: Scene, second: float) -> int:
-    data = encode.from_planes(*scene.at(second, "12:34:56"), 80)
+    data = encode.from_planes(*scene.render(second, "12:34:56"), 80)
     small = scaled(simplejpeg.decode_jpeg(data), 640, 360)
     return len(LibFaceDetection().find(small))
 
@@ -37,27 +37,27 @@ def test_people_come_and_go(scene: Scene, second: float, count: int) -> None:
 
 
 def test_the_scene_is_the_same_at_the_same_second_of_each_cycle(scene: Scene) -> None:
-    for plane, again in zip(scene.at(14.0), scene.at(14.0 + CYCLE), strict=True):
+    for plane, again in zip(scene.render(14.0), scene.render(14.0 + CYCLE), strict=True):
         assert (plane == again).all()
 
 
 def test_a_look_at_the_scene_does_not_change_it(scene: Scene) -> None:
-    before = [plane.copy() for plane in scene.at(0.0)]
-    scene.at(14.0, "00:00:00")
+    before = [plane.copy() for plane in scene.render(0.0)]
+    scene.render(14.0, "00:00:00")
 
-    assert all((a == b).all() for a, b in zip(before, scene.at(0.0), strict=True))
+    assert all((a == b).all() for a, b in zip(before, scene.render(0.0), strict=True))
 
 
 def test_each_second_has_a_picture_of_its_own_on_the_clock(scene: Scene) -> None:
-    seen = {scene.at(0.0, f"12:34:{second:02}")[0].tobytes() for second in range(60)}
+    seen = {scene.render(0.0, f"12:34:{second:02}")[0].tobytes() for second in range(60)}
 
     assert len(seen) == 60
 
 
 def test_nobody_jumps() -> None:
     for person in PATHS:
-        places = [place(person, n / 15) for n in range(round(CYCLE * 15))]
-        for before, after in itertools.pairwise(places):
+        positions = [position(person, n / 15) for n in range(round(CYCLE * 15))]
+        for before, after in itertools.pairwise(positions):
             if before and after:
                 assert np.abs(np.subtract(before, after)).max() <= 30
 

@@ -56,14 +56,14 @@ def utc(text: str) -> datetime:
 def test_a_slot_is_open_from_its_beginning_to_its_end_in_local_time(
     hours: str, zone: str, at: str, is_open: bool, until: str | None
 ) -> None:
-    slot = Schedule(hours, ZoneInfo(zone), "DE").at(utc(at))
+    slot = Schedule(hours, ZoneInfo(zone), "DE").slot_at(utc(at))
 
     assert slot.open is is_open
     assert slot.until == (utc(until) if until else None)
 
 
 def test_a_state_holds_until_its_change_and_not_at_it() -> None:
-    slot = Schedule("10:00-11:00", ZoneInfo("UTC")).at(utc("2026-11-22T10:30"))
+    slot = Schedule("10:00-11:00", ZoneInfo("UTC")).slot_at(utc("2026-11-22T10:30"))
 
     assert slot.holds(utc("2026-11-22T10:59:59.999"))
     assert not slot.holds(utc("2026-11-22T11:00"))
@@ -131,7 +131,7 @@ INSTANTS = st.one_of(
 @given(HOURS, ZONES, INSTANTS)
 def test_the_known_end_is_the_first_instant_with_another_state(hours: str, zone: str, at: datetime) -> None:
     schedule = Schedule(hours, ZoneInfo(zone))
-    slot = schedule.at(at)
+    slot = schedule.slot_at(at)
 
     assert slot.open == schedule.is_open(at)
     assert slot.until is not None

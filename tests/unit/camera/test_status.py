@@ -10,25 +10,26 @@ from seccam.errors import BadMessage
 from seccam.message import TopicStatus
 from seccam_camera.schedule import Slot
 from seccam_camera.settings import CameraSettings
-from seccam_camera.status import EVERY, Reporter
+from seccam_camera.status import REPEAT_SECONDS, StatusReporter
 
 OPEN = Slot(True, None)
 CLOSED = Slot(False, datetime(2026, 11, 23, 19, tzinfo=UTC))
 
 
-def reporter() -> Reporter:
-    return Reporter(CameraSettings(name="front"), "Europe/Berlin")
+def reporter() -> StatusReporter:
+    return StatusReporter(CameraSettings(name="front"), "Europe/Berlin")
 
 
 def test_it_says_so_on_each_change_and_every_few_seconds_and_not_in_between() -> None:
     told, slots = reporter(), {"view": OPEN, "security": OPEN}
+    again = 1.0 + REPEAT_SECONDS
     said = [
         (at, status.state)
-        for at, state in ((0.0, "starting"), (0.2, "starting"), (1.0, "live"), (1.2, "live"), (1.0 + EVERY, "live"), (7.0, "away"))
+        for at, state in ((0.0, "starting"), (0.2, "starting"), (1.0, "live"), (1.2, "live"), (again, "live"), (7.0, "away"))
         if (status := told.due(state, "", slots, 1000 + at))  # type: ignore[arg-type]  # one of its literals
     ]
 
-    assert said == [(0.0, "starting"), (1.0, "live"), (1.0 + EVERY, "live"), (7.0, "away")]
+    assert said == [(0.0, "starting"), (1.0, "live"), (again, "live"), (7.0, "away")]
 
 
 def test_a_change_of_a_slot_or_of_the_reason_is_a_change() -> None:
@@ -78,7 +79,7 @@ def test_a_rate_whose_interval_is_no_sensible_number_is_no_message(fps: str) -> 
 def test_every_rate_that_can_be_set_can_be_told(fps: float) -> None:
     settings = CameraSettings(name="front", view_fps=fps)
 
-    status = Reporter(settings, "UTC").due("live", "", {"view": OPEN, "security": OPEN}, 1000)
+    status = StatusReporter(settings, "UTC").due("live", "", {"view": OPEN, "security": OPEN}, 1000)
 
     assert status is not None
     assert status.topics["view"].fps == fps

@@ -13,9 +13,9 @@ from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from seccam_camera import reader
-from seccam_camera.reader import FIRST_FRAME, STALLED
+from seccam_camera.reader import FIRST_FRAME_SECONDS, STALL_SECONDS
 from seccam_camera.sources.base import TIMEOUT, Capture, SourceLost, SourceNotOpened
-from seccam_camera.supervisor import BACKOFF, GRACE, SourceStuck, SourceSupervisor
+from seccam_camera.supervisor import BACKOFF, RELEASE_SECONDS, SourceStuck, SourceSupervisor
 from tests.unit.camera.sources import Script, metrics
 from tests.waiting import eventually
 
@@ -35,7 +35,7 @@ class Kept:
         return time.monotonic() + self.ahead
 
     def turn(self, wanted: bool = True) -> str:
-        self.supervisor.turn(wanted, self.now)
+        self.supervisor.run_once(wanted, self.now)
         return self.supervisor.state(self.now)
 
     def until(self, state: str, wanted: bool = True) -> None:
@@ -169,7 +169,7 @@ def test_a_source_that_falls_silent_is_closed_and_opened_again(kept: Kept) -> No
     for _ in range(3):
         kept.capture()
 
-    kept.ahead += STALLED + 1
+    kept.ahead += STALL_SECONDS + 1
     assert kept.turn() == "away"
     assert kept.count("source_lost_total", cause="stalled") == 1
     eventually(lambda: kept.source.closed == 1)
@@ -180,7 +180,7 @@ def test_a_source_that_falls_silent_is_closed_and_opened_again(kept: Kept) -> No
 
 def test_a_source_that_opens_and_gives_nothing_has_stalled_too(kept: Kept) -> None:
     kept.turn()
-    kept.ahead += FIRST_FRAME + 1
+    kept.ahead += FIRST_FRAME_SECONDS + 1
 
     assert kept.turn() == "away"
     assert kept.supervisor.why == "gives no pictures"
@@ -214,7 +214,7 @@ def test_a_source_with_long_intervals_stays_live(kept: Kept, gaps: tuple[int, ..
 def test_a_source_that_gives_one_picture_and_no_more_has_stalled(kept: Kept) -> None:
     kept.capture()
 
-    kept.ahead += FIRST_FRAME + 1
+    kept.ahead += FIRST_FRAME_SECONDS + 1
 
     assert kept.turn() == "away"
     assert kept.supervisor.why == "gives no pictures any more"
@@ -225,9 +225,9 @@ def test_a_reader_that_does_not_come_back_ends_the_process(kept: Kept) -> None:
     for _ in range(3):
         kept.capture()
 
-    kept.ahead += STALLED + 1
+    kept.ahead += STALL_SECONDS + 1
     kept.turn()
-    kept.ahead += GRACE - 1
+    kept.ahead += RELEASE_SECONDS - 1
     assert kept.turn() == "away"
     assert kept.source.opened == 1, "it may not open the device beside a thread that has it"
 

@@ -60,11 +60,11 @@ class CameraMetrics:
         for topic in TOPICS:
             target.labels(camera, topic).set(rates[topic])
 
-    def watch_up(self, up: Callable[[], bool]) -> None:
+    def set_up_function(self, up: Callable[[], bool]) -> None:
         """Ask this for the gauge at each scrape, so that a hung reader can't leave it at 1."""
         self._up.set_function(lambda: float(up()))
 
-    def show_slot(self, topic: str, slot: Slot) -> None:
+    def set_slot(self, topic: str, slot: Slot) -> None:
         """A topic's slot has changed."""
         self._open[topic].set(slot.open)
         self._change[topic].set(slot.until.timestamp() if slot.until else float("inf"))

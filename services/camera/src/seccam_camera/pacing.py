@@ -7,11 +7,11 @@ import zlib
 
 #: Share of an error that the due times follow the source by: enough to settle on every second frame of twice the rate
 #: in a second, too little to follow a single late frame.
-_PULL = 0.1
+_CORRECTION = 0.1
 #: A source whose frames come this close to the rate is not thinned, however uneven they come.
-_ALIKE = 0.97
+_MIN_THINNING_RATIO = 0.97
 #: Share of a new interval in the running mean.
-_FOLLOW = 0.05
+_SMOOTHING = 0.05
 
 
 def phase(name: str) -> float:
@@ -44,11 +44,11 @@ class Pacer:
         self._interval = self._measured(now)
         self._last = now
         early = self._due - now
-        if self._interval < _ALIKE * self._period and early > self._interval / 2:
+        if self._interval < _MIN_THINNING_RATIO * self._period and early > self._interval / 2:
             return False
-        self._due += self._period - _PULL * early
+        self._due += self._period - _CORRECTION * early
         return True
 
     def _measured(self, now: float) -> float:
         gap = max(0.0, now - self._last)
-        return gap if self._interval == 0.0 else self._interval + _FOLLOW * (min(gap, 4 * self._interval) - self._interval)
+        return gap if self._interval == 0.0 else self._interval + _SMOOTHING * (min(gap, 4 * self._interval) - self._interval)

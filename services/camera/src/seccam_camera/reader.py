@@ -17,14 +17,14 @@ from seccam_camera.sources.base import Capture, Source, SourceLost, SourceNotOpe
 log = logs.get(__name__)
 
 #: Seconds without a frame after which a source has stalled, or three of its intervals if that is longer.
-STALLED = 5.0
+STALL_SECONDS = 5.0
 #: Seconds that opening and the first frame may take; a network camera may make one wait for its next key frame. And the same
 #: for each of the next ones until the interval is known: the first is often one that was kept for whoever comes.
-FIRST_FRAME = 15.0
+FIRST_FRAME_SECONDS = 15.0
 #: Gaps between frames from which on the interval counts as known.
-_KNOWN = 2
+_MIN_GAPS = 2
 #: Share of a new interval in the running mean.
-_FOLLOW = 0.1
+_SMOOTHING = 0.1
 
 OpenSource = Callable[[StopToken], Source]
 
@@ -51,20 +51,20 @@ class Reader(threading.Thread):
             self.failure = e
             return
         except Exception as e:  # noqa: BLE001  # whatever it is, the next attempt may be better
-            self.failure = SourceNotOpened("error", _unforeseen(e))
+            self.failure = SourceNotOpened("error", _unexpected(e))
             return
         with closing(source):
             self._opened()
             try:
                 while not self._stop_token.is_set():
                     capture = source.read()
-                    self._tell_time()
+                    self._record_arrival()
                     self._take(capture)
             except SourceLost as e:
                 self.failure = e
             except Exception as e:  # noqa: BLE001  # as above
                 # and it is dropped before closing: the frames in its trace may hold the device's buffers, which keeps it open
-                self.failure = SourceLost("error", _unforeseen(e))
+                self.failure = SourceLost("error", _unexpected(e))
 
     def stop(self) -> None:
         """Let go; returns at once."""
@@ -77,23 +77,23 @@ class Reader(threading.Thread):
 
     def fresh(self, now: float) -> bool:
         """Whether its newest frame is young enough; `now` is monotonic."""
-        allowed = max(STALLED if self._gaps >= _KNOWN else FIRST_FRAME, 3 * self._interval)
+        allowed = max(STALL_SECONDS if self._gaps >= _MIN_GAPS else FIRST_FRAME_SECONDS, 3 * self._interval)
         return self._last is not None and now - self._last < allowed
 
     def stalled(self, now: float) -> bool:
         """Whether it has been silent for too long."""
-        return not self.fresh(now) if self.has_frame else now - self._began > FIRST_FRAME
+        return not self.fresh(now) if self.has_frame else now - self._began > FIRST_FRAME_SECONDS
 
-    def _tell_time(self) -> None:
+    def _record_arrival(self) -> None:
         now, gaps = time.monotonic(), self._gaps
         if self._last is not None:
             gaps += 1
-            self._interval += max(_FOLLOW, 1 / gaps) * (now - self._last - self._interval)
+            self._interval += max(_SMOOTHING, 1 / gaps) * (now - self._last - self._interval)
         self._last = now
         self._gaps = gaps  # after both: another thread goes by them once there are enough
 
 
-def _unforeseen(fault: Exception) -> str:
+def _unexpected(fault: Exception) -> str:
     """Log what no source should raise; what may be told of it elsewhere, as nobody knows what is in its text."""
     log.error("reader_failed", exc_info=fault)
     return f"a fault of the camera service ({type(fault).__name__}), told in its log"

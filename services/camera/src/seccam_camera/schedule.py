@@ -44,14 +44,14 @@ class Schedule:
         except ParserError as e:
             where = str(e).replace("\n", "\n      ")
             raise ValueError(f"is not in opening_hours syntax, as 24/7 or Mo-Fr 20:00-06:00; PH off. {where}") from None
-        _check_words(_COMMENT.sub("", hours), country)
+        _check_supported(_COMMENT.sub("", hours), country)
         self._zone = zone
 
     def is_open(self, instant: datetime) -> bool:
         """Whether the slot is open at an instant (aware)."""
         return self._hours.is_open(self._local(instant))
 
-    def at(self, instant: datetime) -> Slot:
+    def slot_at(self, instant: datetime) -> Slot:
         """What holds at an instant (aware) and until when."""
         instant = instant.astimezone(UTC)
         now_open, at, end = self.is_open(instant), instant, instant + _HORIZON
@@ -88,7 +88,7 @@ class Schedule:
         return instant.astimezone(self._zone).replace(tzinfo=None)
 
 
-def _check_words(hours: str, country: str) -> None:
+def _check_supported(hours: str, country: str) -> None:
     """Refuse what the parser takes and can't know: where the sun is, when schools are closed, whose holidays are meant."""
     if sun := _SUN.search(hours):
         raise ValueError(

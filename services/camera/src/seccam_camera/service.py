@@ -20,19 +20,19 @@ from seccam_camera.schedule import Schedule, Slot
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources.address import Kind
 from seccam_camera.sources.base import Capture
-from seccam_camera.status import Reporter, State
+from seccam_camera.status import State, StatusReporter
 from seccam_camera.supervisor import SourceStuck, SourceSupervisor
 
 log = logs.get(__name__)
 
 #: Seconds between two looks at clock and reader; a slot's end closes the device within 1 s.
-TICK = 0.2
+TICK_SECONDS = 0.2
 #: Pictures in a row that can't be used, after which the camera says so in its status.
-_HOPELESS = 10
+_UNUSABLE_LIMIT = 10
 #: Exit status when the reader can't be got back.
 STUCK_STATUS = 3
 
-_KEYS = {"view": topology.VIEW, "security": topology.SECURITY}
+_FLOWS = {"view": topology.VIEW, "security": topology.SECURITY}
 
 
 class CameraService:
@@ -50,13 +50,13 @@ class CameraService:
         self._schedules = {topic: Schedule(hours, self._zone, settings.holidays) for topic, hours in settings.hours().items()}
         self._pacers = {topic: Pacer(rate, phase(settings.name)) for topic, rate in settings.rates().items()}
         self._slots: dict[str, Slot] = {}
-        self._keys = {topic: topology.key(flow, settings.name) for topic, flow in _KEYS.items()}
+        self._keys = {topic: topology.key(flow, settings.name) for topic, flow in _FLOWS.items()}
         self._boot_id, self._seq = secrets.token_hex(8), 0
-        self._supervisor = SourceSupervisor(open_source, self._take, metrics, settings.address.shown)
-        self._reporter = Reporter(settings, self._zone.key)
-        self._unusable, self._complaint = 0, ""
+        self._supervisor = SourceSupervisor(open_source, self._take, metrics, settings.address.redacted)
+        self._reporter = StatusReporter(settings, self._zone.key)
+        self._unusable, self._unusable_reason = 0, ""
         self.heartbeat = Heartbeat()
-        metrics.watch_up(lambda: self._state(time.monotonic())[0] == "live")
+        metrics.set_up_function(lambda: self._state(time.monotonic())[0] == "live")
 
     def run(self, stop: threading.Event) -> int:
         """Work until told to stop; the process's exit status."""
@@ -64,7 +64,7 @@ class CameraService:
         try:
             while not stop.is_set():
                 self.run_once(datetime.now(UTC), time.monotonic())
-                stop.wait(TICK)
+                stop.wait(TICK_SECONDS)
         except SourceStuck as e:
             log.error("reader_stuck", error=str(e), doing="leaving the process")  # noqa: TRY400  # a traceback would say no more
             status = STUCK_STATUS
@@ -79,8 +79,8 @@ class CameraService:
         """See to the slots, to the source and to the status."""
         self.heartbeat.beat()
         for topic, schedule in self._schedules.items():
-            self._see_to_slot(topic, schedule, now)
-        self._supervisor.turn(self._wanted(), monotonic)
+            self._update_slot(topic, schedule, now)
+        self._supervisor.run_once(self._wanted(), monotonic)
         self._report(*self._state(monotonic))
 
     def trouble(self) -> dict[str, str]:
@@ -90,7 +90,7 @@ class CameraService:
 
     def sent(self, sent: broker.Message) -> None:
         """The publisher has given this to its socket."""
-        topic = self._topic_of(sent)
+        topic = self._topic(sent)
         if topic:
             self._metrics.published[topic].inc()
             self._metrics.published_bytes[topic].inc(len(sent.body))
@@ -98,7 +98,7 @@ class CameraService:
 
     def dropped(self, dropped: broker.Message, reason: str) -> None:
         """The publisher could not send this before the next one came."""
-        topic = self._topic_of(dropped)
+        topic = self._topic(dropped)
         if topic:
             self._metrics.dropped[topic, reason].inc()
 
@@ -111,24 +111,24 @@ class CameraService:
             return "off", "outside its time slots"
         match self._supervisor.state(now):
             case "live":
-                return "away" if self._complaint else "live", self._complaint
+                return "away" if self._unusable_reason else "live", self._unusable_reason
             case "away":
                 return "away", self._supervisor.why
             case _:
                 return "starting", ""
 
-    def _topic_of(self, published: broker.Message) -> str | None:
+    def _topic(self, published: broker.Message) -> str | None:
         return next((topic for topic, key in self._keys.items() if key == published.key), None)
 
-    def _see_to_slot(self, topic: str, schedule: Schedule, now: datetime) -> None:
+    def _update_slot(self, topic: str, schedule: Schedule, now: datetime) -> None:
         slot = self._slots.get(topic)
         # asked anew, too, where a clock that was set makes the known end meaningless
         if slot is not None and slot.holds(now) and schedule.is_open(now) == slot.open:
             return
-        slot = schedule.at(now)
+        slot = schedule.slot_at(now)
         log.info("slot", topic=topic, open=slot.open, until=slot.until.isoformat() if slot.until else "for ever")
         self._slots[topic] = slot
-        self._metrics.show_slot(topic, slot)
+        self._metrics.set_slot(topic, slot)
 
     def _take(self, capture: Capture) -> None:
         """A picture has come; in the reader's thread."""
@@ -143,7 +143,7 @@ class CameraService:
         except BadFrame as e:
             self._refuse(e, due, capture)
             return
-        self._unusable, self._complaint = 0, ""
+        self._unusable, self._unusable_reason = 0, ""
         headers = frame.headers()
         for topic in due:
             self._publish(topic, broker.Message(self._keys[topic], frame.jpeg, CONTENT_TYPE, headers))
@@ -174,8 +174,8 @@ class CameraService:
         self._unusable += 1
         if self._unusable & (self._unusable - 1) == 0:  # the 1st, 2nd, 4th, 8th … in a row
             log.warning("frame_refused", error=str(fault), in_a_row=self._unusable)
-        if self._unusable >= _HOPELESS:
-            self._complaint = f"its pictures can't be used: {fault}{_remedy(fault, capture, self._settings.address.kind)}"
+        if self._unusable >= _UNUSABLE_LIMIT:
+            self._unusable_reason = f"its pictures can't be used: {fault}{_remedy(fault, capture, self._settings.address.kind)}"
 
     def _report(self, state: State, why: str) -> None:
         status = self._reporter.due(state, why, self._slots, time.time())

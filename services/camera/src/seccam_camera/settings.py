@@ -90,7 +90,7 @@ class CameraSettings(OpsSettings):
         return value
 
     @property
-    def address(self) -> address.Address:
+    def address(self) -> address.SourceAddress:
         """Where the pictures come from."""
         return address.parse(self.source.get_secret_value())
 

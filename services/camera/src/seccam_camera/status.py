@@ -10,28 +10,28 @@ from seccam_camera.schedule import Slot
 from seccam_camera.settings import CameraSettings
 
 #: Seconds after which it is said again, for late-comers.
-EVERY = 5.0
+REPEAT_SECONDS = 5.0
 
 State = Literal["starting", "live", "off", "away"]
 
 
-class Reporter:
+class StatusReporter:
     """Makes the status messages of one camera: one on each change, and one every few seconds."""
 
     def __init__(self, settings: CameraSettings, zone: str) -> None:
         self._camera, self._rates, self._zone = settings.name, settings.rates(), zone
-        self._said: tuple[object, ...] = ()
+        self._sent: tuple[object, ...] = ()
         self._state: State | None = None
-        self._since = self._said_at = 0.0
+        self._since = self._sent_at = 0.0
 
     def due(self, state: State, why: str, slots: Mapping[str, Slot], now: float) -> Status | None:
         """The message to send now (wall clock, seconds); None if nothing has changed and the last one is young."""
         if state != self._state:
             self._state, self._since = state, now
         what = (state, why, tuple(slots.items()))
-        if what == self._said and 0 <= now - self._said_at < EVERY:
+        if what == self._sent and 0 <= now - self._sent_at < REPEAT_SECONDS:
             return None
-        self._said, self._said_at = what, now
+        self._sent, self._sent_at = what, now
         return Status(
             camera=self._camera,
             state=state,

@@ -16,7 +16,7 @@ from seccam_camera.sources.base import Capture, SourceLost, SourceNotOpened
 log = logs.get(__name__)
 
 #: Seconds a thread has to let go of its source.
-GRACE = 10.0
+RELEASE_SECONDS = 10.0
 #: Seconds between attempts to open, doubled from the first to the last; with TIMEOUT it is back within 10 s.
 BACKOFF = (0.5, 3.0)
 
@@ -28,10 +28,10 @@ class SourceStuck(SeccamError):  # noqa: N818  # it reads as what happened
 class SourceSupervisor:
     """Keeps a source open while it is wanted: opens it again with backoff, and closes it when it is not."""
 
-    def __init__(self, open_source: OpenSource, take: Callable[[Capture], None], metrics: CameraMetrics, shown: str) -> None:
-        self._open, self._take, self._metrics, self._shown = open_source, take, metrics, shown
+    def __init__(self, open_source: OpenSource, take: Callable[[Capture], None], metrics: CameraMetrics, source: str) -> None:
+        self._open, self._take, self._metrics, self._name = open_source, take, metrics, source
         self._reader: Reader | None = None
-        self._leaving: tuple[Reader, float] | None = None
+        self._releasing: tuple[Reader, float] | None = None
         self._started = self._retry_at = 0.0
         self._wait = BACKOFF[0]
         #: Why there is no picture; empty as long as nothing went wrong.
@@ -45,30 +45,31 @@ class SourceSupervisor:
             return "away"
         return "starting" if self._reader is not None else "closed"
 
-    def turn(self, wanted: bool, now: float) -> None:
+    def run_once(self, wanted: bool, now: float) -> None:
         """Do what is due, without waiting; to be called several times a second. Raises SourceStuck."""
-        self._await_leaving(now)
+        self._check_release(now)
         if not wanted:
             self.why = ""
             self._wait, self._retry_at = BACKOFF[0], 0.0
-            self._let_go(now)
+            self._release(now)
         elif self._reader is None:
-            if self._leaving is None and now >= self._retry_at:
+            if self._releasing is None and now >= self._retry_at:
                 self._start(now)
         elif self._reader.failure is not None:
-            self._tell(self._reader.failure, now)
+            self._record_failure(self._reader.failure, now)
         elif self._reader.stalled(now):
-            self._tell(SourceLost("stalled", "gives no pictures any more" if self._reader.has_frame else "gives no pictures"), now)
+            why = "gives no pictures any more" if self._reader.has_frame else "gives no pictures"
+            self._record_failure(SourceLost("stalled", why), now)
         elif self.why and self._reader.fresh(now):
-            log.info("source_back", source=self._shown)
+            log.info("source_back", source=self._name)
             self.why = ""
 
     def close(self, within: float) -> None:
         """Let go of the source, waiting for that up to `within` seconds."""
         now = time.monotonic()
-        self._let_go(now)
-        if self._leaving is not None:
-            self._leaving[0].join(within)
+        self._release(now)
+        if self._releasing is not None:
+            self._releasing[0].join(within)
 
     def _start(self, now: float) -> None:
         self._reader = Reader(self._open, self._take, self._count_opened)
@@ -77,9 +78,9 @@ class SourceSupervisor:
 
     def _count_opened(self) -> None:
         self._metrics.opens["ok"].inc()
-        log.info("source_opened", source=self._shown)
+        log.info("source_opened", source=self._name)
 
-    def _tell(self, failure: SourceNotOpened | SourceLost, now: float) -> None:
+    def _record_failure(self, failure: SourceNotOpened | SourceLost, now: float) -> None:
         if isinstance(failure, SourceNotOpened):
             self._metrics.opens[failure.outcome].inc()
         else:
@@ -89,21 +90,21 @@ class SourceSupervisor:
         pause = self._wait * random.uniform(0.8, 1.0)  # noqa: S311  # jitter, not a secret
         event = "source_not_opened" if isinstance(failure, SourceNotOpened) else "source_lost"
         if str(failure) != self.why or isinstance(failure, SourceLost):
-            log.warning(event, source=self._shown, why=str(failure), retry_s=round(pause, 1))
+            log.warning(event, source=self._name, why=str(failure), retry_s=round(pause, 1))
         self.why = str(failure)
         self._retry_at, self._wait = now + pause, min(2 * self._wait, BACKOFF[1])
-        self._let_go(now)
+        self._release(now)
 
-    def _let_go(self, now: float) -> None:
+    def _release(self, now: float) -> None:
         if self._reader is not None:
             self._reader.stop()
-            self._leaving, self._reader = (self._reader, now), None
+            self._releasing, self._reader = (self._reader, now), None
 
-    def _await_leaving(self, now: float) -> None:
-        if self._leaving is None:
+    def _check_release(self, now: float) -> None:
+        if self._releasing is None:
             return
-        reader, since = self._leaving
+        reader, since = self._releasing
         if not reader.is_alive():
-            self._leaving = None
-        elif now - since > GRACE:
-            raise SourceStuck(f"{self._shown} was not let go of within {GRACE:.0f} s")
+            self._releasing = None
+        elif now - since > RELEASE_SECONDS:
+            raise SourceStuck(f"{self._name} was not let go of within {RELEASE_SECONDS:.0f} s")

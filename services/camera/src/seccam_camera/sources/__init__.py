@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seccam_camera.sources.address import Address
+from seccam_camera.sources.address import SourceAddress
 from seccam_camera.sources.base import Source, StopToken
 from seccam_camera.sources.demo import Demo
 from seccam_camera.sources.device import Device
@@ -21,7 +21,7 @@ class CaptureOptions:
     fps: float
 
 
-def open_source(address: Address, options: CaptureOptions, stop: StopToken) -> Source:
+def open_source(address: SourceAddress, options: CaptureOptions, stop: StopToken) -> Source:
     """An open source; raises SourceNotOpened. `stop` ends what its calls wait for."""
     match address.kind:
         case "device":

@@ -13,7 +13,7 @@ _FORMS = "must be demo, a device (/dev/video0), rtsp://…, http://… or a vide
 
 
 @dataclass(frozen=True)
-class Address:
+class SourceAddress:
     """A source by kind and place."""
 
     kind: Kind
@@ -21,7 +21,7 @@ class Address:
     target: str
 
     @property
-    def shown(self) -> str:
+    def redacted(self) -> str:
         """The same for logs: of a URL only scheme, host and port, as cameras take logins in path and query too."""
         if self.kind not in ("rtsp", "http"):
             return self.target
@@ -30,12 +30,12 @@ class Address:
         return f"{parts.scheme}://{parts.hostname}{port}"
 
 
-def parse(text: str) -> Address:
+def parse(text: str) -> SourceAddress:
     """The address in a setting; raises ValueError, whose text never repeats the setting's."""
     if text == "demo":
-        return Address("demo", text)
+        return SourceAddress("demo", text)
     if text.startswith("/dev/"):
-        return Address("device", text)
+        return SourceAddress("device", text)
     scheme, colon, _ = text.partition("://")
     if colon:
         kind = _SCHEMES.get(scheme.lower())
@@ -50,7 +50,7 @@ def parse(text: str) -> Address:
             known = False
         if not known:
             raise ValueError(f"{scheme}:// needs a host and, if any, a valid port after it")
-        return Address(kind, text)
+        return SourceAddress(kind, text)
     if "/" in text or "." in text:
-        return Address("file", text)
+        return SourceAddress("file", text)
     raise ValueError(_FORMS)

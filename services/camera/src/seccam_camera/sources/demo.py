@@ -22,7 +22,7 @@ from seccam_camera.sources.base import Capture, SourceLost, SourceNotOpened, Sto
 PICTURES = Path(__file__).parent.parent / "pictures"
 
 #: Pictures a second at least, so that it never seems to have stalled; those that no topic carries aren't drawn.
-_SLOWEST = 1.0
+_MIN_RATE = 1.0
 #: Seconds after which all begins anew.
 CYCLE = 60.0
 #: Where each person's left edge is, as (second, x): straight on between two points, out of sight before and after.
@@ -38,20 +38,20 @@ PATHS: dict[str, tuple[tuple[tuple[float, int], ...], ...]] = {
 }
 
 #: Pixels a second from which on somebody walks rather than stands.
-_WALKING = 40
+_WALKING_SPEED = 40
 #: Segments a digit lights, in the order top, top left, top right, middle, bottom left, bottom right, bottom.
 _DIGITS = ("1110111", "0010010", "1011101", "1011011", "0111010", "1101011", "1101111", "1010010", "1111111", "1111011")
 _STROKE, _LONG = 3, 15
 _CLOCK_LEFT, _CLOCK_TOP, _INK = 1280 - 172, 24, 40
 
 
-def place(person: str, second: float) -> tuple[int, int] | None:
+def position(person: str, second: float) -> tuple[int, int] | None:
     """Left edge and drop below the lower edge of somebody in the scene, pixels, both even; None: not there."""
     now = second % CYCLE
     for path in PATHS[person]:
         for (t0, x0), (t1, x1) in itertools.pairwise(path):
             if t0 <= now < t1:
-                walks = abs(x1 - x0) / (t1 - t0) > _WALKING
+                walks = abs(x1 - x0) / (t1 - t0) > _WALKING_SPEED
                 drop = abs(math.sin(now * 5)) * 12 if walks else 4 + 4 * math.sin(now * 1.5)
                 return round((x0 + (x1 - x0) * (now - t0) / (t1 - t0)) / 2) * 2, round(drop / 2) * 2
     return None
@@ -65,7 +65,7 @@ class _Layer:
         self._behind = 256 - opacity - (opacity >> 7)
         self._front = (colour.astype(np.uint16) * (256 - self._behind) >> 8).astype(np.uint8)
 
-    def lay_over(self, plane: Plane, left: int, top: int) -> None:
+    def blend_onto(self, plane: Plane, left: int, top: int) -> None:
         """Change `plane`; what reaches over its edges is cut off."""
         height, width = self._front.shape
         x0, x1, y1 = max(left, 0), min(left + width, plane.shape[1]), min(top + height, plane.shape[0])
@@ -96,15 +96,15 @@ class Scene:
                 f"the demo's pictures are missing ({e.strerror}): `make setup` or services/camera/cut_demo_pictures.py makes them",
             ) from None
 
-    def at(self, second: float, clock: str = "") -> tuple[Plane, Plane, Plane]:
+    def render(self, second: float, clock: str = "") -> tuple[Plane, Plane, Plane]:
         """Y, U and V at this second since the start; `clock` (HH:MM:SS) is drawn on the wall."""
         picture = tuple(plane.copy() for plane in self._room)
         for name, person in self._people.items():
-            where = place(name, second)
+            where = position(name, second)
             if where:
                 left, top = where[0], picture[0].shape[0] - person.height + where[1]
                 for layer, plane, half in zip(person.layers, picture, (1, 2, 2), strict=True):
-                    layer.lay_over(plane, left // half, top // half)
+                    layer.blend_onto(plane, left // half, top // half)
         _draw_clock(picture[0], clock)
         y, u, v = picture
         return y, u, v
@@ -114,7 +114,7 @@ class Demo:
     """The scene in real time."""
 
     def __init__(self, rate: float, stop: StopToken) -> None:
-        self._scene, self._rate, self._stop = Scene(), max(rate, _SLOWEST), stop
+        self._scene, self._rate, self._stop = Scene(), max(rate, _MIN_RATE), stop
         self._start, self._count = time.monotonic(), 0
 
     def read(self) -> Capture:
@@ -131,7 +131,7 @@ class Demo:
 
     def _draw(self, second: float, wall: float, quality: int) -> bytes:
         clock = time.strftime("%H:%M:%S", time.localtime(wall))
-        return encode.from_planes(*self._scene.at(second, clock), quality)
+        return encode.from_planes(*self._scene.render(second, clock), quality)
 
 
 def _load(path: Path) -> av.VideoFrame:

@@ -20,11 +20,11 @@ _STREAM_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzedurati
 _PERIOD = 1 / 25
 
 #: Seconds without a packet after which a stream is given up: short enough for a camera that came back to be seen within 10 s.
-#: A read can't be interrupted, so this is how late it may heed the stop, too; it is below supervisor.GRACE.
+#: A read can't be interrupted, so this is how late it may heed the stop, too; it is below supervisor.RELEASE_SECONDS.
 #: A stream with longer gaps than this between its packets can't be used.
-_SILENCE = 6.0
-_SILENT = f"nothing came for {_SILENCE:.0f} s"
-_REFUSED = (av.error.ConnectionRefusedError, av.error.HTTPClientError, av.error.PermissionError)
+_READ_TIMEOUT = 6.0
+_STALLED = f"nothing came for {_READ_TIMEOUT:.0f} s"
+_REFUSALS = (av.error.ConnectionRefusedError, av.error.HTTPClientError, av.error.PermissionError)
 
 
 class Stream:
@@ -101,8 +101,8 @@ def _open(address: str, options: Mapping[str, str]) -> InputContainer:
     began = time.monotonic()
     try:
         # titles and the like aren't looked at, so they may be in any encoding
-        container = av.open(address, options=dict(options), timeout=(TIMEOUT, _SILENCE), metadata_errors="replace")
-    except _REFUSED as e:
+        container = av.open(address, options=dict(options), timeout=(TIMEOUT, _READ_TIMEOUT), metadata_errors="replace")
+    except _REFUSALS as e:
         raise SourceNotOpened("refused", f"refused: {e.strerror}") from None
     except (av.error.FFmpegError, OSError) as e:
         if time.monotonic() - began >= TIMEOUT:  # whatever FFmpeg calls it
@@ -143,8 +143,8 @@ def _packets(container: InputContainer, stream: av.VideoStream, stop: StopToken)
     for packet in container.demux():
         if stop.is_set():
             raise SourceLost("ended", "stopped")
-        if time.monotonic() - asked > _SILENCE:  # it is one that was held back until the time was up
-            raise SourceLost("stalled", _SILENT)
+        if time.monotonic() - asked > _READ_TIMEOUT:  # it is one that was held back until the time was up
+            raise SourceLost("stalled", _STALLED)
         if packet.stream.index == stream.index:
             yield packet
         asked = time.monotonic()
@@ -157,6 +157,6 @@ def _next(pictures: Iterator[_Timed]) -> _Timed:
     except (StopIteration, av.error.EOFError):
         raise SourceLost("ended", "the stream ended") from None
     except (av.error.ExitError, av.error.TimeoutError):
-        raise SourceLost("stalled", _SILENT) from None
+        raise SourceLost("stalled", _STALLED) from None
     except (av.error.FFmpegError, OSError) as e:
         raise SourceLost("error", f"the stream broke: {e.strerror}") from None
