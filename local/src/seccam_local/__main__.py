@@ -15,11 +15,11 @@ from pathlib import Path
 from seccam import settings, signals
 from seccam.errors import SettingsError
 from seccam.version import __version__
-from seccam_local import cameras, check, plan, report, run
+from seccam_local import cameras, preflight, report, supervisor
 from seccam_local.node import Node, Ports, installed
-from seccam_local.plan import Plan
 from seccam_local.processes import say
 from seccam_local.settings import LocalSettings
+from seccam_local.stack import CHECKOUT, Stack, build_stack
 
 PROGRAM = "seccam-local"
 
@@ -44,65 +44,65 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     environ = dict(os.environ)
     try:
-        made = plan.make(environ, webcam=Path(cameras.WEBCAM).exists())
-        faults = check.merged([*made.faults, *check.faults(made.services, environ)])
+        stack = build_stack(environ, webcam=Path(cameras.WEBCAM).exists())
+        faults = preflight.deduplicated([*stack.faults, *preflight.setting_faults(stack.services, environ)])
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     if faults:
         print(f"{PROGRAM}: {len(faults)} wrong setting(s); see {PROGRAM} --help", file=sys.stderr)
         print(*(f"  {fault}" for fault in faults), sep="\n", file=sys.stderr)
         return 2
-    return 0 if options.check else _start(made, environ)
+    return 0 if options.check else _start(stack, environ)
 
 
-def _start(made: Plan, environ: Mapping[str, str]) -> int:
-    if made.private and not installed():
+def _start(stack: Stack, environ: Mapping[str, str]) -> int:
+    if stack.private_broker and not installed():
         say("RabbitMQ is not installed: `make setup` installs it, or says how")
         return 1
-    folder = Path(made.own.folder).expanduser().absolute() if made.own.folder else plan.CHECKOUT / ".seccam"
+    folder = Path(stack.settings.folder).expanduser().absolute() if stack.settings.folder else CHECKOUT / ".seccam"
     with contextlib.ExitStack() as claim:
         node = None
         try:
-            ours = claim.enter_context(_claim(folder))
-            hindrances = check.taken(made.addresses) if ours else [f"SECCAM_LOCAL_FOLDER: another run has {folder}"]
-            if made.private and not hindrances:
-                node = _node(made, folder)
+            ours = claim.enter_context(_lock(folder))
+            problems = preflight.port_conflicts(stack.addresses) if ours else [f"SECCAM_LOCAL_FOLDER: another run has {folder}"]
+            if stack.private_broker and not problems:
+                node = _node(stack, folder)
         except OSError as e:
-            hindrances = [f"SECCAM_LOCAL_FOLDER: {e.filename or folder} can't be used: {e.strerror or e}"]
+            problems = [f"SECCAM_LOCAL_FOLDER: {e.filename or folder} can't be used: {e.strerror or e}"]
         except SettingsError as e:
-            hindrances = [f"SECCAM_LOCAL_FOLDER: {fault}" for fault in e.faults]
-        for hindrance in hindrances:
-            say(hindrance)
-        if hindrances:
+            problems = [f"SECCAM_LOCAL_FOLDER: {fault}" for fault in e.faults]
+        for problem in problems:
+            say(problem)
+        if problems:
             return 1
-        _run(made, node, environ, folder)
+        _run(stack, node, environ, folder)
     return 0
 
 
-def _run(made: Plan, node: Node | None, environ: Mapping[str, str], folder: Path) -> None:
+def _run(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Path) -> None:
     stop = threading.Event()
     signals.on_end(lambda _: stop.set())
 
-    def tell(missing: Mapping[str, str]) -> None:
-        lines = [*report.ready(made, environ, missing)]
+    def print_report(missing: Mapping[str, str]) -> None:
+        lines = [*report.ready(stack, environ, missing)]
         if node:
-            lines += report.private_broker(node, report.picture(made, missing), folder)
+            lines += report.private_broker(node, report.picture(stack, missing), folder)
         with contextlib.suppress(OSError):  # as with `say`
             print(*lines, "  Ctrl-C   stops all of it", sep="\n", flush=True)
 
-    run.run(
-        run.stages(node, made.services, environ),
-        made.services,
+    supervisor.run(
+        supervisor.stages(node, stack.services, environ),
+        stack.services,
         stop,
-        on_ready=tell,
-        on_missing=lambda services: say(report.missing(made, services)),
+        on_ready=print_report,
+        on_missing=lambda services: say(report.missing(stack, services)),
     )
 
 
-def _node(made: Plan, folder: Path) -> Node:
-    own = made.own
+def _node(stack: Stack, folder: Path) -> Node:
+    own = stack.settings
     ports = Ports(own.broker_port, own.mqtt_port, own.prometheus_port, own.distribution_port, own.epmd_port)
-    node = Node(folder / "broker", ports, cameras=len(made.cameras))
+    node = Node(folder / "broker", ports, cameras=len(stack.cameras))
     node.write()
     if not node.watches_disk:
         say(f"SECCAM_LOCAL_FOLDER: RabbitMQ can't see how full its disk is, for the spaces, umlauts or signs in {node.folder}")
@@ -110,7 +110,7 @@ def _node(made: Plan, folder: Path) -> Node:
 
 
 @contextlib.contextmanager
-def _claim(folder: Path) -> Iterator[bool]:
+def _lock(folder: Path) -> Iterator[bool]:
     """Whether the folder is ours until the end; two runs in one would fight over the broker's data."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there is somebody's, and stays as it is
     with (folder / "lock").open("a") as lock:

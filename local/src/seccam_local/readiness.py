@@ -6,7 +6,7 @@ import http.client
 import json
 from collections.abc import Iterable
 
-from seccam_local.plan import Service
+from seccam_local.stack import Service
 
 #: What is said of a service whose ops port nobody answers.
 SILENT = "doesn't answer yet"
@@ -14,7 +14,7 @@ SILENT = "doesn't answer yet"
 
 def unready(services: Iterable[Service]) -> dict[str, str]:
     """Each service that is not ready, and what it says is missing."""
-    answers = {service.name: _missing(service.ops.reachable) for service in services}
+    answers = {service.name: _missing(service.ops.client_address) for service in services}
     return {name: missing for name, missing in answers.items() if missing}
 
 

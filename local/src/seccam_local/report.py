@@ -7,39 +7,39 @@ from pathlib import Path
 
 from seccam import topology
 from seccam_local.node import Node
-from seccam_local.plan import Plan
+from seccam_local.stack import Stack
 
 
-def ready(plan: Plan, environ: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
+def ready(stack: Stack, environ: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
     """The one line, and who is watched, told and measured; `missing`: the cameras' services that aren't ready, and why."""
-    yield f"seccam is ready: http://{plan.page.reachable}"
+    yield f"seccam is ready: http://{stack.page.client_address}"
     told = "faces are told to IFTTT" if environ.get("IFTTT_KEY") else "faces are only logged; IFTTT_KEY=… make run tells IFTTT"
-    yield _row("cameras", "; ".join(_cameras(plan, missing)))
+    yield _row("cameras", "; ".join(_cameras(stack, missing)))
     yield _row("phone", told)
-    for service in plan.services:
-        yield _row("metrics", f"http://{service.ops.reachable}/metrics  {service.name}")
+    for service in stack.services:
+        yield _row("metrics", f"http://{service.ops.client_address}/metrics  {service.name}")
 
 
-def _cameras(plan: Plan, missing: Mapping[str, str]) -> Iterator[str]:
+def _cameras(stack: Stack, missing: Mapping[str, str]) -> Iterator[str]:
     """Those that are live together, then each other with its reason."""
-    waited = {service.camera.name: missing[service.name] for service in plan.services if service.camera and service.name in missing}
-    if live := [camera.name for camera in plan.cameras if camera.name not in waited]:
+    waited = {one.camera.name: missing[one.name] for one in stack.services if one.camera and one.name in missing}
+    if live := [camera.name for camera in stack.cameras if camera.name not in waited]:
         yield ", ".join(live)
     for name, why in waited.items():
         kind, _, reason = why.partition(": ")
         yield f"{name}: away, {'no picture yet' if reason == 'none yet' else reason}" if kind == "frames" else f"{name}: {why}"
 
 
-def picture(plan: Plan, missing: Mapping[str, str]) -> str:
+def picture(stack: Stack, missing: Mapping[str, str]) -> str:
     """The camera that the printed command shows: the first that is live, if one is."""
-    names = [service.camera.name for service in plan.services if service.camera and service.name not in missing]
-    return (names or [camera.name for camera in plan.cameras])[0]
+    names = [service.camera.name for service in stack.services if service.camera and service.name not in missing]
+    return (names or [camera.name for camera in stack.cameras])[0]
 
 
-def missing(plan: Plan, services: Mapping[str, str]) -> str:
+def missing(stack: Stack, services: Mapping[str, str]) -> str:
     """What is not ready yet and why; where the page is, if it is there already: a camera may stay away for long."""
     text = "not ready yet: " + "; ".join(f"{name} ({why})" for name, why in services.items())
-    return text if "monitor" in services else f"{text}; the page is there: http://{plan.page.reachable}"
+    return text if "monitor" in services else f"{text}; the page is there: http://{stack.page.client_address}"
 
 
 def private_broker(node: Node, camera: str, folder: Path) -> Iterator[str]:

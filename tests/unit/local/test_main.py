@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from seccam_local import __main__ as local
-from seccam_local import check, plan, processes
+from seccam_local import preflight, processes
 from seccam_local.node import Node
+from seccam_local.stack import build_stack
 from tests.integration.local import settings
 
 
@@ -19,7 +20,7 @@ def start(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> int:
     """A start as far as the folder; nothing is run."""
     monkeypatch.setattr(local, "installed", lambda: True)
     monkeypatch.setattr(local, "_run", lambda *_: None)
-    return local._start(plan.make(environ, webcam=False), environ)
+    return local._start(build_stack(environ, webcam=False), environ)
 
 
 def test_a_folder_that_cant_be_is_told_with_its_setting(
@@ -83,7 +84,7 @@ def test_ctrl_c_while_settings_are_checked_is_no_fault(monkeypatch: pytest.Monke
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(check, "faults", interrupted)
+    monkeypatch.setattr(preflight, "setting_faults", interrupted)
 
     assert local.main([]) == 130
     assert not capsys.readouterr().err

@@ -6,29 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from seccam_local import plan, report
+from seccam_local import report
 from seccam_local.cameras import Camera
 from seccam_local.node import Node, Ports
+from seccam_local.stack import ListenAddress, build_stack
 
 
 def test_by_default_one_process_of_each_service_runs_on_a_broker_of_its_own() -> None:
-    made = plan.make({}, webcam=False)
+    made = build_stack({}, webcam=False)
 
     assert [service.name for service in made.services] == ["camera-demo", "monitor", "security-1", "notifier"]
-    assert made.private
-    assert made.page.reachable == "127.0.0.1:8080"
+    assert made.private_broker
+    assert made.page.client_address == "127.0.0.1:8080"
     assert not made.faults
 
 
 def test_each_process_has_an_ops_port_of_its_own_from_9101_up() -> None:
-    made = plan.make({"SECCAM_CAMERAS": "a=demo b=demo", "SECCAM_LOCAL_WORKERS": "3"}, webcam=False)
+    made = build_stack({"SECCAM_CAMERAS": "a=demo b=demo", "SECCAM_LOCAL_WORKERS": "3"}, webcam=False)
 
     assert [service.ops.port for service in made.services] == [9151, 9152, 9101, 9111, 9112, 9113, 9102]
     assert all(service.environment[service.ops.setting] == str(service.ops.port) for service in made.services)
 
 
 def test_a_cameras_name_and_source_reach_its_process_alone() -> None:
-    made = plan.make({"SECCAM_CAMERAS": "a=x b=y"}, webcam=True)
+    made = build_stack({"SECCAM_CAMERAS": "a=x b=y"}, webcam=True)
 
     assert made.cameras == [Camera("a", "x"), Camera("b", "y")]
     assert [service.environment.get("SECCAM_CAMERA_SOURCE") for service in made.services] == ["x", "y", None, None, None]
@@ -44,7 +45,7 @@ def test_a_cameras_name_and_source_reach_its_process_alone() -> None:
     ],
 )
 def test_the_page_shows_the_cameras_in_their_order_unless_told_otherwise(environ: dict[str, str], shown: str) -> None:
-    (monitor,) = [service for service in plan.make(environ, webcam=False).services if service.name == "monitor"]
+    (monitor,) = [service for service in build_stack(environ, webcam=False).services if service.name == "monitor"]
 
     assert monitor.environment["SECCAM_MONITOR_CAMERAS"] == shown
 
@@ -64,7 +65,7 @@ def test_the_page_shows_the_cameras_in_their_order_unless_told_otherwise(environ
 def test_the_page_counts_visits_by_the_notifiers_cooldown_unless_told_otherwise(
     environ: dict[str, str], handed_on: str | None
 ) -> None:
-    (monitor,) = [service for service in plan.make(environ, webcam=False).services if service.name == "monitor"]
+    (monitor,) = [service for service in build_stack(environ, webcam=False).services if service.name == "monitor"]
 
     assert monitor.environment.get("SECCAM_MONITOR_VISIT_SECONDS") == handed_on
 
@@ -78,36 +79,36 @@ def test_white_space_around_a_setting_is_none_of_it() -> None:
         "SECCAM_CAMERA_NAME": " ",
         "SECCAM_BROKER_URL": " ",
     }
-    made = plan.make(given, webcam=False)
+    made = build_stack(given, webcam=False)
 
     assert not made.faults
     assert (made.page.host, made.page.port) == ("0.0.0.0", 8081)
     assert made.cameras == [Camera("webcam", "/dev/video0")]
     assert made.services[1].environment["SECCAM_MONITOR_CAMERAS"] == "webcam"
-    assert made.private
+    assert made.private_broker
 
 
 def test_a_bad_camera_leaves_the_good_ones_and_if_there_are_none_one_to_check_with() -> None:
-    assert plan.make({"SECCAM_CAMERAS": "X=y a=b"}, webcam=False).cameras == [Camera("a", "b")]
-    assert plan.make({"SECCAM_CAMERAS": "X=y"}, webcam=False).cameras == [Camera("demo", "demo")]
+    assert build_stack({"SECCAM_CAMERAS": "X=y a=b"}, webcam=False).cameras == [Camera("a", "b")]
+    assert build_stack({"SECCAM_CAMERAS": "X=y"}, webcam=False).cameras == [Camera("demo", "demo")]
 
 
 def test_a_port_given_is_the_first_of_its_service() -> None:
-    made = plan.make({"SECCAM_SECURITY_OPS_PORT": "7001", "SECCAM_LOCAL_WORKERS": "2"}, webcam=False)
+    made = build_stack({"SECCAM_SECURITY_OPS_PORT": "7001", "SECCAM_LOCAL_WORKERS": "2"}, webcam=False)
 
     assert [service.ops.port for service in made.services if service.user == "security"] == [7001, 7002]
 
 
 def test_each_service_is_the_brokers_user_of_its_own() -> None:
-    users = {service.name: service.user for service in plan.make({}, webcam=False).services}
+    users = {service.name: service.user for service in build_stack({}, webcam=False).services}
 
     assert users == {"camera-demo": "camera", "monitor": "monitor", "security-1": "security", "notifier": "notifier"}
 
 
 def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
-    made = plan.make({"SECCAM_BROKER_URL": "amqp://elsewhere/"}, webcam=False)
+    made = build_stack({"SECCAM_BROKER_URL": "amqp://elsewhere/"}, webcam=False)
 
-    assert not made.private
+    assert not made.private_broker
     assert not any("LOCAL" in address.setting for address in made.addresses)
 
 
@@ -126,13 +127,13 @@ def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
     ],
 )
 def test_a_wrong_setting_is_a_fault_that_names_it(environ: dict[str, str], told: str) -> None:
-    (fault,) = plan.make(environ, webcam=False).faults
+    (fault,) = build_stack(environ, webcam=False).faults
     assert fault.startswith(told)
 
 
 def test_faults_of_all_parts_are_told_together() -> None:
     environ = {"SECCAM_CAMERAS": "X=y", "SECCAM_LOCAL_WORKERS": "many", "SECCAM_MONITOR_PORT": "high"}
-    assert len(plan.make(environ, webcam=False).faults) == 3
+    assert len(build_stack(environ, webcam=False).faults) == 3
 
 
 @pytest.mark.parametrize(
@@ -140,12 +141,12 @@ def test_faults_of_all_parts_are_told_together() -> None:
     [("127.0.0.1", "127.0.0.1:80"), ("0.0.0.0", "127.0.0.1:80"), ("::", "127.0.0.1:80"), ("::1", "[::1]:80"), ("box", "box:80")],
 )
 def test_an_address_is_given_as_a_client_here_reaches_it(host: str, reachable: str) -> None:
-    assert plan.Address("X", host, 80).reachable == reachable
+    assert ListenAddress("X", host, 80).client_address == reachable
 
 
 def test_the_ready_line_holds_the_pages_address_and_no_secret() -> None:
     environ = {"SECCAM_MONITOR_PORT": "18080", "IFTTT_KEY": "sesame"}
-    lines = list(report.ready(plan.make(environ, webcam=False), environ, {}))
+    lines = list(report.ready(build_stack(environ, webcam=False), environ, {}))
 
     assert lines[0] == "seccam is ready: http://127.0.0.1:18080"
     assert "sesame" not in "".join(lines)
@@ -162,7 +163,7 @@ def test_the_ready_line_holds_the_pages_address_and_no_secret() -> None:
     ],
 )
 def test_a_camera_that_isnt_live_is_told_with_its_reason(missing: dict[str, str], row: str, picture: str) -> None:
-    made = plan.make({"SECCAM_CAMERAS": "a=x b=y c=z"}, webcam=False)
+    made = build_stack({"SECCAM_CAMERAS": "a=x b=y c=z"}, webcam=False)
 
     assert f"  {row}" in list(report.ready(made, {}, missing))
     assert report.picture(made, missing) == picture
@@ -178,7 +179,7 @@ def test_the_private_brokers_lines_hold_the_whole_mqtt_command(tmp_path: Path) -
 
 
 def test_what_is_missing_is_told_with_the_page_once_that_is_there() -> None:
-    made = plan.make({}, webcam=False)
+    made = build_stack({}, webcam=False)
 
     assert report.missing(made, {"monitor": "doesn't answer yet"}) == "not ready yet: monitor (doesn't answer yet)"
     assert report.missing(made, {"camera-demo": "frames: none"}).endswith("; the page is there: http://127.0.0.1:8080")

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from seccam_local import processes
 from seccam_local.node import Node
-from seccam_local.plan import LOOPBACK, Service
 from seccam_local.processes import Process, say
 from seccam_local.readiness import SILENT, unready
+from seccam_local.stack import LOOPBACK, Service
 
 #: Seconds from the begin of the end to SIGKILL. A service has finished its work in hand within 5, and most need one. The
 #: broker gets what is left: RabbitMQ with the Prometheus plugin takes 6 (seen in 3.10: a handler of rabbit_event that ends

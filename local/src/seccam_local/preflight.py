@@ -10,15 +10,15 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from seccam.settings import PROPOSAL
-from seccam_local.plan import Address, Service
+from seccam_local.stack import ListenAddress, Service
 
 #: Seconds that all checks together may take, a slow disk's first start included.
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
-def faults(services: Sequence[Service], environ: Mapping[str, str]) -> list[str]:
+def setting_faults(services: Sequence[Service], environ: Mapping[str, str]) -> list[str]:
     """What each service finds wrong in its settings."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     found = []
     with contextlib.ExitStack() as running:
         checks = [running.enter_context(_check(service, environ)) for service in services]
@@ -27,7 +27,7 @@ def faults(services: Sequence[Service], environ: Mapping[str, str]) -> list[str]
                 # a little even when the time is over: to read what an ended one has said
                 _, told = check.communicate(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                found.append(f"{service.name}: its check did not end within {PATIENCE:.0f} s")
+                found.append(f"{service.name}: its check did not end within {TIMEOUT_SECONDS:.0f} s")
             else:
                 found += _faults(service, told) if check.returncode != 0 else []
     return found
@@ -50,7 +50,7 @@ def _check(service: Service, environ: Mapping[str, str]) -> Iterator[subprocess.
             check.wait()
 
 
-def merged(faults: Iterable[str]) -> list[str]:
+def deduplicated(faults: Iterable[str]) -> list[str]:
     """Each fault once. Several services may refuse one unknown name, each with a known one of its own: the closest stays."""
     best: dict[str, str] = {}
     for fault in faults:
@@ -79,12 +79,12 @@ def _blamed(service: Service, fault: str) -> str:
     return f"SECCAM_CAMERAS: {entry}: {why}" if entry and setting in ("SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE") else fault
 
 
-def taken(addresses: Iterable[Address]) -> list[str]:
+def port_conflicts(addresses: Iterable[ListenAddress]) -> list[str]:
     """A line for each address at which something listens already, or which is not this machine's."""
-    return [f"{one.setting}: {why}" for one in addresses if (why := _hindrance(one))]
+    return [f"{one.setting}: {why}" for one in addresses if (why := _bind_error(one))]
 
 
-def _hindrance(address: Address) -> str:
+def _bind_error(address: ListenAddress) -> str:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

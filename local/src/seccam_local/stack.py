@@ -30,7 +30,7 @@ _COMMANDS: Mapping[str, Sequence[str]] = {
 
 
 @dataclass(frozen=True)
-class Address:
+class ListenAddress:
     """Where a process listens, and the setting that says so."""
 
     setting: str
@@ -38,7 +38,7 @@ class Address:
     port: int
 
     @property
-    def reachable(self) -> str:
+    def client_address(self) -> str:
         """`host:port` for a client on this machine."""
         host = LOOPBACK if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  # compared, not listened on
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
@@ -51,32 +51,33 @@ class Service:
     name: str
     command: Sequence[str]
     user: str
-    ops: Address
+    ops: ListenAddress
     environment: Mapping[str, str] = field(default_factory=dict)
     #: What it is the process of, if it is a camera's.
     camera: Camera | None = None
 
 
 @dataclass(frozen=True)
-class Plan:
+class Stack:
     """One run. Where `faults` has lines, the rest is what would be without the settings at fault."""
 
-    own: LocalSettings
+    settings: LocalSettings
     cameras: Sequence[Camera]
     services: Sequence[Service]
     #: The monitor's page.
-    page: Address
+    page: ListenAddress
     #: Whether a private broker belongs to it; not if SECCAM_BROKER_URL names another one.
-    private: bool
+    private_broker: bool
     faults: Sequence[str] = ()
 
     @property
-    def addresses(self) -> list[Address]:
+    def addresses(self) -> list[ListenAddress]:
         """Every port that must be free."""
-        return [self.page, *(service.ops for service in self.services), *(_broker_addresses(self.own) if self.private else [])]
+        broker = _broker_addresses(self.settings) if self.private_broker else []
+        return [self.page, *(service.ops for service in self.services), *broker]
 
 
-def make(environ: Mapping[str, str], *, webcam: bool) -> Plan:
+def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
     """What this environment asks for; `webcam`: /dev/video0 is there."""
     faults: list[str] = []
     own = LocalSettings()
@@ -89,11 +90,11 @@ def make(environ: Mapping[str, str], *, webcam: bool) -> Plan:
     chosen = chosen or [Camera("demo", "demo")]  # stands in, so that all other settings of a camera are checked
     page = _address(environ, "SECCAM_MONITOR_", MONITOR_PORT, faults)
     services = list(_services(environ, chosen, own.workers, page, faults))
-    plan = Plan(own, chosen, services, page, private=not given(environ, "SECCAM_BROKER_URL"))
-    return replace(plan, faults=tuple(dict.fromkeys([*faults, *clashes(plan.addresses)])))
+    stack = Stack(own, chosen, services, page, private_broker=not given(environ, "SECCAM_BROKER_URL"))
+    return replace(stack, faults=tuple(dict.fromkeys([*faults, *clashes(stack.addresses)])))
 
 
-def clashes(addresses: Iterable[Address]) -> list[str]:
+def clashes(addresses: Iterable[ListenAddress]) -> list[str]:
     """A fault for each port that two settings claim."""
     owner: dict[int, str] = {}
     faults = []
@@ -105,7 +106,7 @@ def clashes(addresses: Iterable[Address]) -> list[str]:
 
 
 def _services(
-    environ: Mapping[str, str], chosen: Sequence[Camera], workers: int, page: Address, faults: list[str]
+    environ: Mapping[str, str], chosen: Sequence[Camera], workers: int, page: ListenAddress, faults: list[str]
 ) -> Iterator[Service]:
     def one(name: str, service: str, user: str, own: Mapping[str, str], nth: int = 0) -> Service:
         ops = _address(environ, f"SECCAM_{service.upper()}_OPS_", OPS_PORTS[service], faults, nth)
@@ -133,7 +134,7 @@ def _visit(environ: Mapping[str, str]) -> Mapping[str, str]:
     return {setting: str(seconds)} if 0 <= seconds <= 86_400 and not given(environ, setting) else {}
 
 
-def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[str], nth: int = 0) -> Address:
+def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[str], nth: int = 0) -> ListenAddress:
     """The nth address from the one that `<prefix>HOST` and `<prefix>PORT` give; a wrong port is told in `faults`."""
     setting = f"{prefix}PORT"
     text = given(environ, setting) or str(default)
@@ -141,9 +142,9 @@ def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list
     if not 1 <= port <= 65535:
         faults.append(f"{setting}: {text!r} is no port from 1 to 65535")
         port = default + nth
-    return Address(setting, given(environ, f"{prefix}HOST") or LOOPBACK, port)
+    return ListenAddress(setting, given(environ, f"{prefix}HOST") or LOOPBACK, port)
 
 
-def _broker_addresses(own: LocalSettings) -> list[Address]:
+def _broker_addresses(own: LocalSettings) -> list[ListenAddress]:
     ports = ("broker_port", "mqtt_port", "prometheus_port", "distribution_port", "epmd_port")
-    return [Address(f"{own.PREFIX}{port}".upper(), LOOPBACK, getattr(own, port)) for port in ports]
+    return [ListenAddress(f"{own.PREFIX}{port}".upper(), LOOPBACK, getattr(own, port)) for port in ports]

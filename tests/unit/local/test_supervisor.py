@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from seccam_local import plan, run
-from seccam_local.plan import Service
+from seccam_local import supervisor
 from seccam_local.readiness import SILENT
+from seccam_local.stack import Service, build_stack
 
-SERVICES = plan.make({"SECCAM_CAMERAS": "a=x b=y"}, webcam=False).services
+SERVICES = build_stack({"SECCAM_CAMERAS": "a=x b=y"}, webcam=False).services
 AWAY = {"camera-b": "frames: refused: nobody listens there"}
 
 
@@ -28,7 +28,7 @@ AWAY = {"camera-b": "frames: refused: nobody listens there"}
     ],
 )
 def test_only_cameras_that_answer_may_be_missing(missing: dict[str, str], complete: bool) -> None:
-    assert run.complete_but_for_pictures(SERVICES, missing) is complete
+    assert supervisor.complete_but_for_pictures(SERVICES, missing) is complete
 
 
 def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tuple[Mapping[str, str], int]:
@@ -41,11 +41,11 @@ def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tup
         taken += 1
         return looks[min(taken, len(looks)) - 1]
 
-    monkeypatch.setattr(run, "unready", look)
-    monkeypatch.setattr(run, "LOOK", 0.001)
-    monkeypatch.setattr(run, "GRACE", 2.5)
-    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: float(taken)))  # a second each look
-    run._watch(SERVICES, threading.Event(), ready.append, lambda _: None)
+    monkeypatch.setattr(supervisor, "unready", look)
+    monkeypatch.setattr(supervisor, "LOOK", 0.001)
+    monkeypatch.setattr(supervisor, "GRACE", 2.5)
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: float(taken)))  # a second each look
+    supervisor._watch(SERVICES, threading.Event(), ready.append, lambda _: None)
     (missing,) = ready
     return missing, taken
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from seccam_local import check, plan
-from seccam_local.check import faults, merged, taken
-from seccam_local.plan import Address, Service
+from seccam_local import preflight
+from seccam_local.preflight import deduplicated, port_conflicts, setting_faults
+from seccam_local.stack import ListenAddress, Service, build_stack
 from tests.waiting import eventually
 
 
 def test_a_fault_that_several_services_find_is_told_once() -> None:
-    assert merged(["A: bad", "B: bad", "A: bad"]) == ["A: bad", "B: bad"]
+    assert deduplicated(["A: bad", "B: bad", "A: bad"]) == ["A: bad", "B: bad"]
 
 
 def test_of_several_known_names_proposed_for_an_unknown_one_the_closest_stays() -> None:
@@ -24,7 +24,7 @@ def test_of_several_known_names_proposed_for_an_unknown_one_the_closest_stays() 
     names = ["SECCAM_LOCAL_MQTT_PORT", "SECCAM_MONITOR_PORT", "SECCAM_CAMERA_OPS_PORT"]
     proposals = ["", *(f"; did you mean {name}?" for name in names)]
 
-    assert merged([unknown + proposal for proposal in proposals]) == [f"{unknown}; did you mean SECCAM_MONITOR_PORT?"]
+    assert deduplicated([unknown + proposal for proposal in proposals]) == [f"{unknown}; did you mean SECCAM_MONITOR_PORT?"]
 
 
 def test_all_that_is_wrong_is_told_by_the_names_a_person_used() -> None:
@@ -33,9 +33,9 @@ def test_all_that_is_wrong_is_told_by_the_names_a_person_used() -> None:
         "SECCAM_CAMERAS": "Front=demo front=ftp://me:secret@x",
         "SECCAM_CAMERA_VIEW_HOURS": "Mo-Xx 25:00",
     }
-    made = plan.make(environ, webcam=False)
+    made = build_stack(environ, webcam=False)
 
-    told = merged([*made.faults, *faults(made.services, environ)])
+    told = deduplicated([*made.faults, *setting_faults(made.services, environ)])
 
     assert [fault.partition("; ")[0].partition(" or ")[0] for fault in told] == [
         "SECCAM_CAMERAS: 'Front' can't be a camera's name: 1 to 32 of a-z, 0-9 and -, no - at either end",
@@ -46,9 +46,9 @@ def test_all_that_is_wrong_is_told_by_the_names_a_person_used() -> None:
 
 def test_the_one_cameras_own_setting_is_named_where_it_was_used() -> None:
     environ = {"PATH": os.environ["PATH"], "SECCAM_CAMERA_SOURCE": "ftp://x", "SECCAM_CAMERA_NAME": "Front"}
-    made = plan.make(environ, webcam=False)
+    made = build_stack(environ, webcam=False)
 
-    told = faults(made.services, environ)
+    told = setting_faults(made.services, environ)
 
     assert {fault.partition(":")[0] for fault in told} == {"SECCAM_CAMERA_SOURCE", "SECCAM_CAMERA_NAME"}
 
@@ -64,7 +64,7 @@ def test_a_detector_that_cant_be_used_is_told_before_anything_is_started(tmp_pat
         "SECCAM_LOCAL_WORKERS": "2",
     }
 
-    (told,) = merged(faults(plan.make(environ, webcam=False).services, environ))
+    (told,) = deduplicated(setting_faults(build_stack(environ, webcam=False).services, environ))
 
     assert told.startswith(f"SECCAM_SECURITY_DETECTOR: {model} is not YuNet's model")
 
@@ -72,38 +72,38 @@ def test_a_detector_that_cant_be_used_is_told_before_anything_is_started(tmp_pat
 def test_a_cooldown_that_cant_be_is_told_as_the_setting_that_was_given() -> None:
     environ = {"PATH": os.environ["PATH"], "SECCAM_NOTIFIER_COOLDOWN_SECONDS": "-1"}
 
-    (told,) = merged(faults(plan.make(environ, webcam=False).services, environ))
+    (told,) = deduplicated(setting_faults(build_stack(environ, webcam=False).services, environ))
 
     assert told.startswith("SECCAM_NOTIFIER_COOLDOWN_SECONDS: ")
 
 
 def test_an_address_that_is_not_this_machines_is_told() -> None:
-    (told,) = taken([Address("SECCAM_MONITOR_PORT", "192.0.2.1", 8080)])
+    (told,) = port_conflicts([ListenAddress("SECCAM_MONITOR_PORT", "192.0.2.1", 8080)])
     assert told.startswith("SECCAM_MONITOR_PORT: can't listen on 192.0.2.1:8080: ")
 
 
 def test_a_host_that_has_no_address_is_told() -> None:
-    (told,) = taken([Address("SECCAM_MONITOR_PORT", "no.such.host.invalid", 8080)])
+    (told,) = port_conflicts([ListenAddress("SECCAM_MONITOR_PORT", "no.such.host.invalid", 8080)])
     assert "no.such.host.invalid" in told
 
 
 def service(name: str, script: str) -> Service:
-    return Service(name, ["bash", "-c", script], name, Address("SECCAM_MONITOR_OPS_PORT", "127.0.0.1", 9101))
+    return Service(name, ["bash", "-c", script], name, ListenAddress("SECCAM_MONITOR_OPS_PORT", "127.0.0.1", 9101))
 
 
 def test_a_check_that_does_not_end_is_told_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "PATIENCE", 0.2)
+    monkeypatch.setattr(preflight, "TIMEOUT_SECONDS", 0.2)
 
-    assert faults([service("monitor", "exec sleep 60")], os.environ) == ["monitor: its check did not end within 0 s"]
+    assert setting_faults([service("monitor", "exec sleep 60")], os.environ) == ["monitor: its check did not end within 0 s"]
 
 
 def test_all_checks_together_have_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """And one that ended in it is heard, though another used it up."""
-    monkeypatch.setattr(check, "PATIENCE", 2.0)
+    monkeypatch.setattr(preflight, "TIMEOUT_SECONDS", 2.0)
     hanging = [service(f"camera-{n}", "exec sleep 60") for n in range(6)]
     began = time.monotonic()
 
-    told = faults([*hanging, service("monitor", "echo broken >&2; exit 1")], os.environ)
+    told = setting_faults([*hanging, service("monitor", "echo broken >&2; exit 1")], os.environ)
 
     assert told == [*(f"{one.name}: its check did not end within 2 s" for one in hanging), "monitor: broken"]
     assert time.monotonic() - began < 6
@@ -119,6 +119,6 @@ def test_an_interrupt_ends_the_checks(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        faults([service("a", "exec sleep 60"), service("b", f"echo $$ > {pid}; exec sleep 60")], os.environ)
+        setting_faults([service("a", "exec sleep 60"), service("b", f"echo $$ > {pid}; exec sleep 60")], os.environ)
 
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
