@@ -17,7 +17,7 @@ from seccam.errors import SettingsError
 from seccam.version import __version__
 from seccam_local import cameras, preflight, report, supervisor
 from seccam_local.node import Node, Ports, installed
-from seccam_local.processes import say
+from seccam_local.processes import log_line
 from seccam_local.settings import LocalSettings
 from seccam_local.stack import CHECKOUT, Stack, build_stack
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(stack: Stack, environ: Mapping[str, str]) -> int:
     if stack.private_broker and not installed():
-        say("RabbitMQ is not installed: `make setup` installs it, or says how")
+        log_line("RabbitMQ is not installed: `make setup` installs it, or says how")
         return 1
     folder = Path(stack.settings.folder).expanduser().absolute() if stack.settings.folder else CHECKOUT / ".seccam"
     with contextlib.ExitStack() as claim:
@@ -72,7 +72,7 @@ def _start(stack: Stack, environ: Mapping[str, str]) -> int:
         except SettingsError as e:
             problems = [f"SECCAM_LOCAL_FOLDER: {fault}" for fault in e.faults]
         for problem in problems:
-            say(problem)
+            log_line(problem)
         if problems:
             return 1
         _run(stack, node, environ, folder)
@@ -84,10 +84,10 @@ def _run(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Pa
     signals.on_end(lambda _: stop.set())
 
     def print_report(missing: Mapping[str, str]) -> None:
-        lines = [*report.ready(stack, environ, missing)]
+        lines = [*report.ready_lines(stack, environ, missing)]
         if node:
-            lines += report.private_broker(node, report.picture(stack, missing), folder)
-        with contextlib.suppress(OSError):  # as with `say`
+            lines += report.broker_lines(node, report.example_camera(stack, missing), folder)
+        with contextlib.suppress(OSError):  # as with `log_line`
             print(*lines, "  Ctrl-C   stops all of it", sep="\n", flush=True)
 
     supervisor.run(
@@ -95,7 +95,7 @@ def _run(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Pa
         stack.services,
         stop,
         on_ready=print_report,
-        on_missing=lambda services: say(report.missing(stack, services)),
+        on_missing=lambda services: log_line(report.waiting_line(stack, services)),
     )
 
 
@@ -104,8 +104,8 @@ def _node(stack: Stack, folder: Path) -> Node:
     ports = Ports(own.broker_port, own.mqtt_port, own.prometheus_port, own.distribution_port, own.epmd_port)
     node = Node(folder / "broker", ports, cameras=len(stack.cameras))
     node.write()
-    if not node.watches_disk:
-        say(f"SECCAM_LOCAL_FOLDER: RabbitMQ can't see how full its disk is, for the spaces, umlauts or signs in {node.folder}")
+    if not node.can_watch_disk:
+        log_line(f"SECCAM_LOCAL_FOLDER: RabbitMQ can't see how full its disk is, for the spaces, umlauts or signs in {node.folder}")
     return node
 
 

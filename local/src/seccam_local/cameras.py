@@ -23,7 +23,7 @@ class Camera:
     entry: str = field(default="", compare=False)
 
 
-def chosen(environ: Mapping[str, str], *, webcam: bool) -> tuple[list[Camera], list[str]]:
+def select(environ: Mapping[str, str], *, webcam: bool) -> tuple[list[Camera], list[str]]:
     """The cameras that the environment asks for, without those that can't be, and every fault; `webcam`: /dev/video0 is there.
 
     Without SECCAM_CAMERAS there is one, which SECCAM_CAMERA_NAME and SECCAM_CAMERA_SOURCE may change.

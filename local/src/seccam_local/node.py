@@ -55,7 +55,7 @@ class Node:
         self.name = "seccam@localhost"  # its data goes by this name: the ports may change, the events stay
 
     @property
-    def watches_disk(self) -> bool:
+    def can_watch_disk(self) -> bool:
         """Whether the broker can tell how full its disk is: it hands its folder's path to a shell, for `df`, as it is."""
         return _PLAIN.fullmatch(str(self.folder)) is not None
 

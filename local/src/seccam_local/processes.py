@@ -15,7 +15,7 @@ from typing import BinaryIO
 #: Seconds before an ended process is started again: doubled from the first to the last.
 BACKOFF = (0.5, 15.0)
 #: A process that has run for so many seconds starts with the first backoff again.
-SETTLED = 10.0
+SETTLED_SECONDS = 10.0
 #: util-linux, on every Debian: SIGTERM comes to the process when its parent is gone, however that went.
 _WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 
@@ -25,7 +25,7 @@ def backoff(quick_ends: int) -> float:
     return float(min(BACKOFF[0] * 2 ** min(quick_ends, 10), BACKOFF[1]))
 
 
-def say(line: str) -> None:
+def log_line(line: str) -> None:
     """What a person at the terminal should know; not on standard output, which is for the answer."""
     with contextlib.suppress(OSError):  # standard error is on a full disk, or gone: that ends no camera
         print(f"seccam-local: {line}", file=sys.stderr, flush=True)
@@ -54,13 +54,13 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether it runs, as far as the last `turn` saw."""
+        """Whether it runs, as far as the last `poll` saw."""
         return self._popen is not None
 
-    def turn(self) -> None:
+    def poll(self) -> None:
         """Notice its end; start it if it is due."""
         if self._popen is not None and self._popen.poll() is not None:
-            self._ended(self._popen)
+            self._record_exit(self._popen)
         if self._popen is None and self._clock() >= self._due_at and self._may_start():
             self._start()
 
@@ -69,7 +69,7 @@ class Process:
         if self._popen is not None and self._popen.poll() is None:
             os.killpg(self._popen.pid, number)
 
-    def gone(self, within: float) -> bool:
+    def wait(self, within: float) -> bool:
         """Wait up to so many seconds for its end; what is left of its children is killed then."""
         if self._popen is None:
             return True
@@ -82,16 +82,16 @@ class Process:
         return True
 
     def _start(self) -> None:
-        say(f"starting {self.name}")
+        log_line(f"starting {self.name}")
         self._popen = _spawn(self._command, self._environment, self._log)
         self._started_at = self._clock()
 
-    def _ended(self, popen: subprocess.Popen[bytes]) -> None:
-        settled = self._clock() - self._started_at >= SETTLED
+    def _record_exit(self, popen: subprocess.Popen[bytes]) -> None:
+        settled = self._clock() - self._started_at >= SETTLED_SECONDS
         self._quick_ends = 0 if settled else self._quick_ends + 1
         wait = backoff(self._quick_ends)
         where = f"; its output is in {self._log}" if self._log else ""
-        say(f"{self.name} ended by itself ({ending(popen.returncode)}), and is started again in {wait:g} s{where}")
+        log_line(f"{self.name} ended by itself ({describe_exit(popen.returncode)}), and is started again in {wait:g} s{where}")
         _kill_group(popen.pid)
         self._popen, self._due_at = None, self._clock() + wait
 
@@ -106,12 +106,12 @@ def stop(stages: Iterable[tuple[Sequence[Process], float]]) -> None:
         for process in processes:
             process.signal(signal.SIGTERM)
         for process in processes:
-            if not process.gone(began + latest - time.monotonic()):
+            if not process.wait(began + latest - time.monotonic()):
                 process.signal(signal.SIGKILL)
-                process.gone(5.0)
+                process.wait(5.0)
 
 
-def ending(status: int) -> str:
+def describe_exit(status: int) -> str:
     """A return code of subprocess in words."""
     return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
 

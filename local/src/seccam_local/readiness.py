@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from seccam_local.stack import Service
 
 #: What is said of a service whose ops port nobody answers.
-SILENT = "doesn't answer yet"
+NO_ANSWER = "doesn't answer yet"
 
 
-def unready(services: Iterable[Service]) -> dict[str, str]:
+def not_ready(services: Iterable[Service]) -> dict[str, str]:
     """Each service that is not ready, and what it says is missing."""
     answers = {service.name: _missing(service.ops.client_address) for service in services}
     return {name: missing for name, missing in answers.items() if missing}
@@ -25,13 +25,13 @@ def _missing(address: str) -> str:
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException):
-        return SILENT
+        return NO_ANSWER
     finally:
         connection.close()
-    return "" if answer.status == http.HTTPStatus.OK else _told(body)
+    return "" if answer.status == http.HTTPStatus.OK else _failing_checks(body)
 
 
-def _told(body: bytes) -> str:
+def _failing_checks(body: bytes) -> str:
     """The failing checks of a /readyz answer in one line."""
     try:
         checks = json.loads(body)["checks"]

@@ -10,7 +10,7 @@ from seccam_local.node import Node
 from seccam_local.stack import Stack
 
 
-def ready(stack: Stack, environ: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
+def ready_lines(stack: Stack, environ: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
     """The one line, and who is watched, told and measured; `missing`: the cameras' services that aren't ready, and why."""
     yield f"seccam is ready: http://{stack.page.client_address}"
     told = "faces are told to IFTTT" if environ.get("IFTTT_KEY") else "faces are only logged; IFTTT_KEY=… make run tells IFTTT"
@@ -30,19 +30,19 @@ def _cameras(stack: Stack, missing: Mapping[str, str]) -> Iterator[str]:
         yield f"{name}: away, {'no picture yet' if reason == 'none yet' else reason}" if kind == "frames" else f"{name}: {why}"
 
 
-def picture(stack: Stack, missing: Mapping[str, str]) -> str:
+def example_camera(stack: Stack, missing: Mapping[str, str]) -> str:
     """The camera that the printed command shows: the first that is live, if one is."""
     names = [service.camera.name for service in stack.services if service.camera and service.name not in missing]
     return (names or [camera.name for camera in stack.cameras])[0]
 
 
-def missing(stack: Stack, services: Mapping[str, str]) -> str:
+def waiting_line(stack: Stack, services: Mapping[str, str]) -> str:
     """What is not ready yet and why; where the page is, if it is there already: a camera may stay away for long."""
     text = "not ready yet: " + "; ".join(f"{name} ({why})" for name, why in services.items())
     return text if "monitor" in services else f"{text}; the page is there: http://{stack.page.client_address}"
 
 
-def private_broker(node: Node, camera: str, folder: Path) -> Iterator[str]:
+def broker_lines(node: Node, camera: str, folder: Path) -> Iterator[str]:
     """How any MQTT client reaches the broker that runs for this alone; its password is meant to be seen here."""
     user = topology.MQTT_USER
     client = f"-h 127.0.0.1 -p {node.ports.mqtt} -u {user} -P {node.passwords()[user]}"

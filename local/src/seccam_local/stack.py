@@ -85,7 +85,7 @@ def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
         own, _ = settings.load(LocalSettings, LogSettings, environ=environ)
     except SettingsError as e:
         faults += e.faults
-    chosen, wrong = cameras.chosen(environ, webcam=webcam)
+    chosen, wrong = cameras.select(environ, webcam=webcam)
     faults += wrong
     chosen = chosen or [Camera("demo", "demo")]  # stands in, so that all other settings of a camera are checked
     page = _address(environ, "SECCAM_MONITOR_", MONITOR_PORT, faults)

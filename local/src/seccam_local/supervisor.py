@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from seccam_local import processes
 from seccam_local.node import Node
-from seccam_local.processes import Process, say
-from seccam_local.readiness import SILENT, unready
+from seccam_local.processes import Process, log_line
+from seccam_local.readiness import NO_ANSWER, not_ready
 from seccam_local.stack import LOOPBACK, Service
 
 #: Seconds from the begin of the end to SIGKILL. A service has finished its work in hand within 5, and most need one. The
@@ -19,9 +19,9 @@ from seccam_local.stack import LOOPBACK, Service
 #: then costs nothing that was confirmed, but within seconds of the very first start it may cost the streams just declared.
 SERVICES_LATEST, BROKER_LATEST, MAPPER_LATEST = 5.5, 8.7, 9.0
 #: Seconds between two looks at the processes, two at their readiness, and two lines about what is still missing.
-TURN, LOOK, REMIND = 0.1, 0.5, 15.0
+POLL_SECONDS, READINESS_SECONDS, REMINDER_SECONDS = 0.1, 0.5, 15.0
 #: Seconds that the cameras have for their first pictures once everything else is ready.
-GRACE = 4.0
+PICTURE_SECONDS = 4.0
 
 #: Processes that start and end together, and when they have to be gone.
 Stage = tuple[Sequence[Process], float]
@@ -63,11 +63,11 @@ def run(
     watch = threading.Thread(target=_watch, args=(services, stop, on_ready, on_missing), name="readiness", daemon=True)
     watch.start()
     try:
-        while not stop.wait(TURN):
+        while not stop.wait(POLL_SECONDS):
             for members, _ in ordered:
                 for process in members:
-                    process.turn()
-        say("stopping")
+                    process.poll()
+        log_line("stopping")
     finally:
         processes.stop(reversed(ordered))
 
@@ -80,20 +80,20 @@ def _watch(
 ) -> None:
     reminded = time.monotonic()
     complete_at: float | None = None  # since when nothing was missing but cameras' pictures
-    while not stop.wait(LOOK):
-        missing, now = unready(services), time.monotonic()
+    while not stop.wait(READINESS_SECONDS):
+        missing, now = not_ready(services), time.monotonic()
         complete_at = (complete_at or now) if complete_but_for_pictures(services, missing) else None
-        if not missing or (complete_at is not None and now - complete_at >= GRACE):
+        if not missing or (complete_at is not None and now - complete_at >= PICTURE_SECONDS):
             on_ready(missing)
             return
-        if complete_at is None and now - reminded > REMIND:
+        if complete_at is None and now - reminded > REMINDER_SECONDS:
             on_missing(missing)
             reminded = now
 
 
 def complete_but_for_pictures(services: Iterable[Service], missing: Mapping[str, str]) -> bool:
     """Whether only cameras are missing, and all of these answer."""
-    return all(service.camera and missing[service.name] != SILENT for service in services if service.name in missing)
+    return all(service.camera and missing[service.name] != NO_ANSWER for service in services if service.name in missing)
 
 
 def _listening(port: int) -> Callable[[], bool]:

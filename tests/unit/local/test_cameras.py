@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam_local.cameras import Camera, chosen, parse
+from seccam_local.cameras import Camera, parse, select
 
 
 def test_cameras_are_names_with_sources_in_the_order_given() -> None:
@@ -69,12 +69,12 @@ def test_what_a_fault_says_of_a_camera_has_no_password() -> None:
     ],
 )
 def test_one_camera_runs_unless_told_otherwise(environ: dict[str, str], webcam: bool, camera: Camera) -> None:
-    assert chosen(environ, webcam=webcam) == ([camera], [])
+    assert select(environ, webcam=webcam) == ([camera], [])
 
 
 def test_one_cameras_settings_and_several_cameras_contradict_each_other() -> None:
     environ = {"SECCAM_CAMERAS": "a=demo", "SECCAM_CAMERA_NAME": "b", "SECCAM_CAMERA_SOURCE": "c"}
-    cameras, faults = chosen(environ, webcam=False)
+    cameras, faults = select(environ, webcam=False)
     assert cameras == [Camera("a", "demo")]
     assert [fault.split(":")[0] for fault in faults] == ["SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE"]
 

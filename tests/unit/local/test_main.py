@@ -92,5 +92,5 @@ def test_ctrl_c_while_settings_are_checked_is_no_fault(monkeypatch: pytest.Monke
 
 def test_what_nobody_can_be_told_ends_nothing() -> None:
     with Path("/dev/full").open("w") as full, contextlib.redirect_stderr(full):
-        processes.say("something")
+        processes.log_line("something")
         full.buffer.raw.close()  # type: ignore[attr-defined]  # or its own end would try again

@@ -45,4 +45,4 @@ def test_a_broken_file_of_passwords_is_told_with_what_to_do(tmp_path: Path, text
     [("/home/me/seccam-1.0_b/x", True), ("/home/me/my cameras", False), ("/home/jürgen", False), ("/home/me/$x", False)],
 )
 def test_a_folder_that_a_shell_would_read_otherwise_hides_the_disk_from_the_broker(folder: str, watches: bool) -> None:
-    assert Node(Path(folder), PORTS).watches_disk is watches
+    assert Node(Path(folder), PORTS).can_watch_disk is watches

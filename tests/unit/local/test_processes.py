@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seccam_local.processes import Process, backoff, ending, stop
+from seccam_local.processes import Process, backoff, describe_exit, stop
 from tests.waiting import eventually
 
 
@@ -26,13 +26,13 @@ class Clock:
 
 def started(script: str, log: Path, clock: Clock | None = None) -> Process:
     process = Process("thing", ["bash", "-c", script], dict(os.environ), log=log, clock=clock or time.monotonic)
-    process.turn()
+    process.poll()
     return process
 
 
-def turned(process: Process) -> bool:
-    """Whether it runs after a turn."""
-    process.turn()
+def running_after_poll(process: Process) -> bool:
+    """Whether it runs after a poll."""
+    process.poll()
     return process.running
 
 
@@ -50,18 +50,18 @@ def test_backoff_doubles_up_to_a_quarter_of_a_minute() -> None:
 
 @pytest.mark.parametrize(("status", "words"), [(0, "exit status 0"), (2, "exit status 2"), (-9, "SIGKILL"), (-15, "SIGTERM")])
 def test_an_ending_is_told_in_words(status: int, words: str) -> None:
-    assert ending(status) == words
+    assert describe_exit(status) == words
 
 
 def test_an_ended_process_is_started_again_when_its_wait_is_over(tmp_path: Path) -> None:
     clock, log = Clock(), tmp_path / "log"
     process = started("echo here", log, clock)
 
-    eventually(lambda: not turned(process))
+    eventually(lambda: not running_after_poll(process))
     clock.now += backoff(1) - 0.1
-    assert not turned(process)
+    assert not running_after_poll(process)
     clock.now += 0.2
-    assert turned(process)
+    assert running_after_poll(process)
     eventually(lambda: log.read_text() == "here\nhere\n")
     stop([([process], 5)])
 
@@ -69,9 +69,9 @@ def test_an_ended_process_is_started_again_when_its_wait_is_over(tmp_path: Path)
 def test_a_process_waits_for_what_it_needs(tmp_path: Path) -> None:
     there: list[bool] = []
     process = Process("thing", ["sleep", "60"], dict(os.environ), log=tmp_path / "log", may_start=lambda: bool(there))
-    assert not turned(process)
+    assert not running_after_poll(process)
     there.append(True)
-    assert turned(process)
+    assert running_after_poll(process)
     stop([([process], 5)])
 
 
@@ -104,7 +104,7 @@ def test_children_of_a_process_that_ended_by_itself_go_with_it(tmp_path: Path) -
     process = started("(sleep 60)& echo $!", log)
     child = int(eventually(lambda: log.read_text() if log.exists() else ""))
 
-    eventually(lambda: not turned(process))
+    eventually(lambda: not running_after_poll(process))
     eventually(lambda: not runs(child))
     stop([([process], 1)])
 

@@ -146,7 +146,7 @@ def test_an_address_is_given_as_a_client_here_reaches_it(host: str, reachable: s
 
 def test_the_ready_line_holds_the_pages_address_and_no_secret() -> None:
     environ = {"SECCAM_MONITOR_PORT": "18080", "IFTTT_KEY": "sesame"}
-    lines = list(report.ready(build_stack(environ, webcam=False), environ, {}))
+    lines = list(report.ready_lines(build_stack(environ, webcam=False), environ, {}))
 
     assert lines[0] == "seccam is ready: http://127.0.0.1:18080"
     assert "sesame" not in "".join(lines)
@@ -165,13 +165,13 @@ def test_the_ready_line_holds_the_pages_address_and_no_secret() -> None:
 def test_a_camera_that_isnt_live_is_told_with_its_reason(missing: dict[str, str], row: str, picture: str) -> None:
     made = build_stack({"SECCAM_CAMERAS": "a=x b=y c=z"}, webcam=False)
 
-    assert f"  {row}" in list(report.ready(made, {}, missing))
-    assert report.picture(made, missing) == picture
+    assert f"  {row}" in list(report.ready_lines(made, {}, missing))
+    assert report.example_camera(made, missing) == picture
 
 
 def test_the_private_brokers_lines_hold_the_whole_mqtt_command(tmp_path: Path) -> None:
     node = Node(tmp_path, Ports(1, 1884, 3, 4, 5))
-    lines = "\n".join(report.private_broker(node, "front", tmp_path))
+    lines = "\n".join(report.broker_lines(node, "front", tmp_path))
 
     password = node.passwords()["mqtt"]
     assert f"mosquitto_sub -h 127.0.0.1 -p 1884 -u mqtt -P {password} -N -t seccam/view/front -C 1 > frame.jpg" in lines
@@ -181,5 +181,5 @@ def test_the_private_brokers_lines_hold_the_whole_mqtt_command(tmp_path: Path) -
 def test_what_is_missing_is_told_with_the_page_once_that_is_there() -> None:
     made = build_stack({}, webcam=False)
 
-    assert report.missing(made, {"monitor": "doesn't answer yet"}) == "not ready yet: monitor (doesn't answer yet)"
-    assert report.missing(made, {"camera-demo": "frames: none"}).endswith("; the page is there: http://127.0.0.1:8080")
+    assert report.waiting_line(made, {"monitor": "doesn't answer yet"}) == "not ready yet: monitor (doesn't answer yet)"
+    assert report.waiting_line(made, {"camera-demo": "frames: none"}).endswith("; the page is there: http://127.0.0.1:8080")

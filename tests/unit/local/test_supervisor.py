@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from seccam_local import supervisor
-from seccam_local.readiness import SILENT
+from seccam_local.readiness import NO_ANSWER
 from seccam_local.stack import Service, build_stack
 
 SERVICES = build_stack({"SECCAM_CAMERAS": "a=x b=y"}, webcam=False).services
@@ -21,10 +21,10 @@ AWAY = {"camera-b": "frames: refused: nobody listens there"}
     [
         ({}, True),
         (AWAY, True),
-        ({"camera-b": SILENT}, False),
-        (AWAY | {"camera-a": SILENT}, False),
+        ({"camera-b": NO_ANSWER}, False),
+        (AWAY | {"camera-a": NO_ANSWER}, False),
         (AWAY | {"monitor": "broker: subscribing"}, False),
-        ({"notifier": SILENT}, False),
+        ({"notifier": NO_ANSWER}, False),
     ],
 )
 def test_only_cameras_that_answer_may_be_missing(missing: dict[str, str], complete: bool) -> None:
@@ -41,9 +41,9 @@ def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tup
         taken += 1
         return looks[min(taken, len(looks)) - 1]
 
-    monkeypatch.setattr(supervisor, "unready", look)
-    monkeypatch.setattr(supervisor, "LOOK", 0.001)
-    monkeypatch.setattr(supervisor, "GRACE", 2.5)
+    monkeypatch.setattr(supervisor, "not_ready", look)
+    monkeypatch.setattr(supervisor, "READINESS_SECONDS", 0.001)
+    monkeypatch.setattr(supervisor, "PICTURE_SECONDS", 2.5)
     monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: float(taken)))  # a second each look
     supervisor._watch(SERVICES, threading.Event(), ready.append, lambda _: None)
     (missing,) = ready
@@ -51,10 +51,10 @@ def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tup
 
 
 def test_a_camera_that_is_soon_live_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told([{"monitor": SILENT}, AWAY, AWAY, {}], monkeypatch) == ({}, 4)
+    assert told([{"monitor": NO_ANSWER}, AWAY, AWAY, {}], monkeypatch) == ({}, 4)
 
 
 def test_a_camera_that_stays_away_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing, looks = told([{"monitor": SILENT}, AWAY], monkeypatch)
+    missing, looks = told([{"monitor": NO_ANSWER}, AWAY], monkeypatch)
 
     assert (missing, looks) == (AWAY, 5)
