@@ -142,13 +142,13 @@ def test_cert_manager_makes_a_certificate_for_every_name_the_broker_has() -> Non
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (broker(tls={"enabled": True}), "broker.tls: name a Secret with the certificate"),
+        (broker(tls={"enabled": True}), "broker.tls: set existingSecret to a Secret with the certificate"),
         (broker(replicas=3, persistence={"enabled": False}), "broker.persistence.enabled: must be true with broker.replicas 3"),
         (
             broker(persistence={"size": "1Gi"}),
-            "broker.persistence.size: of 1Gi there is never more free than broker.diskFreeLimit, 1GB",
+            "broker.persistence.size: 1Gi is too small for broker.diskFreeLimit 1GB",
         ),
-        (broker(diskFreeLimit="10GiB"), "broker.persistence.size: of 8Gi there is never more free than"),
+        (broker(diskFreeLimit="10GiB"), "broker.persistence.size: 8Gi is too small for broker.diskFreeLimit 10GiB"),
     ],
 )
 def test_what_can_not_work_is_refused(values: dict[str, Any], words: str) -> None:
@@ -200,8 +200,8 @@ NOWHERE = {"storageClass": "nowhere"}
 @pytest.mark.parametrize(
     ("there", "wanted", "why"),
     [
-        ("three-brokers", "default", "a broker of 3 can't become one of 1, for a single node is no majority"),
-        ("default", "three-brokers", "a broker of 1 can't become one of 3, for nodes that come to one that has streams"),
+        ("three-brokers", "default", "a broker of 3 can't become one of 1: a single node is not a majority"),
+        ("default", "three-brokers", "a broker of 1 can't become one of 3: nodes that join one with existing streams"),
     ],
 )
 def test_the_number_of_nodes_is_settled_at_the_first_install(namespace: str, there: str, wanted: str, why: str) -> None:
@@ -217,7 +217,7 @@ def test_the_number_of_nodes_is_settled_at_the_first_install(namespace: str, the
     [
         (
             {"size": "9Gi"},
-            'broker.persistence.size: it is "8Gi", and Kubernetes can\'t make it "9Gi" on a StatefulSet that is there',
+            'broker.persistence.size: it is "8Gi", and Kubernetes can\'t change it to "9Gi" on an existing StatefulSet',
         ),
         ({"storageClass": "fast"}, 'broker.persistence.storageClass: it is "nowhere"'),
         ({"accessModes": ["ReadWriteOncePod"]}, "broker.persistence.accessModes"),

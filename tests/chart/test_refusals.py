@@ -94,23 +94,23 @@ def test_an_hpa_and_keda_are_not_taken_together() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"cameras": [{"name": "a", "source": "demo"}] * 2}, "cameras: two are called a; names are unique"),
-        (camera(sourceSecret={"name": "front"}), "cameras: front has a source and a sourceSecret; give one of them"),
-        (camera(source="/dev/video0"), "cameras: front is a device of a node; say by webcam.mode how its pod gets it"),
-        (camera(webcam={"mode": "devicePlugin"}), "cameras: front has a webcam and a source that is no device"),
+        ({"cameras": [{"name": "a", "source": "demo"}] * 2}, "cameras: two cameras are named a; give each a unique name"),
+        (camera(sourceSecret={"name": "front"}), "cameras: front has both source and sourceSecret; set only one of them"),
+        (camera(source="/dev/video0"), "cameras: the source of front is a device of a node; set webcam.mode"),
+        (camera(webcam={"mode": "devicePlugin"}), "cameras: front has a webcam, but its source is not a device"),
         (
             {"security": {"hpa": {"enabled": True, "minReplicas": 9}}},
-            "security.hpa: minReplicas 9 is more than maxReplicas 8",
+            "security.hpa: minReplicas 9 is greater than maxReplicas 8",
         ),
         (
             {"security": {"keda": KEDA | {"maxReplicas": 1, "minReplicas": 2}}},
-            "security.keda: minReplicas 2 is more than maxReplicas 1",
+            "security.keda: minReplicas 2 is greater than maxReplicas 1",
         ),
-        ({"security": {"keda": KEDA | {"authenticationRef": "prometheus"}}}, "give authenticationRef and authModes together"),
-        ({"security": {"keda": KEDA | {"authModes": "bearer"}}}, "give authenticationRef and authModes together"),
+        ({"security": {"keda": KEDA | {"authenticationRef": "prometheus"}}}, "set both authenticationRef and authModes"),
+        ({"security": {"keda": KEDA | {"authModes": "bearer"}}}, "set both authenticationRef and authModes"),
         (
             {"cameras": [], "security": {"keda": KEDA | {"scaleToZero": True}}},
-            "security.keda.scaleToZero: workers come and go with the time slots of cameras, and there are none",
+            "security.keda.scaleToZero: workers scale with the time slots of cameras, and this release has no cameras",
         ),
     ],
 )
@@ -144,7 +144,7 @@ def test_values_reused_from_a_chart_without_visits_are_refused_with_the_option_t
 def test_a_source_with_a_login_is_refused_and_not_repeated(source: str) -> None:
     said = refusal(values=camera(source=source))
 
-    assert "put the address into a Secret and name that by sourceSecret" in said
+    assert "put the URL into a Secret and set sourceSecret" in said
     assert "secret@" not in said
     assert "=secret" not in said
 
@@ -160,20 +160,23 @@ def test_nuclio_mode_is_refused_where_the_cluster_has_no_nuclio() -> None:
 def test_nuclio_mode_is_refused_where_the_password_cant_be_read() -> None:
     said = refusal("nuclio", values={"broker": {"auth": {"existingSecret": "passwords"}}})
 
-    assert "Secret passwords in namespace default has no key notifier that can be read" in said
+    assert "the key notifier of Secret passwords in namespace default could not be read" in said
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"notifier": {"topologySpreadConstraints": [{"maxSkew": 1}]}}, "notifier.topologySpreadConstraints: a function of Nuclio"),
-        ({"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}, "imagePullSecrets: a function of Nuclio takes one"),
-        ({"notifier": {"extraVolumes": [{"name": "zones", "emptyDir": {}}]}}, "notifier.extraVolumes: zones is mounted nowhere"),
+        (
+            {"notifier": {"topologySpreadConstraints": [{"maxSkew": 1}]}},
+            "notifier.topologySpreadConstraints: Nuclio functions don't support them",
+        ),
+        ({"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}, "imagePullSecrets: a Nuclio function supports only one"),
+        ({"notifier": {"extraVolumes": [{"name": "zones", "emptyDir": {}}]}}, "notifier.extraVolumes: zones is not mounted"),
         (
             {"notifier": {"extraVolumes": [{"name": "a", "hostPath": {"path": "/a"}}], "extraVolumeMounts": [MOUNT]}},
-            "notifier.extraVolumes: a is a hostPath, which Nuclio passes over",
+            "notifier.extraVolumes: a is a hostPath, which Nuclio ignores",
         ),
-        ({"notifier": {"extraVolumeMounts": [MOUNT]}}, "notifier.extraVolumeMounts: a is none of notifier.extraVolumes"),
+        ({"notifier": {"extraVolumeMounts": [MOUNT]}}, "notifier.extraVolumeMounts: a is not in notifier.extraVolumes"),
     ],
 )
 def test_what_nuclio_cant_do_is_refused_in_nuclio_mode_alone(values: dict[str, Any], words: str) -> None:

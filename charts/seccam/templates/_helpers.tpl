@@ -1,16 +1,19 @@
-{{/* Names. */}}
+{{/* The chart's name, or nameOverride. */}}
 {{- define "seccam.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* 24 characters at most, so that a camera's pod name still fits: -camera- and 31 more; a Service's has no dot. */}}
+{{/*
+Prefix of all object names. At most 24 characters, so that a camera's pod name fits (-camera- and up to 31 more); without dots, which a
+Service's name can't have.
+*/}}
 {{- define "seccam.fullname" -}}
 {{- $name := include "seccam.name" . -}}
 {{- $full := .Values.fullnameOverride | default (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) -}}
 {{- $full | replace "." "-" | trunc 24 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* What a component is called; (list $ "monitor"). */}}
+{{/* Name of a component's objects; (list $ "monitor"). */}}
 {{- define "seccam.component.name" -}}
 {{- printf "%s-%s" (include "seccam.fullname" (index . 0)) (index . 1) -}}
 {{- end -}}
@@ -36,7 +39,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
-{{/* Labels of a component's pods; (list $ "monitor" .Values.monitor). The chart's version is none of them: it would restart all. */}}
+{{/* Labels of a component's pods; (list $ "monitor" .Values.monitor). Without the chart's version, which would restart every pod. */}}
 {{- define "seccam.podLabels" -}}
 {{- $root := index . 0 -}}
 {{ include "seccam.selectorLabels" . }}
@@ -50,7 +53,7 @@ app.kubernetes.io/part-of: seccam
 {{- end }}
 {{- end -}}
 
-{{/* An image; (list $ .Values.monitor.image "monitor"). */}}
+{{/* Reference of an image; (list $ .Values.monitor.image "monitor"). */}}
 {{- define "seccam.image" -}}
 {{- $root := index . 0 -}}{{- $own := index . 1 -}}
 {{- $repository := $own.repository | default (printf "%s/%s" $root.Values.image.registry (index . 2)) -}}
@@ -62,8 +65,8 @@ app.kubernetes.io/part-of: seccam
 {{- end -}}
 
 {{/*
-A pod's fields that all our pods share; (list $ $component $componentValues). The broker's user differs. A hook's pod has no
-component: it comes before the ServiceAccounts.
+Fields that all pods of the chart share; (list $ $component $componentValues). The pod's security context is apart, as the broker runs as
+another user. A hook's pod has an empty component: hooks run before the ServiceAccounts exist.
 */}}
 {{- define "seccam.pod" -}}
 {{- $root := index . 0 -}}{{- $component := index . 1 -}}{{- $own := index . 2 -}}
@@ -89,7 +92,7 @@ affinity: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Spread over nodes, where that is possible; (list $ $component $componentValues). */}}
+{{/* Topology spread constraints; (list $ $component $componentValues). By default pods spread over nodes where possible. */}}
 {{- define "seccam.spread" -}}
 {{- $own := index . 2 -}}
 topologySpreadConstraints:
@@ -104,7 +107,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* The user that our images run as, and all that "restricted" asks of a pod. */}}
+{{/* The user of seccam's images, and what Pod Security restricted requires of a pod. */}}
 {{- define "seccam.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 10001
@@ -113,6 +116,7 @@ fsGroup: 10001
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
+{{/* What Pod Security restricted requires of a container, and a read-only root. */}}
 {{- define "seccam.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -120,8 +124,8 @@ capabilities: {drop: [ALL]}
 {{- end -}}
 
 {{/*
-A container's fields that all our services share; (list $ "monitor" .Values.monitor). Its mounts come last: a service with
-more of them goes on with its own.
+Fields that the containers of all services share; (list $ "monitor" .Values.monitor). The mounts come last, so that a service can append
+its own.
 */}}
 {{- define "seccam.container" -}}
 {{- $root := index . 0 -}}{{- $component := index . 1 -}}{{- $own := index . 2 -}}
@@ -143,7 +147,7 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
-{{/* The volumes that go with it; (list $ .Values.monitor). */}}
+{{/* Volumes of that container; (list $ .Values.monitor). */}}
 {{- define "seccam.volumes" -}}
 - {name: tmp, emptyDir: {sizeLimit: 64Mi}}
 {{- include "seccam.brokerCa.volume" (index . 0) }}
@@ -152,7 +156,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* Probes of a service of ours, on its port `ops`. */}}
+{{/* Probes of a service, on its port `ops`. */}}
 {{- define "seccam.probes" -}}
 startupProbe:
   httpGet: {path: /healthz, port: ops}
@@ -170,7 +174,7 @@ readinessProbe:
   failureThreshold: 2
 {{- end -}}
 
-{{/* Environment that all our services need; (list $ "camera"), the second being the broker's user. */}}
+{{/* Environment that all services share; (list $ "camera"), where the second is the user of the broker. */}}
 {{- define "seccam.env" -}}
 {{- $root := index . 0 -}}{{- $user := index . 1 -}}
 - {name: SECCAM_LOG_LEVEL, value: {{ $root.Values.log.level }}}
@@ -185,16 +189,16 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
-{{/* Environment that says what a visit is: the same for the workers, the notifier and the page. */}}
+{{/* Environment that defines a visit, for the workers, the notifier and the page. */}}
 {{- define "seccam.visit.env" -}}
-{{- $visit := .Values.visit | required "visit: missing, as after helm upgrade --reuse-values, which keeps the old chart's values: use --reset-then-reuse-values" -}}
+{{- $visit := .Values.visit | required "visit: missing. helm upgrade --reuse-values keeps the defaults of the old chart: use --reset-then-reuse-values instead" -}}
 - {name: SECCAM_VISIT_GAP_SECONDS, value: {{ $visit.gapSeconds | quote }}}
 - {name: SECCAM_VISIT_REMINDER_SECONDS, value: {{ $visit.reminderSeconds | quote }}}
 {{- end -}}
 
 {{/*
-A container's environment: what the chart sets, but for what `extraEnv` sets anew, and that; (list $extraEnv "the chart's, as YAML").
-A name that is there twice is refused by server-side apply, which Helm 4 does.
+A container's environment: the chart's variables and `extraEnv`, which takes precedence; (list $extraEnv "the chart's, as YAML"). No name
+occurs twice: server-side apply, which Helm 4 uses, refuses that.
 */}}
 {{- define "seccam.env.with" -}}
 {{- $names := list -}}
@@ -204,10 +208,10 @@ A name that is there twice is refused by server-side apply, which Helm 4 does.
 {{- toYaml (concat $env (index . 0)) -}}
 {{- end -}}
 
-{{/* Fails where the cluster lacks an API; (list $ "group/version/Kind" "the value that asks for it" "what brings it"). */}}
+{{/* Fails if the cluster lacks an API; (list $ "group/version/Kind" "value that needs it" "what provides it"). */}}
 {{- define "seccam.needs" -}}
 {{- $root := index . 0 -}}
 {{- if not ($root.Capabilities.APIVersions.Has (index . 1)) -}}
-{{- fail (printf "%s: this cluster has no %s. Install %s first, or leave it off; where no cluster is asked, name it: --api-versions %s" (index . 2) (index . 1) (index . 3) (index . 1)) -}}
+{{- fail (printf "%s: this cluster has no %s. Install %s first, or disable the value; to render without a cluster, add --api-versions %s" (index . 2) (index . 1) (index . 3) (index . 1)) -}}
 {{- end -}}
 {{- end -}}

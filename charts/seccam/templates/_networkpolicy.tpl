@@ -1,6 +1,6 @@
 {{/*
-Networks as peers of a network policy. All but the addresses where a cloud tells who asks what its node may do
-(link-local, and Amazon's over IPv6); one that is named is meant.
+Networks as peers of a network policy. "Everywhere" excludes the addresses where clouds serve a node's credentials (link-local, and Amazon's
+for IPv6). A network that is named explicitly is taken as it is.
 */}}
 {{- define "seccam.networks" -}}
 {{- $spared := dict "0.0.0.0/0" (list "169.254.0.0/16") "::/0" (list "fe80::/10" "fd00:ec2::254/128") -}}

@@ -1,14 +1,14 @@
-{{/* What holds for a camera: its own values over those of `camera`; (list $ $camera). Maps are merged, lists replaced. */}}
+{{/* A camera's values, merged over those of `camera`; (list $ $camera). Maps are merged, lists replaced. */}}
 {{- define "seccam.camera.values" -}}
 {{- mergeOverwrite (deepCopy (index . 0).Values.camera) (index . 1) | toYaml -}}
 {{- end -}}
 
-{{/* A camera's settings as environment, for a check of them. */}}
+{{/* A camera's settings as environment, with `extraEnv`. */}}
 {{- define "seccam.camera.env" -}}
 {{- include "seccam.env.with" (list .extraEnv (include "seccam.camera.ownEnv" .)) -}}
 {{- end -}}
 
-{{/* The same without `extraEnv`; what the camera doesn't say is left to the service. */}}
+{{/* The same without `extraEnv`. Settings that the camera doesn't have are left to the service's defaults. */}}
 {{- define "seccam.camera.ownEnv" -}}
 - {name: SECCAM_CAMERA_NAME, value: {{ .name | quote }}}
 {{- if .sourceSecret }}

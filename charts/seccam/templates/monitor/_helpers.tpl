@@ -1,11 +1,11 @@
-{{/* Secret with the users of the page. */}}
+{{/* Name of the Secret with the page's users. */}}
 {{- define "seccam.login.secret" -}}
 {{- .Values.monitor.login.existingSecret | default (include "seccam.component.name" (list . "login")) -}}
 {{- end -}}
 
 {{/*
-The data of the Secret that is made, as YAML; kept over upgrades. What is generated is remembered for the rest of the
-rendering, since the Deployment's checksum has to be that of the Secret.
+The data of the Secret that the chart creates, as YAML. An upgrade keeps it. Generated values are stored for the rest of the rendering,
+because the Deployment's checksum must match the Secret.
 */}}
 {{- define "seccam.login.data" -}}
 {{- if not (hasKey . "seccamLogin") -}}
@@ -21,7 +21,7 @@ rendering, since the Deployment's checksum has to be that of the Secret.
 {{- toYaml .seccamLogin -}}
 {{- end -}}
 
-{{/* Names by which browsers may call the page, comma-separated. */}}
+{{/* Host names that the page answers to, comma-separated. */}}
 {{- define "seccam.monitor.hosts" -}}
 {{- $monitor := .Values.monitor -}}
 {{- $service := include "seccam.component.name" (list . "monitor") -}}

@@ -23,7 +23,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* What stands for the broker's URL in the function's resource. */}}
+{{/* Placeholder for the broker's URL in the function's resource. */}}
 {{- define "seccam.function.reference" -}}
 $ref:/spec/triggers/events/url
 {{- end -}}
@@ -34,8 +34,8 @@ $ref:/spec/triggers/events/url
 {{- end -}}
 
 {{/*
-The Pod Security level that the namespace enforces; empty where it enforces none, or where it isn't looked up: `helm template` asks no
-cluster. Where Helm may not read the namespace, the lookup ends the installation; `nuclio.checkPodSecurity: false` leaves it out.
+The Pod Security level that the namespace enforces; empty if it enforces none, or if it isn't looked up, as `helm template` reads no cluster.
+The lookup fails if Helm isn't allowed to read the namespace; `nuclio.checkPodSecurity: false` skips it.
 */}}
 {{- define "seccam.function.podSecurity" -}}
 {{- if .Values.notifier.nuclio.checkPodSecurity -}}
@@ -43,7 +43,7 @@ cluster. Where Helm may not read the namespace, the lookup ends the installation
 {{- end -}}
 {{- end -}}
 
-{{/* The function's volumes as Nuclio takes them, each mount with its volume; templates/checks.yaml sees that they match. */}}
+{{/* The function's volumes in Nuclio's format: each mount with its volume. templates/checks.yaml ensures that they match. */}}
 {{- define "seccam.function.volumes" -}}
 {{- $volumes := dict -}}
 {{- range concat (include "seccam.brokerCa.volume" . | fromYamlArray) (.Values.notifier.extraVolumes | default list) -}}
@@ -56,11 +56,11 @@ cluster. Where Helm may not read the namespace, the lookup ends the installation
 {{- toYaml $pairs -}}
 {{- end -}}
 
-{{/* The broker's URL with user and password, as Nuclio's trigger takes it. */}}
+{{/* The broker's URL with user and password, for Nuclio's trigger. */}}
 {{- define "seccam.function.url" -}}
 {{- $password := get (include "seccam.broker.passwords" . | fromYaml) "notifier" | b64dec | trim -}}
 {{- if not $password -}}
-{{- fail (printf "notifier.mode nuclio: Nuclio needs the notifier's password in the broker's URL, and Secret %s in namespace %s has no key notifier that can be read while rendering (helm template never reads it)" (include "seccam.broker.secret" .) .Release.Namespace) -}}
+{{- fail (printf "notifier.mode nuclio: Nuclio needs the notifier's password in the broker's URL, but the key notifier of Secret %s in namespace %s could not be read (helm template reads no Secrets)" (include "seccam.broker.secret" .) .Release.Namespace) -}}
 {{- end -}}
 {{- $scheme := splitn "://" 2 (include "seccam.broker.url" .) -}}
 {{- $ca := include "seccam.broker.caSecret" . | empty | ternary "" "?cacertfile=/etc/seccam/broker-ca/ca.crt" -}}

@@ -2,7 +2,7 @@
 {{- define "seccam.observability.metadata" -}}
 {{- $root := index . 0 -}}{{- $own := index . 2 -}}
 {{- $namespace := $own.namespace | default $root.Release.Namespace -}}
-{{- /* a namespace for all of them may get two releases of one name */ -}}
+{{- /* A shared namespace may contain objects of two releases with the same name. */ -}}
 {{- $place := eq $namespace $root.Release.Namespace | ternary "" (printf "-%s" $root.Release.Namespace) }}
 name: {{ include "seccam.component.name" (list $root (index . 1)) }}{{ $place }}
 namespace: {{ $namespace | quote }}
@@ -16,7 +16,7 @@ annotations: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Whose namespace and pods a monitor looks at; (list $ (list "monitor" "notifier")). */}}
+{{/* Namespace and labels of a monitor's targets; (list $ (list "monitor" "notifier")). */}}
 {{- define "seccam.observability.targets" -}}
 {{- $root := index . 0 -}}
 namespaceSelector: {matchNames: [{{ $root.Release.Namespace | quote }}]}
@@ -27,13 +27,13 @@ selector:
   matchExpressions: [{key: app.kubernetes.io/component, operator: In, values: {{ index . 1 | toJson }}}]
 {{- end -}}
 
-{{/* The labels `release` and `component` that rules and dashboards go by; "pod" or "service", whose labels they come from. */}}
+{{/* The labels `release` and `component`, which rules and dashboards select by; the argument is their origin, "pod" or "service". */}}
 {{- define "seccam.observability.relabelings" -}}
 - {sourceLabels: [__meta_kubernetes_{{ . }}_label_app_kubernetes_io_instance], targetLabel: release}
 - {sourceLabels: [__meta_kubernetes_{{ . }}_label_app_kubernetes_io_component], targetLabel: component}
 {{- end -}}
 
-{{/* A file of rules for this release. Never by tpl: the braces in it are Prometheus' own. */}}
+{{/* A file of rules, filled in for this release. Not with tpl: the braces in it are Prometheus' own. */}}
 {{- define "seccam.rules" -}}
 {{- $root := index . 0 -}}
 {{- $root.Files.Get (printf "files/rules/%s.yaml" (index . 1)) | required (index . 1) | replace "NAMESPACE" $root.Release.Namespace | replace "RELEASE" $root.Release.Name | replace "docs/howto/alerts.md" $root.Values.observability.prometheusRule.runbookUrl -}}

@@ -1,4 +1,4 @@
-{{/* Bytes of a quantity such as 768Mi; empty if it is none that a memory limit or a claim has. */}}
+{{/* Bytes of a quantity such as 768Mi; empty if it isn't a valid memory limit or claim size. */}}
 {{- define "seccam.broker.bytes" -}}
 {{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
 {{- $quantity := kindIs "float64" . | ternary (int64 . | toString) (toString .) -}}
@@ -8,7 +8,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Plugins that are switched on, as a list. */}}
+{{/* Enabled plugins, as a list. */}}
 {{- define "seccam.broker.plugins" -}}
 {{- $plugins := list "rabbitmq_mqtt" "rabbitmq_prometheus" -}}
 {{- if gt (int .Values.broker.replicas) 1 -}}
@@ -20,8 +20,8 @@
 {{/* rabbitmq.conf */}}
 {{- define "seccam.broker.configuration" -}}
 {{- $broker := .Values.broker -}}
-# There is no default user: whoever may log in is in the definitions. They are loaded when they have changed: RabbitMQ
-# before 4.2 may fail to start over them while it recovers a stream (rabbitmq-server#14772).
+# No default user: all users are in the definitions. These are imported only when they have changed, because RabbitMQ before 4.2 may fail
+# to start if it imports them while it recovers a stream (rabbitmq-server#14772).
 definitions.import_backend = local_filesystem
 definitions.local.path = /etc/seccam/definitions/definitions.json
 definitions.skip_if_unchanged = true
@@ -38,17 +38,17 @@ vm_memory_high_watermark.absolute = {{ mulf (float64 .) (float64 $broker.memoryW
 {{- else }}
 vm_memory_high_watermark.relative = {{ $broker.memoryWatermark }}
 {{- end }}
-# Quorum queues keep in memory what is in their log's newest file, 512 MiB by default: more than the watermark of the chart's memory
-# limit. With that, 8,000 to 9,000 events that nobody took (43 kB each) raised the alarm on RabbitMQ 3.10.
+# Quorum queues keep the newest file of their log in memory: 512 MiB by default, more than the watermark of the chart's memory limit. With
+# that, a backlog of 8,000 to 9,000 events (43 kB each) raised the memory alarm on RabbitMQ 3.10.
 raft.wal_max_size_bytes = 64000000
-# A picture has 2 MiB at most.
+# A frame has at most 2 MiB.
 max_message_size = 4194304
 
 anonymous_login_user = none
 mqtt.allow_anonymous = false
 mqtt.exchange = amq.topic
 mqtt.vhost = /
-# Pictures that wait for an MQTT client that is slower than its camera.
+# Frames that wait for an MQTT client that is slower than its camera.
 mqtt.mailbox_soft_limit = 20
 {{- if $broker.tls.enabled }}
 
@@ -59,7 +59,7 @@ mqtt.listeners.ssl.default = 8883
 ssl_options.certfile = /etc/seccam/tls/tls.crt
 ssl_options.keyfile = /etc/seccam/tls/tls.key
 ssl_options.cacertfile = /etc/seccam/tls/ca.crt
-# A client proves itself by its password.
+# Clients authenticate with their password.
 ssl_options.verify = verify_none
 ssl_options.fail_if_no_peer_cert = false
 ssl_options.versions.1 = tlsv1.3
@@ -70,8 +70,7 @@ ssl_options.versions.2 = tlsv1.2
 cluster_name = {{ include "seccam.component.name" (list . "rabbitmq") }}
 cluster_formation.peer_discovery_backend = k8s
 cluster_formation.target_cluster_size_hint = {{ $broker.replicas }}
-# Queues are made when all nodes are there, with a member on each; one that lost its disk becomes a member again within
-# a minute.
+# Queues are declared when all nodes have joined, with a member on each. A node that lost its disk becomes a member again within a minute.
 quorum_queue.continuous_membership_reconciliation.enabled = true
 quorum_queue.continuous_membership_reconciliation.target_group_size = {{ $broker.replicas }}
 quorum_queue.continuous_membership_reconciliation.interval = 60000

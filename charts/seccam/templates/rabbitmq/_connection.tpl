@@ -5,7 +5,7 @@
 {{- $external.enabled | ternary $external.port 0 | default (ternary 5671 5672 $tls) | int -}}
 {{- end -}}
 
-{{/* The broker's address as our services take it, without user and password. */}}
+{{/* The broker's URL for the services, without user and password. */}}
 {{- define "seccam.broker.url" -}}
 {{- $external := .Values.broker.external -}}
 {{- $tls := $external.enabled | ternary $external.tls .Values.broker.tls.enabled -}}
@@ -14,7 +14,7 @@
 {{- printf "%s://%s:%s/%s" (ternary "amqps" "amqp" $tls) $host (include "seccam.broker.port" .) (eq $vhost "/" | ternary "" (urlquery $vhost | replace "+" "%20")) -}}
 {{- end -}}
 
-{{/* Secret with the `ca.crt` that our services check the broker by; empty: none, or the public ones. */}}
+{{/* Name of the Secret with the `ca.crt` that the services verify the broker with; empty: no TLS, or public authorities. */}}
 {{- define "seccam.broker.caSecret" -}}
 {{- if .Values.broker.external.enabled -}}
 {{- if .Values.broker.external.tls -}}{{ .Values.broker.external.caSecret }}{{- end -}}
@@ -23,7 +23,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The mount and the volume that go with it. */}}
+{{/* Mount and volume of that Secret. */}}
 {{- define "seccam.brokerCa.mount" -}}
 {{- if include "seccam.broker.caSecret" . }}
 - {name: broker-ca, mountPath: /etc/seccam/broker-ca, readOnly: true}

@@ -1,4 +1,4 @@
-{{/* How many cameras the work queue is made for: a power of two, so that a further camera seldom restarts the broker. */}}
+{{/* Number of cameras that the work queue is sized for: a power of two, so that adding a camera rarely restarts the broker. */}}
 {{- define "seccam.broker.cameras" -}}
 {{- $room := 8 -}}
 {{- range until 16 -}}
@@ -7,7 +7,7 @@
 {{- $room -}}
 {{- end -}}
 
-{{/* The `broker.persistence` by which a StatefulSet was made, as YAML; the argument is the live one. */}}
+{{/* The `broker.persistence` that a StatefulSet was created with, as YAML; the argument is the live StatefulSet. */}}
 {{- define "seccam.broker.persistence" -}}
 {{- $claim := dig "spec" "volumeClaimTemplates" list . | first | default dict -}}
 {{- $class := dig "spec" "storageClassName" "" $claim -}}
@@ -17,17 +17,17 @@
 {{- dict "enabled" (not (empty $claim)) "size" $size "storageClass" $class "accessModes" $modes "annotations" $annotations | toYaml -}}
 {{- end -}}
 
-{{/* What a pod is called on the network, for itself and its peers: a long name, for these pods have no other. */}}
+{{/* Domain of the pods' host names. Nodes need long names, as pods have no short ones. */}}
 {{- define "seccam.broker.domain" -}}
 {{- printf "%s.%s.svc" (include "seccam.component.name" (list . "rabbitmq-nodes")) .Release.Namespace -}}
 {{- end -}}
 
-{{/* Secret with the certificate. */}}
+{{/* Name of the Secret with the certificate. */}}
 {{- define "seccam.broker.tlsSecret" -}}
 {{- .Values.broker.tls.existingSecret | default (include "seccam.component.name" (list . "rabbitmq-tls")) -}}
 {{- end -}}
 
-{{/* The user that RabbitMQ's image runs as. */}}
+{{/* Pod security context with the user of RabbitMQ's image. */}}
 {{- define "seccam.broker.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 999
@@ -37,7 +37,7 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
-{{/* Names that clients call the broker by, and its certificate is for: a list. */}}
+{{/* Host names of the broker, for which its certificate is issued, as a list. */}}
 {{- define "seccam.broker.names" -}}
 {{- $services := list "rabbitmq" -}}
 {{- if .Values.broker.mqtt.service.enabled -}}{{- $services = append $services "mqtt" -}}{{- end -}}
@@ -49,19 +49,19 @@ seccompProfile: {type: RuntimeDefault}
 {{- toYaml $names -}}
 {{- end -}}
 
-{{/* The environment of a node. */}}
+{{/* Environment of a node. */}}
 {{- define "seccam.rabbitmq.env" -}}
 - {name: HOME, value: /home/rabbitmq}
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
-# The long name even of a single node: a node's data goes by its name.
+# A long name even for a single node, as a node's data is tied to its name.
 - {name: RABBITMQ_USE_LONGNAME, value: "true"}
 - {name: RABBITMQ_NODENAME, value: rabbit@$(POD_NAME).{{ include "seccam.broker.domain" . }}}
-# Empty: what the image sets there goes before the configuration's format.
+# Empty: the image's own value would override the log format in rabbitmq.conf.
 - {name: RABBITMQ_LOGS, value: ""}
-# Makes the script become the broker, where it would stay in front of it.
+# Makes the start script exec the broker instead of staying its parent.
 - {name: RUNNING_UNDER_SYSTEMD, value: "true"}
 {{- if gt (int .Values.broker.replicas) 1 }}
-# Where RabbitMQ 4.0 looks for its peers; later versions go by the pods' names.
+# How RabbitMQ 4.0 discovers its peers. Later versions derive them from the pods' names.
 - {name: K8S_HOST, value: kubernetes.default.svc}
 - {name: K8S_SERVICE_NAME, value: {{ include "seccam.component.name" (list . "rabbitmq-nodes") }}}
 - {name: K8S_ADDRESS_TYPE, value: hostname}

@@ -1,16 +1,16 @@
-{{/* Users of the broker, each with a password of its own: the keys of `seccam.topology`'s PERMISSIONS. */}}
+{{/* Users of the broker, each with its own password: the keys of PERMISSIONS in the library's topology.py. */}}
 {{- define "seccam.broker.users" -}}
 [camera, monitor, security, notifier, mqtt, operator]
 {{- end -}}
 
-{{/* Secret with a password for each broker user. */}}
+{{/* Name of the Secret with a password for each user. */}}
 {{- define "seccam.broker.secret" -}}
 {{- .Values.broker.auth.existingSecret | default (include "seccam.component.name" (list . "broker")) -}}
 {{- end -}}
 
 {{/*
-The data of that Secret, as YAML: kept over upgrades, and generated where there is none. It is remembered for the rest of the
-rendering, since Nuclio needs a password in a URL. Nothing, where `auth.existingSecret` can't be read (helm template).
+The data of that Secret, as YAML. An upgrade keeps it; missing passwords are generated. Stored for the rest of the rendering, because Nuclio
+needs a password in a URL. Empty if `auth.existingSecret` can't be read (helm template).
 */}}
 {{- define "seccam.broker.passwords" -}}
 {{- if not (hasKey . "seccamPasswords") -}}

@@ -1,4 +1,4 @@
-{{/* How fast the workers become more and fewer; the argument is hpa's or keda's values. */}}
+{{/* How fast the workers scale up and down; the argument is the values of hpa or keda. */}}
 {{- define "seccam.scaling.behavior" -}}
 scaleUp:
   stabilizationWindowSeconds: 0
@@ -9,15 +9,15 @@ scaleDown:
   policies: [{type: Pods, value: 1, periodSeconds: 60}]
 {{- end -}}
 
-{{/* The Prometheus that a trigger asks; the argument is keda's values. Without `authModes` KEDA makes no use of what it logs in with. */}}
+{{/* The Prometheus that a trigger queries; the argument is keda's values. Without `authModes` KEDA ignores the credentials. */}}
 {{- define "seccam.scaling.prometheus" -}}
-serverAddress: {{ required "security.keda.prometheus: the address of a Prometheus that scrapes this release, such as http://prometheus-operated.monitoring:9090" .prometheus | quote }}
+serverAddress: {{ required "security.keda.prometheus: set the URL of a Prometheus that scrapes this release, such as http://prometheus-operated.monitoring:9090" .prometheus | quote }}
 {{- if and .authModes (ne .authModes "none") }}
 authModes: {{ .authModes | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* What KEDA logs in there with; the argument is keda's values. */}}
+{{/* KEDA's credentials for that Prometheus; the argument is keda's values. */}}
 {{- define "seccam.scaling.authentication" -}}
 {{- with .authenticationRef }}
 authenticationRef: {name: {{ . }}}
