@@ -22,9 +22,11 @@ run: $(PRIVATE_BROKER) $(VENV)/run $(PICTURES) ## seccam on this machine, until 
 .PHONY: setup
 setup: rabbitmq test-tools $(VENV)/dev $(PICTURES) ## all that run, test and lint need
 
+# processes that share the tests; 0: none but pytest's own
+WORKERS ?= auto
 .PHONY: test
-test: setup ## every test that needs no cluster and no minutes
-	$(BIN)/pytest -m "not slow and not images" $(TESTS)
+test: setup ## run the tests that need no cluster and take no minutes; TESTS=tests/unit: only these
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not images" $(TESTS)
 
 .PHONY: test-slow
 test-slow: setup ## the tests that take minutes

@@ -15,6 +15,12 @@ hypothesis.settings.register_profile("seccam", deadline=None)
 hypothesis.settings.load_profile("seccam")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers for `-n auto`: more than there are cores, as most of a test's time is spent waiting."""
+    return min(2 * (os.cpu_count() or 1), 8)
+
+
 # the session's, for fixtures of a module or more start processes, too
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +29,7 @@ SECONDS = 420
 
 pytestmark = [
     pytest.mark.webcam,
-    pytest.mark.timeout(SECONDS + 240),  # the first time, the machine is built
+    pytest.mark.timeout(2 * SECONDS + 240),  # the first time, the machine is built; the other test's may run before
     pytest.mark.skipif(not MACHINE.exists(), reason="there is no emulated webcam here (../shared/webcam)"),
 ]
 
@@ -52,14 +55,23 @@ def session(broker: RunningBroker, hold: str, *options: str) -> subprocess.Compl
         "SECCAM_CAMERA_VIEW_FPS": "5",
     }
     inside = Path(__file__).with_name("webcam_session.py")
-    return subprocess.run(
-        [str(MACHINE), *options, "--seconds", str(SECONDS), "--", sys.executable, str(inside), hold, COMMAND],
-        env=environment,
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with one_machine_at_a_time():
+        return subprocess.run(
+            [str(MACHINE), *options, "--seconds", str(SECONDS), "--", sys.executable, str(inside), hold, COMMAND],
+            env=environment,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@contextlib.contextmanager
+def one_machine_at_a_time() -> Iterator[None]:
+    """It is prepared once for all test processes, and each machine needs more than a core."""
+    with (Path(tempfile.gettempdir()) / "seccam-webcam-machine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def check_states(audience: Audience, done: subprocess.CompletedProcess[str], why: str) -> None:
