@@ -157,7 +157,7 @@ class ScriptedMonitor:
         camera = self.camera(name)
         camera.captured, camera.state = now_ms() - age * 1000, "live"
         if name in self.watched():
-            width, height = size or jpeg.size(picture)
+            width, height = size or jpeg.parse(picture).size
             index = self.cameras.index(camera)
             camera.sent += 1
             head = struct.pack("<BBHIdHH", 1, flags, index, camera.sent, camera.captured, width, height)

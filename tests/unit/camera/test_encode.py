@@ -27,7 +27,7 @@ def test_colours_and_brightness_survive_from_every_format(form: str) -> None:
 def test_any_size_is_kept(size: tuple[int, int]) -> None:
     picture = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 128, np.uint8), format="rgb24").reformat(format="yuv420p")
 
-    assert jpeg.size(encode.from_picture(picture, 80)) == size
+    assert jpeg.parse(encode.from_picture(picture, 80)).size == size
 
 
 def test_a_higher_quality_takes_more_bytes() -> None:

@@ -52,6 +52,12 @@ def test_padding_is_cut_off() -> None:
     assert decoded(body=PICTURE + bytes(100)).jpeg == PICTURE
 
 
+def test_exif_is_cut_out() -> None:
+    exif = b"\xff\xe1\x00\x08Exif\x00\x00"
+
+    assert decoded(body=PICTURE[:2] + exif + PICTURE[2:]).jpeg == PICTURE
+
+
 @pytest.mark.parametrize(
     "key",
     [

@@ -13,5 +13,5 @@ SIZES = ((1280, 720), (854, 480), (800, 450), (1366, 768), (480, 270), (641, 361
 def frame(picture: Pixels | bytes, seq: int = 0, camera: str = "front") -> Frame:
     """The frame that a picture, or a JPEG file, comes in."""
     body = picture if isinstance(picture, bytes) else jpeg(picture)
-    width, height = markers.size(body)
+    width, height = markers.parse(body).size
     return Frame(camera, "0ddba11", seq, body, width, height, None)

@@ -31,7 +31,7 @@ class Frame:
     boot_id: str
     #: Counts the frames of one boot_id and flow.
     seq: int
-    #: The JPEG file.
+    #: The JPEG file. A decoded frame's has no EXIF.
     jpeg: bytes
     #: Pixels.
     width: int
@@ -68,13 +68,13 @@ class FrameDecoder:
         """The frame in a message of `flow`; raises BadFrame (corrupt, oversize, unknown_camera).
 
         The camera is the topic's, whatever the headers say: the broker's rights are given by topic. Width and height
-        are read from the JPEG itself.
+        are read from the JPEG itself. Padding behind the JPEG and its EXIF are cut out.
         """
         camera = topology.camera_of(flow, routing_key)
         if camera is None:
             raise BadFrame("unknown_camera", f"no camera name in {routing_key[:80]!r}")
         body = jpeg.trim(body)
-        width, height = jpeg.size(body)
+        header = jpeg.parse(body)
         told = headers or {}
         boot_id, seq = _matching(_BOOT_ID, told.get("boot_id"), 32), _within(_SEQ, told.get("seq"))
         if boot_id is None or seq is None:
@@ -84,9 +84,9 @@ class FrameDecoder:
             camera=camera,
             boot_id=boot_id,
             seq=seq,
-            jpeg=body,
-            width=width,
-            height=height,
+            jpeg=jpeg.without_exif(body, header),
+            width=header.width,
+            height=header.height,
             ts_ms=_within(TIMES, told.get("ts_ms")),
             zone=_matching(_ZONE, told.get("zone"), 64),
         )

@@ -46,6 +46,22 @@ class Segment:
     end: int
 
 
+@dataclass(frozen=True)
+class Header:
+    """A JPEG's header, parsed once and handed to whatever needs a part of it."""
+
+    #: Every marker segment up to and including the first start of scan.
+    segments: tuple[Segment, ...]
+    #: Pixels.
+    width: int
+    height: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
+
+
 def trim(data: bytes) -> bytes:
     """The JPEG without what a camera pads behind its end marker."""
     if data.endswith(_END):
@@ -54,7 +70,7 @@ def trim(data: bytes) -> bytes:
     return data if end < 0 else data[: end + 2]
 
 
-def segments(data: bytes) -> list[Segment]:
+def segments(data: bytes) -> tuple[Segment, ...]:
     """The header's segments up to and including the start of scan; BadFrame if they don't add up."""
     found: list[Segment] = []
     at = 2
@@ -74,15 +90,15 @@ def segments(data: bytes) -> list[Segment]:
             raise BadFrame("corrupt", f"segment {marker:#x} at byte {at} runs past the end")
         found.append(Segment(marker, at, end))
         if marker == _START_OF_SCAN:
-            return found
+            return tuple(found)
         at = end
     raise BadFrame("corrupt", f"no scan within {MAX_SEGMENTS} segments")
 
 
-def size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels of a JPEG that is whole, small enough and starts and ends as one.
+def parse(data: bytes) -> Header:
+    """The header of a JPEG that is whole, small enough, and starts and ends as one.
 
-    Raises BadFrame (corrupt, oversize). What lies between the markers is the decoder's to judge.
+    Raises BadFrame (corrupt, oversize). The compressed data between the markers is for the decoder to judge.
     """
     if len(data) > MAX_BYTES:
         raise BadFrame("oversize", f"{len(data)} bytes, more than {MAX_BYTES}")
@@ -90,7 +106,8 @@ def size(data: bytes) -> tuple[int, int]:
         raise BadFrame("corrupt", "not a JPEG")
     if not data.endswith(_END):
         raise BadFrame("corrupt", "truncated: no end marker")
-    frame = next((s for s in segments(data) if s.marker in _START_OF_FRAME), None)
+    found = segments(data)
+    frame = next((s for s in found if s.marker in _START_OF_FRAME), None)
     if frame is None or frame.end - frame.start < 10:
         raise BadFrame("corrupt", "no frame header")
     height = int.from_bytes(data[frame.start + 5 : frame.start + 7], "big")
@@ -103,17 +120,14 @@ def size(data: bytes) -> tuple[int, int]:
     scans = data.count(_SCAN)
     if scans * width * height > MAX_SCAN_PIXELS:
         raise BadFrame("oversize", f"{scans} scans of {width}x{height} pixels")
-    return width, height
+    return Header(found, width, height)
 
 
-def without_exif(data: bytes) -> bytes:
-    """The JPEG without APP1 segments: a browser would turn the picture by its EXIF, and it may hold a position."""
-    cut = [s for s in segments(data) if s.marker == _APP1]
-    if not cut:
-        return data
+def without_exif(data: bytes, header: Header) -> bytes:
+    """The JPEG without its APP1 segments; `header` is its own. EXIF may hold a position, and makes browsers turn the picture."""
     kept, at = [], 0
-    for segment in cut:
-        kept.append(data[at : segment.start])
-        at = segment.end
-    kept.append(data[at:])
-    return b"".join(kept)
+    for segment in header.segments:
+        if segment.marker == _APP1:
+            kept.append(data[at : segment.start])
+            at = segment.end
+    return b"".join([*kept, data[at:]]) if kept else data

@@ -35,10 +35,9 @@ _BODY = b"".join(bytes((number, *lengths)) + values for number, lengths, values 
 STANDARD = bytes((0xFF, _DEFINE_TABLES)) + (len(_BODY) + 2).to_bytes(2, "big") + _BODY
 
 
-def with_tables(data: bytes) -> bytes:
-    """The JPEG with the standard tables where it has none; raises BadFrame (corrupt)."""
-    found = jpeg.segments(data)
-    if any(segment.marker == _DEFINE_TABLES for segment in found):
+def with_tables(data: bytes, header: jpeg.Header) -> bytes:
+    """The JPEG with the standard tables where it has none; `header` is its own."""
+    if any(segment.marker == _DEFINE_TABLES for segment in header.segments):
         return data
-    scan = found[-1].start
+    scan = header.segments[-1].start
     return data[:scan] + STANDARD + data[scan:]

@@ -151,19 +151,19 @@ class CameraService:
     def _frame(self, capture: Capture) -> Frame:
         if isinstance(capture.jpeg, bytes):
             data = jpeg.trim(capture.jpeg)
-            width, height = jpeg.size(data)
-            data = huffman.with_tables(data)
+            header = jpeg.parse(data)
+            data = huffman.with_tables(data, header)
         else:
             with self._metrics.encode_seconds.time():
                 data = capture.jpeg(self._settings.quality)
-            width, height = jpeg.size(data)
+            header = jpeg.parse(data)
         return Frame(
             camera=self._settings.name,
             boot_id=self._boot_id,
             seq=self._seq,
             jpeg=data,
-            width=width,
-            height=height,
+            width=header.width,
+            height=header.height,
             ts_ms=round(capture.wall * 1000),
             zone=self._zone.key,
         )

@@ -1,6 +1,6 @@
 """From a frame's bytes to pixels: the one place where what a stranger sent is decoded.
 
-The outside was judged when the frame came in (`seccam.jpeg.size`: whole, at most 2 MB and 4096 pixels a side, no bomb of
+The outside was judged when the frame came in (`seccam.jpeg.parse`: whole, at most 2 MB and 4096 pixels a side, no bomb of
 scans), so what is left to fear is a file that breaks off or lies in the middle.
 """
 

@@ -15,7 +15,6 @@ from functools import cached_property
 
 from seccam.frame import Frame
 from seccam.frame_age import Age, AgeEstimator
-from seccam.jpeg import without_exif
 from seccam_monitor.ingest import status
 from seccam_monitor.ingest.status import LastStatus, Limits
 from seccam_monitor.viewers import protocol
@@ -37,7 +36,6 @@ class OutgoingPicture:
     captured: float
     width: int
     height: int
-    #: EXIF is cut out.
     jpeg: bytes
     boot_id: str
     #: The camera's own count.
@@ -129,7 +127,7 @@ class Camera:
             captured=monotonic - age.seconds,
             width=frame.width,
             height=frame.height,
-            jpeg=without_exif(frame.jpeg),
+            jpeg=frame.jpeg,
             boot_id=frame.boot_id,
             seq=frame.seq,
         )
