@@ -50,32 +50,24 @@ class SourceLost(SeccamError):  # noqa: N818  # it reads as what happened
         self.cause = cause
 
 
-class StopToken:
-    """Tells a source's thread to let go; whoever blocks in a call says with `on_stop` how to be woken."""
+class StopToken(threading.Event):
+    """A stop event that also interrupts what a source's thread is blocked in."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        super().__init__()
         self._changing = threading.Lock()
-        self._wake: Callable[[], None] | None = None
-
-    def is_set(self) -> bool:
-        """Whether to let go."""
-        return self._event.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep, but not past the stop; True if that has come."""
-        return self._event.wait(max(0.0, seconds))
+        self._interrupt: Callable[[], None] | None = None
 
     def set(self) -> None:
-        """Let go; from any thread."""
+        """Ask the source's thread to stop; from any thread."""
         with self._changing:
-            self._event.set()
-            if self._wake is not None:
-                self._wake()
+            super().set()
+            if self._interrupt is not None:
+                self._interrupt()
 
-    def on_stop(self, wake: Callable[[], None] | None) -> None:
-        """From now on `wake` is called at the stop, at once if that has come; it must be quick and may not raise."""
+    def on_stop(self, interrupt: Callable[[], None] | None) -> None:
+        """Call this once a stop is asked for, at once if it has been; it must be quick and may not raise. None: nothing."""
         with self._changing:
-            self._wake = wake
-            if wake is not None and self._event.is_set():
-                wake()
+            self._interrupt = interrupt
+            if interrupt is not None and self.is_set():
+                interrupt()
