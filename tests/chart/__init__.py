@@ -1,1 +1,1 @@
-"""The chart as Helm renders it, and as an API server takes it."""
+"""Tests of the chart, as Helm renders it and as an API server accepts it."""

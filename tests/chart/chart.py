@@ -1,4 +1,4 @@
-"""The chart, rendered by helm as a person would do it."""
+"""Renders the chart with helm."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "seccam"
-#: The values that the chart is tested with, each for one way to use it.
+#: Names of the value files that the chart is tested with, one for each way to use it.
 CASES = sorted(path.stem.removesuffix("-values") for path in (CHART / "ci").glob("*-values.yaml"))
-#: What clusters may have beside Kubernetes' own kinds.
+#: Kinds that a cluster may have besides Kubernetes' own.
 EXTENSIONS = (
     "cert-manager.io/v1/Certificate",
     "gateway.networking.k8s.io/v1/HTTPRoute",
@@ -25,40 +25,40 @@ EXTENSIONS = (
     "monitoring.coreos.com/v1/ServiceMonitor",
     "nuclio.io/v1beta1/NuclioFunction",
 )
-#: A version that the chart takes: helm built from source believes in an old one.
+#: A supported version of Kubernetes. A helm built from source assumes an old one.
 KUBERNETES = "1.34.0"
 
 Object = Mapping[str, Any]
 
 
 def helm(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Helm's answer, whatever it is."""
+    """Run helm and return its result, even if it failed."""
     return subprocess.run(["helm", *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
 
 def values_of(case: str) -> Path:
-    """The file of a case's values."""
+    """Path of a case's values."""
     return CHART / "ci" / f"{case}-values.yaml"
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What the chart makes of some values."""
+    """The objects that the chart renders."""
 
     objects: tuple[Object, ...]
 
     def every(self, kind: str) -> list[Object]:
-        """All objects of a kind."""
+        """Return all objects of a kind."""
         return [one for one in self.objects if one["kind"] == kind]
 
     def one(self, kind: str, name: str) -> Object:
-        """The object of this kind and name."""
+        """Return the object of this kind and name; AssertionError unless there is exactly one."""
         found = [one for one in self.every(kind) if one["metadata"]["name"] == name]
         assert len(found) == 1, f"{len(found)} objects are {kind} {name}"
         return found[0]
 
     def pods(self) -> Iterator[tuple[str, Object]]:
-        """Each pod that will run, hooks too, as (name of what makes it, its metadata and spec)."""
+        """Yield each pod, including hooks, as (name of the pod or its controller, its metadata and spec)."""
         for one in self.objects:
             if one["kind"] == "Pod":
                 yield one["metadata"]["name"], one
@@ -66,19 +66,19 @@ class Rendered:
                 yield one["metadata"]["name"], one["spec"]["template"]
 
     def pod(self, name: str) -> Any:
-        """The spec of the pod that this object makes."""
+        """Return the spec of this controller's pod."""
         return dict(self.pods())[name]["spec"]
 
     def container(self, name: str) -> Any:
-        """The first container of that pod."""
+        """Return the first container of that pod."""
         return self.pod(name)["containers"][0]
 
     def environment(self, name: str) -> dict[str, str]:
-        """The variables of that container that are told in plain."""
+        """Return that container's environment variables with a literal value."""
         return {one["name"]: one["value"] for one in self.container(name)["env"] if "value" in one}
 
     def secrets(self) -> Iterator[tuple[str, str, str]]:
-        """Each secret text, with the Secret's name and its key."""
+        """Yield (Secret's name, key, value) of each secret."""
         for one in self.every("Secret"):
             name = one["metadata"]["name"]
             yield from ((name, key, text) for key, text in one.get("stringData", {}).items())
@@ -93,7 +93,7 @@ def render(
     extensions: Sequence[str] = EXTENSIONS,
     options: Sequence[str] = (),
 ) -> Rendered:
-    """What the chart makes of a case's values and of more of them; AssertionError if it refuses. Rendered anew each time."""
+    """Render the chart with a case's values and further ones; AssertionError if helm refuses them."""
     answer = _template(case, values, release, extensions, options)
     assert answer.returncode == 0, answer.stderr
     documents = [one for one in yaml.safe_load_all(answer.stdout) if one]
@@ -102,14 +102,14 @@ def render(
 
 @functools.cache
 def rendered_case(case: str = "default") -> Rendered:
-    """The same of a case as it is; rendered once."""
+    """Render a case as it is, once per process."""
     return render(case)
 
 
 def refusal(case: str = "default", *, values: Mapping[str, Any] | None = None, extensions: Sequence[str] = EXTENSIONS) -> str:
-    """Why the chart refuses these values; AssertionError if it takes them."""
+    """Return the message with which helm refuses these values; AssertionError if it accepts them."""
     answer = _template(case, values, "seccam", extensions, ())
-    assert answer.returncode != 0, "the values were taken"
+    assert answer.returncode != 0, "helm accepted the values"
     return answer.stderr
 
 

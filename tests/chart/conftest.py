@@ -1,4 +1,4 @@
-"""The programs and the cluster that the chart's tests need."""
+"""Fixtures for helm and for namespaces on a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def helm_program() -> None:
-    """Skips where helm is missing; fails there if this is CI and has a cluster to test on."""
+    """Skip the tests if helm is missing, or fail in CI with a cluster."""
     if shutil.which("helm") is None:
         if os.environ.get("CI") and os.environ.get("KUBECONFIG"):
             pytest.fail("helm is not installed")
@@ -22,19 +22,19 @@ def helm_program() -> None:
 
 @pytest.fixture(scope="session")
 def namespace() -> Iterator[str]:
-    """A namespace that enforces Pod Security "restricted", on the cluster that KUBECONFIG names; skips where none is named."""
+    """A namespace that enforces Pod Security "restricted". Skips without KUBECONFIG."""
     yield from _namespace("restricted")
 
 
 @pytest.fixture(scope="session")
 def baseline_namespace() -> Iterator[str]:
-    """One that enforces "baseline"."""
+    """A namespace that enforces Pod Security "baseline". Skips without KUBECONFIG."""
     yield from _namespace("baseline")
 
 
 def _namespace(level: str) -> Iterator[str]:
     if not os.environ.get("KUBECONFIG"):
-        pytest.skip("KUBECONFIG names no cluster")
+        pytest.skip("KUBECONFIG is not set")
     name = f"chart-{uuid.uuid4().hex[:8]}"
     _kubectl("create", "namespace", name)
     try:

@@ -1,4 +1,4 @@
-"""Who may open a connection to whom, as NetworkPolicies of networking.k8s.io/v1 say it; few clusters for tests enforce them."""
+"""Evaluates which connections NetworkPolicies (networking.k8s.io/v1) allow, as few test clusters enforce them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-#: The peers of a rule, by the direction that it is for.
+#: Direction of a rule -> its field with the peers.
 _PEERS = {"Ingress": "from", "Egress": "to"}
 
 
 @dataclass(frozen=True)
 class End:
-    """One end of a connection: a pod, or without a namespace an address outside the cluster."""
+    """One end of a connection: a pod, or an address outside the cluster if it has no namespace."""
 
     address: str
     namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    #: As its containers have them: `name`, `containerPort`, `protocol`.
+    #: Ports of its containers: `name`, `containerPort`, `protocol`.
     ports: Sequence[Mapping[str, Any]] = ()
 
 
 def may_connect(policies: Sequence[Any], source: End, target: End, port: int, protocol: str = "TCP") -> bool:
-    """Whether the source may open a connection to this port of the target; both ends have a word in it.
+    """Return whether the source can open a connection to this port of the target. The policies of both ends must allow it.
 
-    A policy is told with its namespace. What a node itself opens to its pods, as the kubelet's probes, is under no policy.
+    Each policy needs its namespace. Connections from a node to its own pods, such as the kubelet's probes, are not covered.
     """
     for own, direction, other in ((source, "Egress", target), (target, "Ingress", source)):
         rules = _rules(policies, own, direction)
@@ -38,7 +38,7 @@ def may_connect(policies: Sequence[Any], source: End, target: End, port: int, pr
 
 
 def _rules(policies: Sequence[Any], own: End, direction: str) -> list[Any] | None:
-    """What this end's policies let through, all together; None where no policy selects it."""
+    """Return the rules of all policies that select this end; None if no policy does."""
     selecting = [one["spec"] for one in policies if _selects(one, direction, own)]
     return [rule for spec in selecting for rule in spec.get(direction.lower()) or ()] if selecting else None
 
@@ -50,7 +50,7 @@ def _selects(policy: Any, direction: str, own: End) -> bool:
 
 
 def _is_peer(peers: Sequence[Any] | None, namespace: str, other: End) -> bool:
-    """No peers are all."""
+    """Return whether the other end is one of the peers. A rule without peers allows all."""
     return not peers or any(_is(peer, namespace, other) for peer in peers)
 
 
@@ -69,7 +69,7 @@ def _is(peer: Any, namespace: str, other: End) -> bool:
 
 
 def _is_port(rules: Sequence[Any] | None, target: End, port: int, protocol: str) -> bool:
-    """No ports are all. A name is that of a port of the target's containers."""
+    """Return whether the port is allowed. A rule without ports allows all; a name refers to the target's container ports."""
     return not rules or any(
         rule.get("protocol", "TCP") == protocol and _covers(rule, _number(rule.get("port"), target, protocol), port)
         for rule in rules
@@ -90,7 +90,7 @@ def _number(port: int | str | None, target: End, protocol: str) -> int | None:
 
 
 def _matches(selector: Any, labels: Mapping[str, str]) -> bool:
-    """An empty selector selects all."""
+    """Return whether the selector selects the labels. An empty one selects all."""
     alike = (selector.get("matchLabels") or {}).items() <= labels.items()
     return alike and all(_holds(one, labels) for one in selector.get("matchExpressions") or ())
 

@@ -1,4 +1,4 @@
-"""What an API server says of the chart's objects; needs the cluster that KUBECONFIG names."""
+"""How an API server responds to the chart's objects. Needs a cluster (KUBECONFIG)."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ def kubectl(*arguments: str, objects: Sequence[Object] = ()) -> subprocess.Compl
 
 @pytest.fixture(scope="module")
 def served(namespace: str) -> set[str]:
-    """The kinds that the cluster has, as group/kind."""
+    """Kinds that the cluster serves, as group/kind."""
     lines = kubectl("api-resources", "--no-headers", "--output=wide").stdout.splitlines()
     cells = [line.split() for line in lines]
     return {f"{version.rpartition('/')[0]}/{kind}" for row in cells for version, kind in _kinds(row)}
 
 
 def _kinds(row: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Version and kind stand around whether it is namespaced; there may be a column of short names before them."""
+    """Yield version and kind, the columns around `namespaced`. A column of short names may precede them."""
     for before, flag, after in zip(row, row[1:], row[2:], strict=False):
         if flag in ("true", "false"):
             yield before, after
 
 
 def known(rendered: Rendered, served: set[str]) -> list[Object]:
-    """The objects whose kinds the cluster has."""
+    """Return the objects whose kinds the cluster serves."""
     return [one for one in rendered.objects if f"{one['apiVersion'].rpartition('/')[0]}/{one['kind']}" in served]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_api_server_takes_every_object(case: str, namespace: str, served: set[str]) -> None:
+def test_the_api_server_accepts_every_object(case: str, namespace: str, served: set[str]) -> None:
     rendered = rendered_case(case)
     objects = [one for one in known(rendered, served) if one["metadata"].get("namespace", namespace) == namespace]
-    objects = [one for one in objects if one["kind"] != "Pod"]  # it asks for a ServiceAccount that is there: see below
+    objects = [one for one in objects if one["kind"] != "Pod"]  # needs an existing ServiceAccount; see below
     assert {"Deployment", "Service", "NetworkPolicy"} <= {one["kind"] for one in objects}
 
     answer = kubectl("create", "--dry-run=server", f"--namespace={namespace}", "--filename=-", objects=objects)
 
     assert answer.returncode == 0, answer.stderr
-    # of the privileged container, and of nothing else
+    # about the privileged container, and about nothing else
     assert ("would violate PodSecurity" in answer.stderr) == (case == "webcam-host-path"), answer.stderr
     assert answer.stderr.count("Warning") == (case == "webcam-host-path"), answer.stderr
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_namespace_that_enforces_restricted_takes_every_pod_but_a_privileged_one(case: str, namespace: str) -> None:
+def test_a_restricted_namespace_accepts_every_pod_except_a_privileged_one(case: str, namespace: str) -> None:
     pods = [_bare(name, pod) for name, pod in rendered_case(case).pods()]
 
     answer = kubectl("create", "--dry-run=server", f"--namespace={namespace}", "--filename=-", objects=pods)
@@ -74,7 +74,7 @@ def test_a_namespace_that_enforces_restricted_takes_every_pod_but_a_privileged_o
 
 
 def _bare(name: str, pod: Object) -> Object:
-    """The pod without what has to be there beforehand: an account, a class, a claim."""
+    """Return the pod without references to objects that must exist: account, priority class, claim."""
     spec = {key: value for key, value in pod["spec"].items() if key not in ("serviceAccountName", "priorityClassName")}
     mounted = {one["name"] for container in spec["containers"] for one in container.get("volumeMounts", [])}
     claimed = mounted - {volume["name"] for volume in spec.get("volumes", [])}
@@ -84,7 +84,7 @@ def _bare(name: str, pod: Object) -> Object:
 
 @pytest.fixture
 def secrets(namespace: str) -> Iterator[dict[str, dict[str, str]]]:
-    """Secrets that an earlier revision made."""
+    """Secrets that an earlier revision created."""
     with kept_secrets(namespace) as kept:
         yield kept
 
@@ -115,9 +115,7 @@ def live(namespace: str) -> tuple[str, ...]:
     return (f"--namespace={namespace}", "--dry-run=server", "--is-upgrade")
 
 
-def test_an_upgrade_keeps_what_was_generated_and_restarts_nothing_for_it(
-    namespace: str, secrets: dict[str, dict[str, str]]
-) -> None:
+def test_an_upgrade_keeps_generated_passwords_and_restarts_no_pod(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
     first, second = (render(options=live(namespace)) for _ in range(2))
 
     for name, data in secrets.items():
@@ -125,7 +123,7 @@ def test_an_upgrade_keeps_what_was_generated_and_restarts_nothing_for_it(
     assert dict(first.pods()) == dict(second.pods())
 
 
-def test_another_user_name_gets_the_same_password(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
+def test_a_new_user_name_keeps_the_password(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
     rendered = render(values={"monitor": {"login": {"username": "anna"}}}, options=live(namespace))
 
     login = {key: text for name, key, text in rendered.secrets() if name == "seccam-login"}
@@ -136,24 +134,24 @@ def test_another_user_name_gets_the_same_password(namespace: str, secrets: dict[
 
 
 def notes(case: str, namespace: str, *options: str) -> str:
-    """What an install with these values tells."""
+    """Return the notes of an installation with these values."""
     dry = ("--dry-run=server", f"--namespace={namespace}", f"--values={values_of(case)}", *options)
     answer = helm("install", "seccam", str(CHART), *dry)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.partition("\nNOTES:\n")[2]
 
 
-def test_an_install_tells_the_next_three_commands_and_no_password(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
-    told = notes("default", namespace)
+def test_the_notes_show_the_next_three_commands_and_no_password(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
+    shown = notes("default", namespace)
 
-    assert "get secret seccam-login -o jsonpath='{.data.password}' | base64 -d" in told
-    assert f"kubectl -n {namespace} port-forward service/seccam-monitor 8080:80" in told
-    assert "http://localhost:8080" in told
-    assert not any(text in told for data in secrets.values() for text in data.values())
-    assert "WARNING" not in told
+    assert "get secret seccam-login -o jsonpath='{.data.password}' | base64 -d" in shown
+    assert f"kubectl -n {namespace} port-forward service/seccam-monitor 8080:80" in shown
+    assert "http://localhost:8080" in shown
+    assert not any(text in shown for data in secrets.values() for text in data.values())
+    assert "WARNING" not in shown
 
 
-def test_an_install_tells_that_a_page_beyond_the_cluster_needs_names(namespace: str) -> None:
+def test_the_notes_say_that_an_exposed_page_needs_allowed_hosts(namespace: str) -> None:
     beyond = "--set=monitor.service.type=LoadBalancer"
 
     assert "monitor.allowedHosts" in notes("default", namespace, beyond)
@@ -161,13 +159,13 @@ def test_an_install_tells_that_a_page_beyond_the_cluster_needs_names(namespace: 
     assert "monitor.allowedHosts" not in notes("default", namespace)
 
 
-def test_an_install_warns_of_a_privileged_camera(namespace: str) -> None:
+def test_the_notes_warn_about_a_privileged_camera(namespace: str) -> None:
     assert "WARNING: camera front runs in a privileged container" in notes("webcam-host-path", namespace)
 
 
 @pytest.fixture
 def nuclio(baseline_namespace: str) -> Iterator[str]:
-    """Nuclio's kinds, without Nuclio: as its own definitions have them, they take any field and keep a status that is given.
+    """Nuclio's kinds, without Nuclio. Like its own definitions, they accept any field and keep a given status.
 
     Yields a namespace that Nuclio's pods can run in.
     """
@@ -198,7 +196,7 @@ def _definition(kind: str) -> dict[str, Any]:
     return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata, "spec": spec}
 
 
-def test_nuclio_is_given_the_password_of_ones_own_secret(nuclio: str) -> None:
+def test_nuclio_gets_the_password_of_an_existing_secret(nuclio: str) -> None:
     values = {"broker": {"auth": {"existingSecret": "seccam-broker"}}}
     with kept_secrets(nuclio) as secrets:
         rendered = render("nuclio", values=values, options=live(nuclio))
@@ -211,13 +209,13 @@ def test_nuclio_is_given_the_password_of_ones_own_secret(nuclio: str) -> None:
 @pytest.mark.parametrize(
     ("state", "rendered"),
     [
-        ("ready", "ready"),  # Nuclio's to change: Helm 4 would call it a conflict
+        ("ready", "ready"),  # owned by Nuclio: changing it would be a conflict in Helm 4
         ("scaledToZero", "scaledToZero"),
-        ("error", "waitingForResourceConfiguration"),  # final, until it is deployed again
-        ("unhealthy", "waitingForResourceConfiguration"),  # and so is this, as long as no pod gets ready
+        ("error", "waitingForResourceConfiguration"),  # Nuclio doesn't leave it by itself
+        ("unhealthy", "waitingForResourceConfiguration"),  # nor this, unless a pod becomes ready
     ],
 )
-def test_an_upgrade_leaves_a_functions_state_to_nuclio(nuclio: str, state: str, rendered: str) -> None:
+def test_an_upgrade_leaves_the_functions_state_to_nuclio(nuclio: str, state: str, rendered: str) -> None:
     function = dict(rendered_case("nuclio").one("NuclioFunction", "seccam-notifier")) | {"status": {"state": state}}
     assert kubectl("create", f"--namespace={nuclio}", "--filename=-", objects=[function]).returncode == 0
     try:
@@ -232,7 +230,7 @@ UNCHECKED = {"notifier": {"nuclio": {"checkPodSecurity": False}}}
 
 
 @pytest.mark.usefixtures("nuclio")
-def test_nuclio_mode_is_refused_in_a_namespace_that_enforces_restricted(namespace: str) -> None:
+def test_nuclio_mode_is_refused_in_a_restricted_namespace(namespace: str) -> None:
     with pytest.raises(AssertionError, match=f"notifier.mode nuclio: namespace {namespace} enforces Pod Security restricted"):
         render("nuclio", options=live(namespace))
 
@@ -240,7 +238,7 @@ def test_nuclio_mode_is_refused_in_a_namespace_that_enforces_restricted(namespac
     assert "set notifier.mode=standalone" not in notes("default", namespace)
 
 
-def test_an_install_that_did_not_check_pod_security_says_so(nuclio: str) -> None:
+def test_the_notes_say_if_pod_security_was_not_checked(nuclio: str) -> None:
     words = f"the Pod Security level of namespace {nuclio} was not checked"
 
     assert words in notes("nuclio", nuclio, "--set=notifier.nuclio.checkPodSecurity=false")
@@ -249,7 +247,7 @@ def test_an_install_that_did_not_check_pod_security_says_so(nuclio: str) -> None
 
 @pytest.fixture
 def limited(nuclio: str) -> Iterator[str]:
-    """A user who may do anything in the namespace but read the namespace itself."""
+    """A user with all the permissions that rendering needs, except to read the namespace."""
     rules = [{"apiGroups": [group], "resources": ["*"], "verbs": ["*"]} for group in ("apps", "nuclio.io")]
     rules.append({"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]})
     kind, group = "Role", "rbac.authorization.k8s.io"
@@ -269,7 +267,7 @@ def limited(nuclio: str) -> Iterator[str]:
     kubectl("delete", f"--namespace={nuclio}", "--filename=-", objects=objects)
 
 
-def test_whoever_may_not_read_the_namespace_can_leave_the_check_out(nuclio: str, limited: str) -> None:
+def test_the_pod_security_check_can_be_disabled_if_helm_may_not_read_namespaces(nuclio: str, limited: str) -> None:
     options = (*live(nuclio), f"--kube-as-user={limited}")
     with pytest.raises(AssertionError, match=f'namespaces "{nuclio}" is forbidden'):
         render("nuclio", options=options)

@@ -1,4 +1,4 @@
-"""Which connections the chart's network policies leave open, and which they shut."""
+"""Which connections the chart's network policies allow and deny."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HOME = "seccam"
 
 
 def cases(*but: str) -> tuple[str, ...]:
-    """All cases but these."""
+    """Return all cases except these."""
     assert set(but) <= set(CASES)
     return tuple(one for one in CASES if one not in but)
 
 
-#: Who else there is. Addresses of pods are in no network that a case names.
+#: Other pods and hosts. The pods' addresses are in none of the networks that the cases allow.
 OTHERS = {
     "stranger": End("10.1.0.2", "default"),
     "neighbour": End("10.1.0.3", HOME),
@@ -38,7 +38,7 @@ OTHERS = {
     ),
     "prometheus": End("10.1.0.5", "monitoring"),
     "ingress": End("10.1.0.6", "ingress-nginx"),
-    # as KEDA's manifests label it; its chart adds more
+    # The label of KEDA's manifests; its chart adds more.
     "keda": End("10.1.0.7", "keda", {"app": "keda-operator"}),
     "dns": End("10.1.0.8", "kube-system", {"k8s-app": "kube-dns"}),
     "dns on the node": End("169.254.20.10"),
@@ -47,7 +47,7 @@ OTHERS = {
     "other lan": End("192.168.2.20"),
     "internet": End("203.0.113.7"),
     "internet6": End("2001:db8::7"),
-    # where a cloud tells what its node may do
+    # where clouds serve a node's credentials
     "metadata": End("169.254.169.254"),
     "metadata6": End("fd00:ec2::254"),
 }
@@ -57,7 +57,7 @@ INSIDE = cases("external-broker")
 
 @dataclass(frozen=True)
 class Flow:
-    """Connections of one kind: each source to each target, in each case. A name of a port is one of the target's."""
+    """Connections from each source to each target, in each case. A port's name refers to the target's ports."""
 
     what: str
     cases: Sequence[str]
@@ -67,7 +67,7 @@ class Flow:
     protocols: Sequence[str] = ("TCP",)
 
 
-OPEN = [
+ALLOWED = [
     Flow("services reach the broker", INSIDE, [*RUNNING, "seccam-test"], ["seccam-rabbitmq"], ["amqp*"]),
     Flow(
         "services and the hook reach a broker outside",
@@ -76,39 +76,43 @@ OPEN = [
         ["internet", "lan", "stranger"],
         [5671],
     ),
-    Flow("names are asked for", CASES, ["seccam-*"], ["dns", "dns on the node"], [53], ["UDP", "TCP"]),
-    Flow("names are asked of DNS pods with a port of their own", CASES, ["seccam-*"], ["dns"], [5353, 8053], ["UDP", "TCP"]),
+    Flow("DNS is reachable", CASES, ["seccam-*"], ["dns", "dns on the node"], [53], ["UDP", "TCP"]),
+    Flow("DNS pods with other ports are reachable", CASES, ["seccam-*"], ["dns"], [5353, 8053], ["UDP", "TCP"]),
     Flow("anyone reaches the page", cases("ingress"), ["stranger", "ingress", "lan", "internet6"], ["seccam-monitor"], ["http"]),
     Flow("the page's proxy reaches it", ["ingress"], ["ingress"], ["seccam-monitor"], ["http"]),
     Flow("any pod of the cluster scrapes", cases("observed"), ["stranger", "prometheus", "neighbour"], RUNNING, [9090]),
     Flow("any pod scrapes the broker", [*set(INSIDE) - {"observed"}], ["stranger"], ["seccam-rabbitmq"], ["prometheus"]),
-    Flow("the Prometheus that is told scrapes", ["observed"], ["prometheus"], RUNNING, [9090]),
-    Flow("the Prometheus that is told scrapes the broker", ["observed"], ["prometheus"], ["seccam-rabbitmq"], ["prometheus"]),
-    Flow("helm test asks the monitor", CASES, ["seccam-test"], ["seccam-monitor"], ["http", "ops"]),
+    Flow("the allowed Prometheus scrapes", ["observed"], ["prometheus"], RUNNING, [9090]),
+    Flow("the allowed Prometheus scrapes the broker", ["observed"], ["prometheus"], ["seccam-rabbitmq"], ["prometheus"]),
+    Flow("helm test reaches the monitor", CASES, ["seccam-test"], ["seccam-monitor"], ["http", "ops"]),
     Flow(
-        "cameras on the network are reached",
+        "network cameras are reachable",
         ["external-broker"],
         ["seccam-camera-yard", "seccam-camera-garage"],
         ["lan"],
         [80, 554, 8554, 40000],
         ["TCP", "UDP"],
     ),
-    Flow("IFTTT is called", CASES, ["seccam-notifier"], ["internet", "internet6"], [443]),
-    Flow("what stands for IFTTT is called", ["external-broker"], ["seccam-notifier"], ["internet"], [8081]),
-    Flow("the broker's nodes meet", ["three-brokers"], ["seccam-rabbitmq"], ["seccam-rabbitmq"], ["epmd", "cluster"]),
+    Flow("IFTTT is reachable", CASES, ["seccam-notifier"], ["internet", "internet6"], [443]),
+    Flow("a stand-in for IFTTT is reachable", ["external-broker"], ["seccam-notifier"], ["internet"], [8081]),
+    Flow("the broker's nodes reach each other", ["three-brokers"], ["seccam-rabbitmq"], ["seccam-rabbitmq"], ["epmd", "cluster"]),
     Flow("the broker's streams are replicated", ["three-brokers"], ["seccam-rabbitmq"], ["seccam-rabbitmq"], [6000, 6500]),
-    Flow("three brokers ask for peers", ["three-brokers"], ["seccam-rabbitmq"], ["api server"], [443, 6443, 8443, 16443]),
-    Flow("sensors outside send", ["three-brokers"], ["lan"], ["seccam-rabbitmq"], ["mqtts"]),
+    Flow("three brokers discover their peers", ["three-brokers"], ["seccam-rabbitmq"], ["api server"], [443, 6443, 8443, 16443]),
+    Flow("sensors outside the cluster publish", ["three-brokers"], ["lan"], ["seccam-rabbitmq"], ["mqtts"]),
     Flow("KEDA wakes workers", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["amqp"]),
-    Flow("others may call as before", CASES, ["neighbour", "other release"], ["internet", "stranger"], [22, 443]),
-    Flow("others are reached as before", CASES, ["internet", "stranger"], ["neighbour", "other release"], [22, 443]),
+    Flow("other pods can connect as before", CASES, ["neighbour", "other release"], ["internet", "stranger"], [22, 443]),
+    Flow("other pods are reachable as before", CASES, ["internet", "stranger"], ["neighbour", "other release"], [22, 443]),
 ]
 
-SHUT = [
+DENIED = [
     Flow(
-        "a demo, a device, a file need no network", cases("external-broker"), ["seccam-camera-*"], ["internet", "lan"], [443, 554]
+        "demo, device and file sources need no network",
+        cases("external-broker"),
+        ["seccam-camera-*"],
+        ["internet", "lan"],
+        [443, 554],
     ),
-    Flow("a film needs no network", ["external-broker"], ["seccam-camera-film"], ["internet", "lan"], [443, 554]),
+    Flow("a video file needs no network", ["external-broker"], ["seccam-camera-film"], ["internet", "lan"], [443, 554]),
     Flow(
         "cameras stay in their network",
         ["external-broker"],
@@ -119,12 +123,19 @@ SHUT = [
     Flow(
         "only the notifier calls the Internet", CASES, ["seccam-monitor", "seccam-security"], ["internet", "internet6"], [80, 443]
     ),
-    # of all but cameras, some of which are on the network
-    Flow("DNS pods' own ports are theirs", CASES, ["seccam-[!c]*"], ["internet", "lan"], [5353, 8053], ["UDP", "TCP"]),
-    # RabbitMQ's nodes look for the API server, which may be anywhere
-    Flow("nobody asks the cloud what the node may do", CASES, ["seccam-[!r]*"], ["metadata", "metadata6"], [80, 443]),
-    Flow("nor do brokers", INSIDE, ["seccam-rabbitmq"], ["metadata", "metadata6"], [80]),
-    Flow("IFTTT is called by HTTPS", CASES, ["seccam-notifier"], ["internet"], [22, 80]),
+    # except cameras, some of which are network cameras
+    Flow(
+        "the other ports of DNS pods are closed elsewhere",
+        CASES,
+        ["seccam-[!c]*"],
+        ["internet", "lan"],
+        [5353, 8053],
+        ["UDP", "TCP"],
+    ),
+    # Nodes of RabbitMQ connect to the API server, which may have any address.
+    Flow("the cloud's metadata service is unreachable", CASES, ["seccam-[!r]*"], ["metadata", "metadata6"], [80, 443]),
+    Flow("the cloud's metadata service is unreachable for brokers", INSIDE, ["seccam-rabbitmq"], ["metadata", "metadata6"], [80]),
+    Flow("IFTTT is only reachable by HTTPS", CASES, ["seccam-notifier"], ["internet"], [22, 80]),
     Flow("no service but helm test reaches the monitor", CASES, ["seccam-[!t]*"], ["seccam-monitor"], ["http", "ops"]),
     Flow(
         "strangers don't reach the broker",
@@ -134,55 +145,85 @@ SHUT = [
         ["amqp*", "epmd", "cluster", 22, 6000, 9090, 15672],
     ),
     Flow(
-        "MQTT is shut unless it has a Service",
+        "MQTT is closed without a Service",
         [*set(INSIDE) - {"three-brokers"}],
         ["stranger", "neighbour", "other release", "lan"],
         ["seccam-rabbitmq"],
         ["mqtt*"],
     ),
     Flow("seccam itself needs no MQTT", [*set(INSIDE) - {"three-brokers"}], RUNNING, ["seccam-rabbitmq"], ["mqtt*"]),
-    Flow("MQTT is for who is told", ["three-brokers"], ["stranger", "other lan", "internet"], ["seccam-rabbitmq"], ["mqtts"]),
-    Flow("metrics are for the cluster", CASES, ["lan", "internet"], RUNNING, [9090]),
-    Flow("the broker's metrics are for the cluster", INSIDE, ["lan", "internet"], ["seccam-rabbitmq"], ["prometheus"]),
-    Flow("metrics are for who is told", ["observed"], ["stranger", "neighbour", "ingress"], RUNNING, [9090]),
-    Flow("the broker's metrics are for who is told", ["observed"], ["stranger", "neighbour"], ["seccam-rabbitmq"], ["prometheus"]),
-    Flow("the page is for who is told", ["ingress"], ["stranger", "neighbour", "lan", "internet"], ["seccam-monitor"], ["http"]),
-    Flow("nothing else of a service is open", CASES, ["stranger", "prometheus", "ingress"], RUNNING, [22, 8081, 8082]),
+    Flow(
+        "MQTT is only open to allowed networks",
+        ["three-brokers"],
+        ["stranger", "other lan", "internet"],
+        ["seccam-rabbitmq"],
+        ["mqtts"],
+    ),
+    Flow("metrics are only open to the cluster", CASES, ["lan", "internet"], RUNNING, [9090]),
+    Flow("the broker's metrics are only open to the cluster", INSIDE, ["lan", "internet"], ["seccam-rabbitmq"], ["prometheus"]),
+    Flow("metrics are only open to allowed pods", ["observed"], ["stranger", "neighbour", "ingress"], RUNNING, [9090]),
+    Flow(
+        "the broker's metrics are only open to allowed pods",
+        ["observed"],
+        ["stranger", "neighbour"],
+        ["seccam-rabbitmq"],
+        ["prometheus"],
+    ),
+    Flow(
+        "the page is only open to allowed pods",
+        ["ingress"],
+        ["stranger", "neighbour", "lan", "internet"],
+        ["seccam-monitor"],
+        ["http"],
+    ),
+    Flow("other ports of services are closed", CASES, ["stranger", "prometheus", "ingress"], RUNNING, [22, 8081, 8082]),
     Flow("only the monitor has a page", CASES, ["stranger", "ingress"], ["seccam-[!m]*"], [8080]),
     Flow("services reach no other broker", INSIDE, ["seccam-[!cn]*"], ["stranger", "lan"], [1883, 5671, 5672, 8883]),
     Flow(
-        "services reach nothing else of the broker", INSIDE, [*RUNNING, "seccam-test"], ["seccam-rabbitmq"], ["prometheus", 15672]
+        "services reach no other port of the broker", INSIDE, [*RUNNING, "seccam-test"], ["seccam-rabbitmq"], ["prometheus", 15672]
     ),
     Flow("helm test reaches nothing else", CASES, ["seccam-test"], ["stranger", "internet"], [80, 443, 8080, 9090]),
     Flow(
-        "one broker asks nobody", [*set(INSIDE) - {"three-brokers"}], ["seccam-rabbitmq"], ["api server", "internet"], [443, 6443]
+        "a single broker connects to nothing",
+        [*set(INSIDE) - {"three-brokers"}],
+        ["seccam-rabbitmq"],
+        ["api server", "internet"],
+        [443, 6443],
     ),
     Flow(
-        "three brokers call nobody else", ["three-brokers"], ["seccam-rabbitmq"], ["stranger", "internet"], [80, 4369, 6000, 25672]
+        "three brokers connect to nothing else",
+        ["three-brokers"],
+        ["seccam-rabbitmq"],
+        ["stranger", "internet"],
+        [80, 4369, 6000, 25672],
     ),
-    Flow("services are no broker's node", ["three-brokers"], RUNNING, ["seccam-rabbitmq"], ["epmd", "cluster", 6000]),
-    Flow("one broker has no peers", [*set(INSIDE) - {"three-brokers"}], ["seccam-rabbitmq"], ["seccam-rabbitmq"], [6000, 25672]),
     Flow(
-        "KEDA asks the broker only to wake workers",
+        "services don't reach the ports between brokers", ["three-brokers"], RUNNING, ["seccam-rabbitmq"], ["epmd", "cluster", 6000]
+    ),
+    Flow(
+        "a single broker has no peers", [*set(INSIDE) - {"three-brokers"}], ["seccam-rabbitmq"], ["seccam-rabbitmq"], [6000, 25672]
+    ),
+    Flow(
+        "KEDA reaches the broker only to wake workers",
         cases("autoscaling-keda", "external-broker"),
         ["keda"],
         ["seccam-rabbitmq"],
         ["amqp*"],
     ),
-    Flow("KEDA sends no pictures", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["mqtt"]),
+    Flow("KEDA doesn't reach MQTT", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["mqtt"]),
 ]
 
 
 def policies(rendered: Rendered) -> list[Any]:
-    """The policies, in the release's namespace."""
+    """Return the policies, in the release's namespace."""
     return [{**one, "metadata": {"namespace": HOME, **one["metadata"]}} for one in rendered.every("NetworkPolicy")]
 
 
 def ends(rendered: Rendered) -> Mapping[str, End]:
-    """The release's pods, by what makes them, and everybody else."""
+    """Return the release's pods, by the name of their controller, and all others."""
     made = {name: (pod["metadata"]["labels"], pod["spec"]["containers"]) for name, pod in rendered.pods()}
     for one in rendered.every("NuclioFunction"):
-        # Nuclio gives its pod the function's labels
+        # Nuclio copies the function's labels to its pod.
         name = one["metadata"]["name"]
         made[name] = ({**one["metadata"]["labels"], "nuclio.io/function-name": name}, [])
     pods = {
@@ -193,14 +234,14 @@ def ends(rendered: Rendered) -> Mapping[str, End]:
 
 
 def those(names: Sequence[str], known: Mapping[str, End]) -> list[str]:
-    """What a list of names and patterns means; each means something."""
+    """Return the known names that match; AssertionError if a name or pattern matches none."""
     found = [[one for one in known if fnmatchcase(one, name)] for name in names]
     assert all(found), f"one of {names} is not there"
     return [one for some in found for one in some]
 
 
 def numbers(ports: Sequence[int | str], target: End) -> list[int]:
-    """The numbers of ports; each name means one of the target's."""
+    """Return the numbers of ports; AssertionError if a name matches none of the target's."""
     named = [[one["containerPort"] for one in target.ports if fnmatchcase(one["name"], str(port))] for port in ports]
     found = [[port] if isinstance(port, int) else some for port, some in zip(ports, named, strict=True)]
     assert all(found), f"one of {ports} is not there"
@@ -208,7 +249,7 @@ def numbers(ports: Sequence[int | str], target: End) -> list[int]:
 
 
 def connections(flow: Flow, rendered: Rendered) -> Iterator[tuple[str, bool]]:
-    """Each of a flow's connections, and whether it can be opened."""
+    """Yield each of a flow's connections and whether it can be opened."""
     known, rules = ends(rendered), policies(rendered)
     for source in those(flow.sources, known):
         for target in those(flow.targets, known):
@@ -218,17 +259,17 @@ def connections(flow: Flow, rendered: Rendered) -> Iterator[tuple[str, bool]]:
                     yield name, may_connect(rules, known[source], known[target], port, protocol)
 
 
-@pytest.mark.parametrize("flow", OPEN, ids=lambda flow: flow.what)
-def test_what_is_needed_is_let_through(flow: Flow) -> None:
+@pytest.mark.parametrize("flow", ALLOWED, ids=lambda flow: flow.what)
+def test_needed_connections_are_allowed(flow: Flow) -> None:
     assert not [f"{case}: {name}" for case in flow.cases for name, can in connections(flow, rendered_case(case)) if not can]
 
 
-@pytest.mark.parametrize("flow", SHUT, ids=lambda flow: flow.what)
-def test_what_nobody_needs_is_not_let_through(flow: Flow) -> None:
+@pytest.mark.parametrize("flow", DENIED, ids=lambda flow: flow.what)
+def test_other_connections_are_denied(flow: Flow) -> None:
     assert not [f"{case}: {name}" for case in flow.cases for name, can in connections(flow, rendered_case(case)) if can]
 
 
-def test_sensors_come_from_anywhere_where_nobody_says_from_where() -> None:
+def test_sensors_may_have_any_address_by_default() -> None:
     rendered = render(values={"broker": {"mqtt": {"service": {"enabled": True}}}})
     flow = Flow("sensors", (), ["lan", "internet6", "stranger"], ["seccam-rabbitmq"], ["mqtt"])
 
@@ -236,7 +277,7 @@ def test_sensors_come_from_anywhere_where_nobody_says_from_where() -> None:
     assert not any(can for _, can in connections(replace(flow, ports=["amqp"]), rendered))
 
 
-def test_a_camera_that_may_call_anywhere_reaches_in_its_release_the_broker_and_what_any_pod_does() -> None:
+def test_a_camera_without_restrictions_reaches_no_more_of_its_release_than_any_pod() -> None:
     rendered = render("three-brokers", values={"cameras": [{"name": "yard", "source": "rtsp://camera/"}]})
     flow = Flow("the network", (), ["seccam-camera-yard"], ["lan", "internet6"], [554])
     inside = replace(flow, targets=["seccam-*"], ports=[22, 4369, 6000, 8082, 15672, 25672])
@@ -247,7 +288,7 @@ def test_a_camera_that_may_call_anywhere_reaches_in_its_release_the_broker_and_w
     assert not [name for name, can in connections(inside, rendered) if can]
 
 
-def test_the_notifier_calls_only_where_it_is_told() -> None:
+def test_the_notifier_reaches_only_allowed_networks() -> None:
     rendered = render(values={"networkPolicy": {"notifierTo": ["192.168.1.0/24"]}})
     flow = Flow("notifications", (), ["seccam-notifier"], ["lan"], [443])
 
@@ -255,18 +296,18 @@ def test_the_notifier_calls_only_where_it_is_told() -> None:
     assert not any(can for _, can in connections(replace(flow, targets=["internet", "internet6", "stranger"]), rendered))
 
 
-def test_a_camera_with_an_address_of_its_own_making_is_reached_if_its_network_is_named() -> None:
+def test_a_camera_with_a_link_local_address_is_reachable_if_its_network_is_named() -> None:
     values = {"cameras": [{"name": "yard", "source": "rtsp://camera/"}], "networkPolicy": {"cameraTo": ["169.254.0.0/16"]}}
     flow = Flow("the camera", (), ["seccam-camera-yard"], ["metadata"], [554])
 
     assert all(can for _, can in connections(flow, render(values=values)))
 
 
-def test_network_policies_can_be_left_out() -> None:
+def test_network_policies_can_be_disabled() -> None:
     assert not policies(render(values={"networkPolicy": {"enabled": False}}))
 
 
-# --- What a policy means ----------------------------------------------------------------------------------------------
+# --- The evaluator itself ---------------------------------------------------------------------------------------------
 
 WEB = End("10.0.0.1", "shop", {"app": "web"}, [{"name": "http", "containerPort": 8080}])
 DATA = End("10.0.0.2", "shop", {"app": "data", "tier": "back"})
@@ -277,7 +318,7 @@ def rule(spec: Any, namespace: str = "shop") -> Any:
     return {"metadata": {"namespace": namespace}, "spec": {"podSelector": {}, **spec}}
 
 
-def test_a_pod_that_no_policy_selects_is_open() -> None:
+def test_a_pod_without_a_policy_is_open() -> None:
     shut = rule({"podSelector": {"matchLabels": {"app": "web"}}})
 
     assert may_connect([], GUEST, WEB, 80)
@@ -287,14 +328,14 @@ def test_a_pod_that_no_policy_selects_is_open() -> None:
     assert may_connect([rule({}, "yard")], GUEST, WEB, 80)
 
 
-def test_a_direction_is_shut_where_it_is_named_or_has_rules() -> None:
+def test_a_policy_closes_the_directions_that_it_names_or_has_rules_for() -> None:
     assert not may_connect([rule({"policyTypes": ["Egress"]})], WEB, GUEST, 80)
     assert may_connect([rule({"policyTypes": ["Egress"]})], GUEST, WEB, 80)
     assert not may_connect([rule({"egress": [{"ports": [{"port": 53}]}]})], WEB, GUEST, 80)
     assert not may_connect([rule({"egress": [{"ports": [{"port": 53}]}]})], GUEST, WEB, 80)
 
 
-def test_policies_add_up_and_both_ends_must_agree() -> None:
+def test_policies_add_up_and_both_ends_must_allow_a_connection() -> None:
     one, two = (rule({"ingress": [{"ports": [{"port": port}]}]}) for port in (80, 443))
     leaving = rule({"policyTypes": ["Egress"]}, "yard")
 
@@ -320,7 +361,7 @@ def test_policies_add_up_and_both_ends_must_agree() -> None:
         ({"ipBlock": {"cidr": "::/0"}}, set()),
     ],
 )
-def test_a_peer_is_who_its_selectors_or_its_block_mean(peer: Any, allowed: set[str]) -> None:
+def test_a_peer_is_selected_by_its_labels_or_its_address_block(peer: Any, allowed: set[str]) -> None:
     sources = {"web": WEB, "data": DATA, "guest": GUEST, "near": End("192.168.1.1"), "far": End("192.168.2.1")}
     only = rule({"ingress": [{"from": [peer]}]})
 
@@ -339,7 +380,7 @@ def test_a_peer_is_who_its_selectors_or_its_block_mean(peer: Any, allowed: set[s
         ({"protocol": "UDP"}, {(80, "UDP"), (8080, "UDP")}),
     ],
 )
-def test_a_port_is_a_number_a_range_or_a_name_of_the_targets(port: Any, allowed: set[tuple[int, str]]) -> None:
+def test_a_port_is_a_number_a_range_or_a_name(port: Any, allowed: set[tuple[int, str]]) -> None:
     asked = [(number, protocol) for number in (80, 8080) for protocol in ("TCP", "UDP")]
     coming, going = rule({"ingress": [{"ports": [port]}]}), rule({"policyTypes": ["Egress"], "egress": [{"ports": [port]}]}, "yard")
 

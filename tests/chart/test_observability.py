@@ -1,4 +1,4 @@
-"""What the chart hands to Prometheus, Grafana and KEDA."""
+"""What the chart creates for Prometheus, Grafana and KEDA."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def the_only(rendered: Rendered, kind: str) -> Any:
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a selector as monitors have it takes these labels."""
+    """Return whether a monitor's selector selects these labels."""
     named = all(labels.get(name) == value for name, value in selector["matchLabels"].items())
     return named and all(labels.get(one["key"]) in one["values"] for one in selector["matchExpressions"])
 
 
 def components(rendered: Rendered, kind: str) -> list[str]:
-    """Components that this kind of monitor looks at, by what it selects and where the port it names is."""
+    """Return the components that this kind of monitor scrapes: those that it selects and that have its port."""
     found = []
     for monitor in rendered.every(kind):
         selector = monitor["spec"]["selector"]
@@ -62,21 +62,21 @@ def test_every_component_is_scraped_once(observed: Rendered) -> None:
     ]
 
 
-def test_every_target_gets_the_labels_that_rules_and_dashboards_go_by(observed: Rendered) -> None:
+def test_every_target_gets_the_labels_that_rules_and_dashboards_select_by(observed: Rendered) -> None:
     for monitor in [*observed.every("ServiceMonitor"), *observed.every("PodMonitor")]:
         for endpoint in monitor["spec"].get("endpoints") or monitor["spec"]["podMetricsEndpoints"]:
             assert {"release", "component"} <= {one["targetLabel"] for one in endpoint["relabelings"]}
         assert monitor["metadata"]["labels"]["release"] == "prometheus"
 
 
-def test_the_broker_is_scraped_queue_by_queue_without_the_queues_of_viewers(observed: Rendered) -> None:
+def test_the_broker_is_scraped_by_queue_without_the_queues_of_viewers(observed: Rendered) -> None:
     summary, detailed = observed.one("ServiceMonitor", "home-seccam-rabbitmq")["spec"]["endpoints"]
     assert "path" not in summary
     assert detailed["path"] == "/metrics/detailed"
     assert detailed["metricRelabelings"] == [{"sourceLabels": ["queue"], "regex": r"seccam\..*", "action": "keep"}]
 
 
-def test_the_rules_are_the_files_filled_in_and_one_for_each_camera(
+def test_the_rules_are_those_of_the_files_and_one_for_each_camera(
     observed: Rendered,
     tmp_path: Path,
     prometheus_programs: None,  # noqa: F811  # the fixture above
@@ -92,7 +92,7 @@ def test_the_rules_are_the_files_filled_in_and_one_for_each_camera(
     assert done.returncode == 0, done.stderr
 
 
-def test_nothing_is_asked_of_a_broker_that_is_someone_elses() -> None:
+def test_an_external_broker_is_not_scraped() -> None:
     rendered = render(
         "external-broker", values={"observability": {name: {"enabled": True} for name in ("prometheusRule", "serviceMonitor")}}
     )
@@ -107,7 +107,7 @@ def test_nothing_is_asked_of_a_broker_that_is_someone_elses() -> None:
     assert "SeccamEventsStuck" not in alerts
 
 
-def test_dashboards_are_the_committed_ones_as_a_sidecar_wants_them(observed: Rendered) -> None:
+def test_dashboards_are_the_committed_files_with_the_labels_of_the_sidecar(observed: Rendered) -> None:
     found = [one for one in observed.every("ConfigMap") if "grafana_dashboard" in one["metadata"]["labels"]]
     assert len(found) == 2
     for one in found:
@@ -118,7 +118,7 @@ def test_dashboards_are_the_committed_ones_as_a_sidecar_wants_them(observed: Ren
         assert text == (CHART / "files/dashboards" / f"{name.removesuffix('.json').removeprefix('seccam-')}.json").read_text()
 
 
-def test_an_hpa_aims_at_processor_time_whatever_is_requested() -> None:
+def test_the_hpas_target_is_an_absolute_cpu_usage() -> None:
     spec = the_only(render("autoscaling-hpa"), "HorizontalPodAutoscaler")["spec"]
     assert spec["metrics"] == [
         {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "700m"}}}
@@ -126,7 +126,7 @@ def test_an_hpa_aims_at_processor_time_whatever_is_requested() -> None:
     assert spec["scaleTargetRef"]["name"] == "seccam-security"
 
 
-def test_keda_asks_what_the_rules_record(tmp_path: Path, prometheus_programs: None) -> None:  # noqa: F811  # the fixture above
+def test_keda_runs_the_queries_of_the_recording_rules(tmp_path: Path, prometheus_programs: None) -> None:  # noqa: F811  # the fixture above
     rendered = render(values={"security": {"keda": KEDA | {"scaleToZero": True}}})
     spec = the_only(rendered, "ScaledObject")["spec"]
     queries = {one["name"]: one["metadata"]["query"] for one in spec["triggers"] if one["type"] == "prometheus"}
@@ -145,7 +145,7 @@ def test_keda_asks_what_the_rules_record(tmp_path: Path, prometheus_programs: No
     assert done.returncode == 0, done.stderr
 
 
-def test_workers_are_woken_only_where_they_may_be_gone() -> None:
+def test_triggers_that_wake_workers_exist_only_with_scale_to_zero() -> None:
     def triggers(**values: Any) -> tuple[int, list[str]]:
         spec = the_only(render(values=values), "ScaledObject")["spec"]
         return spec["minReplicaCount"], [one["name"] for one in spec["triggers"]]
@@ -153,19 +153,19 @@ def test_workers_are_woken_only_where_they_may_be_gone() -> None:
     zero = {"security": {"keda": KEDA | {"scaleToZero": True}}}
     assert triggers(security={"keda": KEDA}) == (1, ["work", "busy", "age"])
     assert triggers(**zero) == (0, ["work", "busy", "age", "slots", "wake"])
-    # KEDA can't be told of an authority of one's own
+    # KEDA can't be given a private certificate authority.
     tls = {"broker": {"tls": {"enabled": True, "existingSecret": "broker-tls"}}}
     assert triggers(**zero, **tls) == (0, ["work", "busy", "age", "slots"])
 
 
-def test_without_cameras_nothing_is_asked_that_has_no_answer() -> None:
+def test_without_cameras_no_trigger_queries_metrics_of_cameras() -> None:
     spec = the_only(render(values={"cameras": [], "security": {"keda": KEDA}}), "ScaledObject")["spec"]
     assert [one["name"] for one in spec["triggers"]] == ["busy", "age"]
     assert not [one for one in spec["triggers"] if "ignoreNullValues" in one["metadata"]]
 
 
 @pytest.mark.parametrize(("modes", "written"), [("bearer", "bearer"), ("tls,basic", "tls,basic"), ("none", None)])
-def test_keda_logs_in_at_prometheus_for_all_that_it_asks_there(modes: str, written: str | None) -> None:
+def test_keda_logs_in_to_prometheus_for_every_query(modes: str, written: str | None) -> None:
     login = {"authenticationRef": "prometheus", "authModes": modes}
     spec = the_only(render(values={"security": {"keda": KEDA | login | {"scaleToZero": True}}}), "ScaledObject")["spec"]
     triggers = {one["name"]: one for one in spec["triggers"]}
@@ -188,7 +188,7 @@ def test_no_broker_password_is_in_the_scaled_object() -> None:
     ("case", "missing"),
     [("observed", "monitoring.coreos.com/v1/PodMonitor"), ("autoscaling-keda", "keda.sh/v1alpha1/ScaledObject")],
 )
-def test_a_cluster_without_the_kinds_is_told_what_to_install(case: str, missing: str) -> None:
+def test_a_cluster_without_the_kinds_is_refused_with_what_to_install(case: str, missing: str) -> None:
     extensions = [f"monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PrometheusRule")]
     reason = refusal(case, extensions=extensions)
     assert f"this cluster has no {missing}" in reason

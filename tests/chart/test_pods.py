@@ -1,4 +1,4 @@
-"""What holds of every pod that the chart makes, whatever the values."""
+"""Properties of every pod, with any values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rendered(request: pytest.FixtureRequest) -> Rendered:
 
 
 def privileged(name: str, spec: Any) -> bool:
-    """Whether this pod is what someone asked for by webcam.mode hostPath."""
+    """Return whether this pod is the privileged one of webcam.mode hostPath."""
     return name == "seccam-camera-front" and any("hostPath" in volume for volume in spec["volumes"])
 
 
@@ -31,7 +31,7 @@ def containers(pod: Object) -> Iterator[tuple[str, Any]]:
             yield kind, container
 
 
-def test_every_pod_is_as_restricted_as_can_be_but_one_with_a_webcam_by_host_path(rendered: Rendered) -> None:
+def test_every_pod_meets_restricted_except_one_with_a_webcam_by_host_path(rendered: Rendered) -> None:
     for name, pod in rendered.pods():
         spec = pod["spec"]
         context = spec["securityContext"]
@@ -52,7 +52,7 @@ def test_every_pod_is_as_restricted_as_can_be_but_one_with_a_webcam_by_host_path
             assert all(_VOLUMES & volume.keys() for volume in spec.get("volumes", [])), name
 
 
-def test_no_pod_has_a_token_but_the_broker_that_looks_for_its_peers(rendered: Rendered) -> None:
+def test_no_pod_has_a_token_except_a_broker_that_discovers_its_peers(rendered: Rendered) -> None:
     for name, pod in rendered.pods():
         assert pod["spec"]["automountServiceAccountToken"] is False, name
         tokens = "serviceAccountToken" in repr(pod["spec"].get("volumes"))
@@ -61,18 +61,18 @@ def test_no_pod_has_a_token_but_the_broker_that_looks_for_its_peers(rendered: Re
         assert account["automountServiceAccountToken"] is False
 
 
-def test_no_pod_gets_the_addresses_of_services_as_variables(rendered: Rendered) -> None:
+def test_no_pod_gets_the_addresses_of_services_as_environment_variables(rendered: Rendered) -> None:
     for name, pod in rendered.pods():
         assert pod["spec"]["enableServiceLinks"] is False, name
 
 
-def test_every_container_says_what_it_needs_and_may_take(rendered: Rendered) -> None:
+def test_every_container_has_requests_and_a_memory_limit(rendered: Rendered) -> None:
     for name, pod in rendered.pods():
         for _, container in containers(pod):
             resources = container["resources"]
             assert {"cpu", "memory"} <= resources["requests"].keys(), name
             assert "memory" in resources["limits"], name
-            assert "cpu" not in resources["limits"], f"{name}: a limit of processor time would only make it late"
+            assert "cpu" not in resources["limits"], f"{name}: a CPU limit would only cause delays"
 
 
 def test_every_service_is_probed(rendered: Rendered) -> None:
@@ -80,7 +80,7 @@ def test_every_service_is_probed(rendered: Rendered) -> None:
         for container in one["spec"]["template"]["spec"]["containers"]:
             assert "readinessProbe" in container, one["metadata"]["name"]
             assert "startupProbe" in container, one["metadata"]["name"]
-            # a broker that is slow to answer is not helped by being killed
+            # Killing a slow broker doesn't help.
             assert ("livenessProbe" in container) == (one["kind"] == "Deployment"), one["metadata"]["name"]
 
 
@@ -112,23 +112,23 @@ def test_pods_spread_over_nodes_where_that_is_possible(rendered: Rendered) -> No
         assert spread[0]["whenUnsatisfiable"] == "ScheduleAnyway", one["metadata"]["name"]
 
 
-def test_no_secret_stands_anywhere_but_in_a_secret(rendered: Rendered) -> None:
+def test_secrets_are_only_in_secret_objects(rendered: Rendered) -> None:
     elsewhere = repr([one for one in rendered.objects if one["kind"] != "Secret"])
     for name, key, text in rendered.secrets():
         assert text, f"{name}: {key} is empty"
         assert text not in elsewhere, f"{name}: {key}"
 
 
-def test_every_disruption_budget_lets_a_node_be_emptied(rendered: Rendered) -> None:
+def test_no_disruption_budget_blocks_draining_a_node(rendered: Rendered) -> None:
     for one in rendered.every("PodDisruptionBudget"):
         assert one["spec"]["maxUnavailable"] == 1
         assert "minAvailable" not in one["spec"]
-        # a broker that isn't ready may hold the only copy of what a peer lacks
+        # A broker that isn't ready may have the only copy of data that its peers lack.
         stateless = one["metadata"]["name"] != "seccam-rabbitmq"
         assert (one["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow") == stateless
 
 
-def test_each_pod_is_under_a_network_policy_that_denies(rendered: Rendered) -> None:
+def test_a_network_policy_that_denies_all_selects_every_pod(rendered: Rendered) -> None:
     deny = rendered.one("NetworkPolicy", "seccam")["spec"]
     assert deny["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in deny
@@ -136,7 +136,7 @@ def test_each_pod_is_under_a_network_policy_that_denies(rendered: Rendered) -> N
         assert deny["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items(), name
 
 
-def test_the_cases_need_no_more_than_the_extensions_known() -> None:
+def test_the_cases_need_only_the_listed_extensions() -> None:
     kinds = {f"{one['apiVersion']}/{one['kind']}" for case in CASES for one in rendered_case(case).objects}
     foreign = {kind for kind in kinds if "." in kind.split("/")[0] and not kind.split("/")[0].endswith(".k8s.io")}
     foreign |= {kind for kind in kinds if kind.startswith("gateway.")}

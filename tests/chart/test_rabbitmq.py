@@ -1,4 +1,4 @@
-"""The broker that the chart runs, and the one that it finds."""
+"""The broker that the chart runs, and external ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def broker(**values: Any) -> dict[str, Any]:
 
 
 def configuration(rendered: Rendered) -> dict[str, str]:
-    """rabbitmq.conf; AssertionError if a key is in it twice."""
+    """Parse rabbitmq.conf; AssertionError if a key occurs twice."""
     text = rendered.one("ConfigMap", BROKER)["data"]["rabbitmq.conf"]
     lines = [line.partition(" = ") for line in text.splitlines() if line.strip() and not line.startswith("#")]
     assert len({key for key, _, _ in lines}) == len(lines)
@@ -36,7 +36,7 @@ def cameras_in_definitions(rendered: Rendered) -> int:
     return int(argument.removeprefix("--cameras="))
 
 
-def test_each_user_has_a_password_of_its_own_and_the_nodes_have_their_cookie() -> None:
+def test_each_user_has_its_own_password_and_the_nodes_have_a_cookie() -> None:
     made = {key: text for name, key, text in render().secrets() if name == "seccam-broker"}
 
     assert made.keys() == {*topology.PERMISSIONS, "erlang-cookie"}
@@ -44,7 +44,7 @@ def test_each_user_has_a_password_of_its_own_and_the_nodes_have_their_cookie() -
     assert all(len(text) >= 24 and text.isalnum() for text in made.values())
 
 
-def test_no_secret_is_made_where_one_is_named() -> None:
+def test_no_secret_is_created_if_one_is_named() -> None:
     rendered = render(values=broker(auth={"existingSecret": "mine"}))
 
     assert not [name for name, _, _ in rendered.secrets() if name == "seccam-broker"]
@@ -52,7 +52,7 @@ def test_no_secret_is_made_where_one_is_named() -> None:
     assert set(named) == {"mine"}
 
 
-def test_the_pods_own_command_makes_the_definitions_that_the_broker_loads(tmp_path: Path) -> None:
+def test_the_pods_command_creates_the_definitions_that_the_broker_imports(tmp_path: Path) -> None:
     rendered = render()
     first = rendered.pod(BROKER)["initContainers"][0]
     (passwords,) = [one["secret"]["items"] for one in rendered.pod(BROKER)["volumes"] if one["name"] == "passwords"]
@@ -72,7 +72,7 @@ def test_the_pods_own_command_makes_the_definitions_that_the_broker_loads(tmp_pa
 
 
 @pytest.mark.parametrize(("cameras", "room"), [(1, 8), (8, 8), (9, 16), (16, 16), (33, 64)])
-def test_one_more_camera_seldom_changes_the_brokers_pod(cameras: int, room: int) -> None:
+def test_adding_a_camera_rarely_changes_the_brokers_pod(cameras: int, room: int) -> None:
     values = {"cameras": [{"name": f"c{i}", "source": "demo"} for i in range(cameras)]}
 
     assert cameras_in_definitions(render(values=values)) == room
@@ -89,47 +89,47 @@ def test_one_more_camera_seldom_changes_the_brokers_pod(cameras: int, room: int)
         (1000000000, 600000000),
     ],
 )
-def test_publishers_are_held_up_well_before_the_memory_limit(limit: str | int, watermark: int) -> None:
-    told = configuration(render(values=broker(resources={"limits": {"memory": limit}})))
+def test_publishers_are_blocked_well_below_the_memory_limit(limit: str | int, watermark: int) -> None:
+    settings = configuration(render(values=broker(resources={"limits": {"memory": limit}})))
 
-    assert int(told["vm_memory_high_watermark.absolute"]) == watermark
-    assert "vm_memory_high_watermark.relative" not in told
-
-
-def test_what_quorum_queues_keep_in_memory_is_a_third_of_the_watermark_at_most() -> None:
-    told = configuration(render())
-
-    assert 3 * int(told["raft.wal_max_size_bytes"]) <= int(told["vm_memory_high_watermark.absolute"])
+    assert int(settings["vm_memory_high_watermark.absolute"]) == watermark
+    assert "vm_memory_high_watermark.relative" not in settings
 
 
-def test_without_a_memory_limit_the_watermark_is_a_share_of_the_nodes() -> None:
-    told = configuration(render(values=broker(resources={"limits": None}, memoryWatermark=0.4)))
+def test_quorum_queues_keep_at_most_a_third_of_the_watermark_in_memory() -> None:
+    settings = configuration(render())
 
-    assert told["vm_memory_high_watermark.relative"] == "0.4"
-    assert "vm_memory_high_watermark.absolute" not in told
+    assert 3 * int(settings["raft.wal_max_size_bytes"]) <= int(settings["vm_memory_high_watermark.absolute"])
 
 
-def test_nobody_gets_in_without_a_password() -> None:
-    told = configuration(render())
+def test_without_a_memory_limit_the_watermark_is_a_share_of_the_nodes_memory() -> None:
+    settings = configuration(render(values=broker(resources={"limits": None}, memoryWatermark=0.4)))
 
-    assert (told["mqtt.allow_anonymous"], told["anonymous_login_user"]) == ("false", "none")
-    assert not [key for key in told if key.startswith(("loopback_users", "default_"))]
+    assert settings["vm_memory_high_watermark.relative"] == "0.4"
+    assert "vm_memory_high_watermark.absolute" not in settings
+
+
+def test_no_login_works_without_a_password() -> None:
+    settings = configuration(render())
+
+    assert (settings["mqtt.allow_anonymous"], settings["anonymous_login_user"]) == ("false", "none")
+    assert not [key for key in settings if key.startswith(("loopback_users", "default_"))]
     plugins = render().one("ConfigMap", BROKER)["data"]["enabled_plugins"]
     assert plugins == "[rabbitmq_mqtt,rabbitmq_prometheus].\n"
 
 
-def test_with_tls_nothing_listens_without() -> None:
+def test_with_tls_no_port_accepts_plain_text() -> None:
     rendered = render("three-brokers")
 
-    told = configuration(rendered)
-    assert (told["listeners.tcp"], told["mqtt.listeners.tcp"]) == ("none", "none")
-    assert (told["listeners.ssl.default"], told["mqtt.listeners.ssl.default"]) == ("5671", "8883")
+    settings = configuration(rendered)
+    assert (settings["listeners.tcp"], settings["mqtt.listeners.tcp"]) == ("none", "none")
+    assert (settings["listeners.ssl.default"], settings["mqtt.listeners.ssl.default"]) == ("5671", "8883")
     for service in (BROKER, "seccam-mqtt"):
         assert {port["port"] for port in rendered.one("Service", service)["spec"]["ports"]} <= {5671, 8883, 15692}
     assert {port["containerPort"] for port in rendered.container(BROKER)["ports"]} == {5671, 8883, 15692, 4369, 25672}
 
 
-def test_cert_manager_makes_a_certificate_for_every_name_the_broker_has() -> None:
+def test_cert_manager_issues_a_certificate_for_all_names_of_the_broker() -> None:
     manager = {"issuerRef": {"name": "house"}, "dnsNames": ["mqtt.example.org"], "ipAddresses": ["192.168.1.9"]}
     rendered = render(values=broker(tls={"enabled": True, "certManager": manager}, mqtt={"service": {"enabled": True}}))
 
@@ -151,7 +151,7 @@ def test_cert_manager_makes_a_certificate_for_every_name_the_broker_has() -> Non
         (broker(diskFreeLimit="10GiB"), "broker.persistence.size: 8Gi is too small for broker.diskFreeLimit 10GiB"),
     ],
 )
-def test_what_can_not_work_is_refused(values: dict[str, Any], words: str) -> None:
+def test_combinations_that_cant_work_are_refused(values: dict[str, Any], words: str) -> None:
     assert words in refusal(values=values)
 
 
@@ -159,17 +159,17 @@ def test_what_can_not_work_is_refused(values: dict[str, Any], words: str) -> Non
     "values",
     [{"persistence": {"size": "2Gi"}}, {"persistence": {"size": "1Gi"}, "diskFreeLimit": "200MB"}, {"diskFreeLimit": "1000000"}],
 )
-def test_a_small_claim_does_with_a_small_limit(values: dict[str, Any]) -> None:
+def test_a_small_claim_works_with_a_small_limit(values: dict[str, Any]) -> None:
     assert render(values=broker(**values)).one("StatefulSet", BROKER)
 
 
-def test_a_certificate_is_refused_where_there_is_no_cert_manager() -> None:
+def test_a_certificate_is_refused_without_cert_manager() -> None:
     values = broker(tls={"enabled": True, "certManager": {"issuerRef": {"name": "house"}}})
 
     assert "this cluster has no cert-manager" in refusal(values=values, extensions=())
 
 
-def test_three_nodes_look_for_one_another_and_make_the_queues_when_all_are_there() -> None:
+def test_three_nodes_discover_each_other_and_declare_the_queues_once_all_have_joined() -> None:
     rendered = render("three-brokers")
 
     assert configuration(rendered)["cluster_formation.target_cluster_size_hint"] == "3"
@@ -182,7 +182,7 @@ def test_three_nodes_look_for_one_another_and_make_the_queues_when_all_are_there
 
 @contextmanager
 def installed(namespace: str, rendered: Rendered) -> Iterator[None]:
-    """The broker's StatefulSet is on the cluster, without a pod, as the account that these need isn't there."""
+    """The broker's StatefulSet on the cluster, without pods, as their ServiceAccount doesn't exist."""
     stateful = dict(rendered.one("StatefulSet", BROKER))
     pod = {"serviceAccountName": "nobody", "containers": [{"name": "rabbitmq", "image": "rabbitmq"}]}
     stateful["spec"] = {**stateful["spec"], "template": {**stateful["spec"]["template"], "spec": pod}}
@@ -193,7 +193,7 @@ def installed(namespace: str, rendered: Rendered) -> Iterator[None]:
         kubectl("delete", "statefulset", BROKER, f"--namespace={namespace}")
 
 
-#: A class that no cluster has: the claims take no volume.
+#: A StorageClass that doesn't exist, so that claims get no volume.
 NOWHERE = {"storageClass": "nowhere"}
 
 
@@ -204,7 +204,7 @@ NOWHERE = {"storageClass": "nowhere"}
         ("default", "three-brokers", "a broker of 1 can't become one of 3: nodes that join one with existing streams"),
     ],
 )
-def test_the_number_of_nodes_is_settled_at_the_first_install(namespace: str, there: str, wanted: str, why: str) -> None:
+def test_the_number_of_nodes_cant_be_changed(namespace: str, there: str, wanted: str, why: str) -> None:
     values = broker(persistence=NOWHERE)
     with installed(namespace, render(there, values=values)):
         assert render(there, values=values, options=live(namespace)).one("StatefulSet", BROKER)
@@ -225,26 +225,26 @@ def test_the_number_of_nodes_is_settled_at_the_first_install(namespace: str, the
         ({"enabled": False}, "broker.persistence.enabled: it is true"),
     ],
 )
-def test_other_claims_than_there_are_take_another_statefulset(namespace: str, other: dict[str, Any], words: str) -> None:
+def test_changed_claims_require_deleting_the_statefulset(namespace: str, other: dict[str, Any], words: str) -> None:
     with installed(namespace, render(values=broker(persistence=NOWHERE))):
         with pytest.raises(AssertionError) as refused:
             render(values=broker(persistence=NOWHERE | other), options=live(namespace))
         assert words in str(refused.value)
-        told = re.search(rf"\(kubectl -n {namespace} (delete statefulset {BROKER}.*?)\)", str(refused.value))
-        assert told
-        assert ("--cascade=orphan" in told[1]) is ("enabled" not in other), "a broker that begins empty takes over no pod"
-        assert kubectl(*told[1].split(), f"--namespace={namespace}").returncode == 0
+        command = re.search(rf"\(kubectl -n {namespace} (delete statefulset {BROKER}.*?)\)", str(refused.value))
+        assert command
+        assert ("--cascade=orphan" in command[1]) is ("enabled" not in other), "a broker that loses its data must not adopt pods"
+        assert kubectl(*command[1].split(), f"--namespace={namespace}").returncode == 0
         assert render(values=broker(persistence=NOWHERE | other), options=live(namespace)).one("StatefulSet", BROKER)
 
 
-def test_claims_of_the_same_size_in_other_words_are_no_others(namespace: str) -> None:
+def test_the_same_size_in_another_unit_is_no_change(namespace: str) -> None:
     values = NOWHERE | {"size": "8192Mi", "annotations": {"note": "yes"}}
     with installed(namespace, render(values=broker(persistence=values))):
         for size in ("8192Mi", "8Gi"):
             assert render(values=broker(persistence=values | {"size": size}), options=live(namespace)).one("StatefulSet", BROKER)
 
 
-def test_a_broker_without_a_claim_stays_one(namespace: str) -> None:
+def test_a_broker_without_a_claim_cant_get_one(namespace: str) -> None:
     values = broker(persistence={"enabled": False})
     with installed(namespace, render(values=values)):
         assert render(values=values, options=live(namespace)).one("StatefulSet", BROKER)
@@ -252,7 +252,7 @@ def test_a_broker_without_a_claim_stays_one(namespace: str) -> None:
             render(options=live(namespace))
 
 
-def test_one_node_asks_nobody_and_keeps_the_name_that_it_would_have_among_three() -> None:
+def test_a_single_node_needs_no_api_access_and_has_the_name_of_a_node_of_three() -> None:
     alone, among = render(), render("three-brokers")
 
     assert not alone.every("Role")
@@ -269,7 +269,7 @@ def test_only_a_change_of_its_configuration_restarts_the_broker() -> None:
     assert template(extraPlugins=["rabbitmq_shovel"]) != template()
 
 
-def test_the_topology_is_made_on_a_broker_of_ones_own_by_its_operator_unless_that_is_not_wanted() -> None:
+def test_a_job_declares_the_topology_on_an_external_broker_unless_disabled() -> None:
     job = render("external-broker").container("seccam-topology")
 
     assert job["command"] == ["seccam", "broker", "apply"]

@@ -1,4 +1,4 @@
-"""What the chart refuses, and in which words."""
+"""Values that the chart refuses, and its messages."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ def camera(**fields: Any) -> dict[str, Any]:
         ({"observability": {"podMonitor": {"interval": "1m"}}}, "at '/observability/podMonitor/interval'"),
     ],
 )
-def test_wrong_values_are_refused_by_the_schema(values: dict[str, Any], words: str) -> None:
+def test_the_schema_refuses_invalid_values(values: dict[str, Any], words: str) -> None:
     assert words in refusal(values=values)
 
 
 KEDA = {"enabled": True, "prometheus": "http://prometheus:9090"}
 
 
-def test_an_hpa_and_keda_are_not_taken_together() -> None:
+def test_hpa_and_keda_cant_be_combined() -> None:
     assert "at '/security/keda/enabled': value must be false" in refusal(
         values={"security": {"hpa": {"enabled": True}, "keda": KEDA}}
     )
@@ -114,7 +114,7 @@ def test_an_hpa_and_keda_are_not_taken_together() -> None:
         ),
     ],
 )
-def test_what_the_schema_cant_say_is_refused_in_plain_words(values: dict[str, Any], words: str) -> None:
+def test_what_the_schema_cant_express_is_refused_with_a_message(values: dict[str, Any], words: str) -> None:
     assert words in refusal(values=values)
 
 
@@ -141,7 +141,7 @@ def test_values_reused_from_a_chart_without_visits_are_refused_with_the_option_t
     "source",
     ["rtsp://user:secret@camera/stream", "http://user:se/cret@camera/", "http://camera/?user=a&Password=secret"],
 )
-def test_a_source_with_a_login_is_refused_and_not_repeated(source: str) -> None:
+def test_a_source_with_a_login_is_refused_and_not_shown(source: str) -> None:
     said = refusal(values=camera(source=source))
 
     assert "put the URL into a Secret and set sourceSecret" in said
@@ -149,15 +149,15 @@ def test_a_source_with_a_login_is_refused_and_not_repeated(source: str) -> None:
     assert "=secret" not in said
 
 
-def test_a_proxy_may_be_one_address() -> None:
+def test_a_proxy_may_be_a_single_address() -> None:
     assert render(values={"monitor": {"trustedProxies": ["10.0.0.1", "10.1.0.0/16"]}}).objects
 
 
-def test_nuclio_mode_is_refused_where_the_cluster_has_no_nuclio() -> None:
+def test_nuclio_mode_is_refused_without_nuclio() -> None:
     assert "this cluster has no Nuclio" in refusal("nuclio", extensions=())
 
 
-def test_nuclio_mode_is_refused_where_the_password_cant_be_read() -> None:
+def test_nuclio_mode_is_refused_if_the_password_cant_be_read() -> None:
     said = refusal("nuclio", values={"broker": {"auth": {"existingSecret": "passwords"}}})
 
     assert "the key notifier of Secret passwords in namespace default could not be read" in said
@@ -179,7 +179,7 @@ def test_nuclio_mode_is_refused_where_the_password_cant_be_read() -> None:
         ({"notifier": {"extraVolumeMounts": [MOUNT]}}, "notifier.extraVolumeMounts: a is not in notifier.extraVolumes"),
     ],
 )
-def test_what_nuclio_cant_do_is_refused_in_nuclio_mode_alone(values: dict[str, Any], words: str) -> None:
+def test_what_nuclio_doesnt_support_is_refused_only_in_nuclio_mode(values: dict[str, Any], words: str) -> None:
     assert words in refusal("nuclio", values=values)
     assert render(values=values)
 
@@ -205,9 +205,7 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
         ((), CameraSettings, ""),
     ],
 )
-def test_a_number_that_a_service_refuses_is_refused_before_it_is_installed(
-    where: tuple[str, ...], settings: type[Group], prefix: str
-) -> None:
+def test_the_schema_has_the_numeric_limits_of_the_services(where: tuple[str, ...], settings: type[Group], prefix: str) -> None:
     taken = settings.model_json_schema()["properties"]
     asked = SCHEMA if where else SCHEMA["$defs"]["camera"]
     for key in where:
@@ -224,13 +222,13 @@ def test_a_number_that_a_service_refuses_is_refused_before_it_is_installed(
 
 
 @pytest.mark.parametrize("name", ["", "#anna", "an:na", "an na", "a" * 65])
-def test_the_user_that_is_made_has_a_name_that_the_monitor_takes(name: str) -> None:
-    assert passwords.name_fault(name) or " " in name  # inside a name the monitor takes a blank
+def test_the_generated_users_name_must_be_valid_for_the_monitor(name: str) -> None:
+    assert passwords.name_fault(name) or " " in name  # the monitor itself allows spaces within a name
 
     assert "at '/monitor/login/username'" in refusal(values={"monitor": {"login": {"username": name}}})
 
 
-def test_a_cameras_name_is_what_the_topics_take() -> None:
+def test_a_cameras_name_must_be_valid_in_topics() -> None:
     pattern = re.compile(SCHEMA["$defs"]["camera"]["properties"]["name"]["pattern"])
 
     for name in ("a", "front", "front-2", "0", "a" * 32, "a" * 33, "-a", "a-", "A", "a.b", "", "a_b", "ä", "a b"):
@@ -251,14 +249,14 @@ def test_a_cameras_name_is_what_the_topics_take() -> None:
         "easter -2 days off",
     ],
 )
-def test_the_schema_takes_the_schedules_that_the_camera_takes(hours: str) -> None:
-    Schedule(hours, ZoneInfo("Europe/Berlin"), "DE")  # refuses what it can't read
+def test_the_schema_accepts_valid_schedules(hours: str) -> None:
+    Schedule(hours, ZoneInfo("Europe/Berlin"), "DE")  # raises if it is invalid
 
     assert re.search(SCHEMA["$defs"]["topic"]["properties"]["hours"]["pattern"], hours)
 
 
 def closed(schema: Any, path: str = "") -> list[str]:
-    """Where a schema tells of properties and takes others, too."""
+    """Return the paths of objects with properties that also allow others."""
     if isinstance(schema, list):
         return [found for number, one in enumerate(schema) for found in closed(one, f"{path}/{number}")]
     if not isinstance(schema, dict):
@@ -271,11 +269,11 @@ def closed(schema: Any, path: str = "") -> list[str]:
     return own + [found for key, one in schema.items() for found in closed(one, f"{path}/{key}")]
 
 
-def test_the_schema_is_closed_at_every_level_that_is_ours() -> None:
-    assert closed(SCHEMA) == ["/$defs/named/items"]  # Kubernetes' own objects
+def test_the_schema_refuses_unknown_keys_at_every_level() -> None:
+    assert closed(SCHEMA) == ["/$defs/named/items"]  # objects of Kubernetes
 
 
-def test_the_schema_knows_just_the_values_that_there_are() -> None:
+def test_the_schema_has_the_same_keys_as_the_values() -> None:
     def keys(schema: Any) -> Any:
         if "$ref" in schema:
             schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
@@ -289,7 +287,7 @@ def test_the_schema_knows_just_the_values_that_there_are() -> None:
                 compare(value, known[key], f"{path}/{key}")
 
     known = keys(SCHEMA)
-    del known["global"]  # Helm's own, to charts that are part of another
+    del known["global"]  # added by Helm when the chart is a dependency
     resources = {"requests", "limits", "claims"}
 
     def without_resources(tree: Any) -> Any:
@@ -298,5 +296,5 @@ def test_the_schema_knows_just_the_values_that_there_are() -> None:
     compare(VALUES, without_resources(known), "")
 
 
-def test_the_defaults_are_taken() -> None:
+def test_the_defaults_are_valid() -> None:
     assert render().objects

@@ -1,4 +1,4 @@
-"""What the values become."""
+"""How values are rendered."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tests.chart.chart import CASES, CHART, KUBERNETES, helm, render, rendered_c
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_helm_finds_no_fault_with_the_chart(case: str) -> None:
+def test_helm_lint_passes(case: str) -> None:
     answer = helm("lint", "--strict", str(CHART), f"--values={values_of(case)}", "--kube-version=1.34.0")
 
-    # where a case needs kinds that only some clusters have, lint knows of none
+    # helm lint has no --api-versions for cases that need extensions
     assert answer.returncode == 0 or "this cluster has no" in answer.stdout, answer.stdout
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_services_take_the_settings_that_the_chart_gives_them(case: str) -> None:
+def test_the_services_accept_the_settings_of_the_chart(case: str) -> None:
     rendered = rendered_case(case)
     groups: dict[str, type[Group]] = {"camera": CameraSettings, "monitor": MonitorSettings, "security": SecuritySettings}
     for name, pod in rendered.pods():
@@ -47,10 +47,10 @@ def test_the_services_take_the_settings_that_the_chart_gives_them(case: str) -> 
         from_elsewhere = {"SECCAM_BROKER_PASSWORD", "SECCAM_CAMERA_SOURCE", "SECCAM_MONITOR_USERS_FILE"}
         from_elsewhere |= {"SECCAM_MONITOR_SESSION_KEY_FILE", "SECCAM_MONITOR_HOST", "SECCAM_BROKER_CA_FILE"}
         plain = {one: value for one, value in variables.items() if value is not None and one not in from_elsewhere}
-        load(*shared, own, environ=plain)  # raises what is wrong
+        load(*shared, own, environ=plain)  # raises if one is invalid
 
 
-def test_each_camera_is_a_deployment_that_never_runs_twice() -> None:
+def test_each_camera_is_a_deployment_with_never_more_than_one_pod() -> None:
     rendered = rendered_case("external-broker")
 
     for name in ("yard", "garage", "film"):
@@ -61,7 +61,7 @@ def test_each_camera_is_a_deployment_that_never_runs_twice() -> None:
     assert rendered.environment("seccam-monitor")["SECCAM_MONITOR_CAMERAS"] == "yard,garage,film"
 
 
-def test_a_cameras_settings_are_only_those_that_it_has() -> None:
+def test_a_camera_gets_only_its_own_settings() -> None:
     assert {name for name in rendered_case().environment("seccam-camera-demo") if name.startswith("SECCAM_CAMERA_")} == {
         "SECCAM_CAMERA_NAME",
         "SECCAM_CAMERA_SOURCE",
@@ -74,7 +74,7 @@ def test_a_cameras_settings_are_only_those_that_it_has() -> None:
 
 
 def _untexts(tree: Any, path: str = "") -> Iterator[str]:
-    """Where a name, a label or an annotation is no text."""
+    """Yield where a name, a label or an annotation is not a string."""
     if isinstance(tree, list):
         for number, one in enumerate(tree):
             yield from _untexts(one, f"{path}/{number}")
@@ -88,7 +88,7 @@ def _untexts(tree: Any, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ["on", "123", "null"])
-def test_a_name_stays_a_text_though_yaml_would_read_something_else_in_it(name: str) -> None:
+def test_names_that_yaml_could_parse_as_another_type_stay_strings(name: str) -> None:
     broker = {
         "auth": {"existingSecret": name},
         "persistence": {"storageClass": name},
@@ -119,7 +119,7 @@ def test_a_source_with_a_login_comes_from_a_secret() -> None:
     assert sources == [{"name": "SECCAM_CAMERA_SOURCE", "valueFrom": {"secretKeyRef": {"name": "yard-camera", "key": "source"}}}]
 
 
-def test_a_device_plugins_webcam_needs_a_resource_and_the_devices_group() -> None:
+def test_a_webcam_by_device_plugin_has_a_resource_and_the_devices_group() -> None:
     rendered = rendered_case("webcam-device-plugin")
 
     assert rendered.pod("seccam-camera-front")["securityContext"]["supplementalGroups"] == [44]
@@ -129,7 +129,7 @@ def test_a_device_plugins_webcam_needs_a_resource_and_the_devices_group() -> Non
     assert rendered.pod("seccam-camera-front")["nodeSelector"] == {"kubernetes.io/hostname": "porch"}
 
 
-def test_a_nodes_webcam_is_mounted_where_the_source_says() -> None:
+def test_a_webcam_by_host_path_is_mounted_at_the_sources_path() -> None:
     rendered = rendered_case("webcam-host-path")
     spec = rendered.pod("seccam-camera-front")
 
@@ -152,7 +152,7 @@ def test_every_camera_with_a_schedule_is_checked_before_anything_is_installed() 
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     checked = job["spec"]["template"]["spec"]["containers"]
     assert {one["name"]: one["args"] for one in checked} == {"timed": ["--check"], "hidden": ["--check"]}
-    # a Secret that comes later keeps no hook waiting
+    # A hook must not wait for a Secret that is created later.
     assert next(one for one in checked[1]["env"] if one["name"].endswith("SOURCE"))["valueFrom"]["secretKeyRef"]["optional"] is True
     assert not rendered_case().every("Job")
 
@@ -169,7 +169,7 @@ def test_every_camera_with_a_schedule_is_checked_before_anything_is_installed() 
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_cameras_of_the_same_settings_are_checked_as_one(other: dict[str, Any]) -> None:
+def test_cameras_with_the_same_settings_are_checked_once(other: dict[str, Any]) -> None:
     same = {"security": {"hours": "Mo-Fr 20:00-06:00"}, "zone": "Europe/Berlin"}
     cameras = [{"name": f"yard-{number}", "source": f"rtsp://camera-{number}/", **same} for number in range(30)]
     odd = {"name": "odd", **({} if "sourceSecret" in other else {"source": "demo"}), **same, **other}
@@ -181,7 +181,7 @@ def test_cameras_of_the_same_settings_are_checked_as_one(other: dict[str, Any]) 
     assert checked([*cameras[:15], odd, *cameras[15:]]) == ["yard-0", "odd"]
 
 
-def test_the_login_is_generated_and_its_password_is_not_in_the_monitors_reach() -> None:
+def test_the_login_is_generated_and_the_monitor_doesnt_see_its_password() -> None:
     rendered = rendered_case()
     login = {key: text for name, key, text in rendered.secrets() if name == "seccam-login"}
 
@@ -194,13 +194,13 @@ def test_the_login_is_generated_and_its_password_is_not_in_the_monitors_reach() 
     assert {one["key"] for one in volume["secret"]["items"]} == {"users", "session-key"}
 
 
-def test_no_two_installs_have_the_same_passwords() -> None:
+def test_each_installation_has_new_passwords() -> None:
     first, second = ({key: text for _, key, text in render().secrets()} for _ in range(2))
 
     assert all(first[key] != second[key] for key in first)
 
 
-def test_a_login_of_ones_own_makes_no_secret() -> None:
+def test_an_existing_login_secret_is_used() -> None:
     rendered = rendered_case("external-broker")
 
     assert not rendered.every("Secret")
@@ -208,7 +208,7 @@ def test_a_login_of_ones_own_makes_no_secret() -> None:
     assert volume["secret"]["secretName"] == "page-users"
 
 
-def test_the_monitor_knows_the_names_it_is_called_by() -> None:
+def test_the_monitor_allows_all_its_host_names() -> None:
     for case, names_of in (("ingress", {"cameras.lan", "cameras.example.org"}), ("gateway", {"cameras.example.org"})):
         allowed = rendered_case(case).environment("seccam-monitor")["SECCAM_MONITOR_ALLOWED_HOSTS"].split(",")
         assert set(allowed) == names_of | {
@@ -219,7 +219,7 @@ def test_the_monitor_knows_the_names_it_is_called_by() -> None:
         }
 
 
-def test_the_page_is_served_beyond_the_cluster_and_the_metrics_are_not() -> None:
+def test_the_page_is_exposed_and_the_metrics_are_not() -> None:
     rendered = rendered_case("ingress")
 
     page = rendered.one("Service", "seccam-monitor")["spec"]
@@ -231,7 +231,7 @@ def test_the_page_is_served_beyond_the_cluster_and_the_metrics_are_not() -> None
     assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "seccam-monitor", "port": {"name": "http"}}
 
 
-def test_callers_from_outside_can_be_known_by_their_own_address() -> None:
+def test_services_can_preserve_the_clients_address() -> None:
     local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
     rendered = render(values={"monitor": {"service": local}, "broker": {"mqtt": {"service": {"enabled": True, **local}}}})
 
@@ -240,14 +240,14 @@ def test_callers_from_outside_can_be_known_by_their_own_address() -> None:
     assert "externalTrafficPolicy" not in rendered_case("ingress").one("Service", "seccam-monitor")["spec"]
 
 
-def test_a_route_leads_to_the_page() -> None:
+def test_a_route_forwards_to_the_page() -> None:
     spec = rendered_case("gateway").one("HTTPRoute", "seccam-monitor")["spec"]
 
     assert spec["parentRefs"] == [{"name": "house", "namespace": "gateways", "sectionName": "https"}]
     assert spec["rules"][0]["backendRefs"] == [{"name": "seccam-monitor", "port": 80}]
 
 
-def test_a_pod_can_be_given_more() -> None:
+def test_pods_can_be_customised() -> None:
     rendered = rendered_case("ingress")
     deployment, spec = rendered.one("Deployment", "seccam-monitor"), rendered.pod("seccam-monitor")
     container = spec["containers"][0]
@@ -269,7 +269,7 @@ def test_a_pod_can_be_given_more() -> None:
     assert rendered.one("ServiceAccount", "seccam-monitor")["metadata"]["annotations"] == {"note": "yes"}
 
 
-def test_what_a_person_sets_goes_before_what_the_chart_sets_and_no_variable_is_there_twice() -> None:
+def test_extra_env_takes_precedence_and_no_variable_occurs_twice() -> None:
     extra = {"extraEnv": [{"name": "SECCAM_LOG_LEVEL", "value": "debug"}, {"name": "HOME", "value": "/tmp/home"}]}
     rendered = render(values=dict.fromkeys(("camera", "monitor", "security", "notifier", "broker"), extra))
 
@@ -280,7 +280,7 @@ def test_what_a_person_sets_goes_before_what_the_chart_sets_and_no_variable_is_t
         assert rendered.environment(name)["HOME"] == "/tmp/home", name
 
 
-def test_monitors_in_a_namespace_of_all_releases_are_told_apart() -> None:
+def test_monitors_of_two_releases_in_a_shared_namespace_have_different_names() -> None:
     elsewhere = {"namespace": "monitoring"}
     kinds = ("serviceMonitor", "podMonitor", "prometheusRule", "dashboards")
 
@@ -294,32 +294,32 @@ def test_monitors_in_a_namespace_of_all_releases_are_told_apart() -> None:
     assert not names("shop") & names("home")
 
 
-def test_a_release_with_dots_in_its_name_has_services_that_kubernetes_takes() -> None:
+def test_a_release_with_dots_in_its_name_has_valid_service_names() -> None:
     rendered = render(release="cam.home")
 
     assert rendered.environment("cam-home-seccam-monitor")["SECCAM_BROKER_URL"] == "amqp://cam-home-seccam-rabbitmq:5672/"
     assert not [one for one in rendered.every("Service") if "." in one["metadata"]["name"]]
 
 
-@pytest.mark.parametrize("group", [0, 1_000_001])  # one that templates take for none, one that they write as 1.000001e+06
-def test_a_device_belongs_to_the_group_that_is_told(group: int) -> None:
+@pytest.mark.parametrize("group", [0, 1_000_001])  # templates treat 0 as empty, and may write the other as 1.000001e+06
+def test_a_devices_group_is_configurable(group: int) -> None:
     front = {"name": "front", "source": "/dev/video0", "webcam": {"mode": "devicePlugin", "group": group}}
 
     assert render(values={"cameras": [front]}).pod("seccam-camera-front")["securityContext"]["supplementalGroups"] == [group]
 
 
-def test_on_kind_the_camera_is_in_the_group_of_this_machines_webcam() -> None:
+def test_on_kind_the_camera_gets_the_group_of_the_hosts_webcam() -> None:
     root = CHART.parents[1]
-    told = re.search(r'--set "(\S+)=\$\(stat -c %g \$webcam\)"', (root / "scripts/kind-up").read_text())
-    assert told
+    option = re.search(r'--set "(\S+)=\$\(stat -c %g \$webcam\)"', (root / "scripts/kind-up").read_text())
+    assert option
 
     values = yaml.safe_load((root / "k8s/webcam-values.yaml").read_text())
-    spec = render(values=values, options=("--set", f"{told[1]}=105")).pod("seccam-camera-webcam")
+    spec = render(values=values, options=("--set", f"{option[1]}=105")).pod("seccam-camera-webcam")
     assert spec["securityContext"]["supplementalGroups"] == [105]
     assert spec["containers"][0]["securityContext"]["privileged"] is True
 
 
-def test_a_name_that_browsers_call_may_have_a_port() -> None:
+def test_an_allowed_host_may_have_a_port() -> None:
     allowed = render(values={"monitor": {"allowedHosts": ["cam.example.org:8443"]}}).environment("seccam-monitor")
     assert "cam.example.org:8443" in allowed["SECCAM_MONITOR_ALLOWED_HOSTS"].split(",")
 
@@ -328,7 +328,7 @@ def test_a_name_that_browsers_call_may_have_a_port() -> None:
     ("visit", "gap", "reminder"),
     [({}, "60", "0"), ({"gapSeconds": 0.5}, "0.5", "0"), ({"gapSeconds": 86_400, "reminderSeconds": 3600}, "86400", "3600")],
 )
-def test_workers_notifier_and_page_agree_on_what_a_visit_is(visit: dict[str, Any], gap: str, reminder: str) -> None:
+def test_workers_notifier_and_page_share_the_definition_of_a_visit(visit: dict[str, Any], gap: str, reminder: str) -> None:
     wanted = {"SECCAM_VISIT_GAP_SECONDS": gap, "SECCAM_VISIT_REMINDER_SECONDS": reminder}
     rendered = render(values={"visit": visit})
     function = render("nuclio", values={"visit": visit}).one("NuclioFunction", "seccam-notifier")
@@ -338,7 +338,7 @@ def test_workers_notifier_and_page_agree_on_what_a_visit_is(visit: dict[str, Any
     assert wanted.items() <= {one["name"]: one.get("value") for one in function["spec"]["env"]}.items()
 
 
-def test_two_releases_share_no_name_and_no_pod() -> None:
+def test_two_releases_share_no_names_and_no_pods() -> None:
     first, second = (render(release=release) for release in ("front-house", "back-house"))
 
     named = [{(one["kind"], one["metadata"]["name"]) for one in rendered.objects} for rendered in (first, second)]
@@ -347,7 +347,7 @@ def test_two_releases_share_no_name_and_no_pod() -> None:
     assert not any(wanted <= pod["metadata"]["labels"].items() for _, pod in second.pods())
 
 
-def test_a_long_release_name_leaves_names_that_kubernetes_takes() -> None:
+def test_a_long_release_name_still_yields_valid_names() -> None:
     camera = {"name": "a" * 32, "source": "demo"}
     rendered = render(release="a-release-with-a-name-of-fifty-three-characters-or-so", values={"cameras": [camera]})
 
@@ -356,12 +356,12 @@ def test_a_long_release_name_leaves_names_that_kubernetes_takes() -> None:
 
 
 @pytest.mark.parametrize("case", ["autoscaling-hpa", "autoscaling-keda"])
-def test_workers_that_are_scaled_have_no_number_of_replicas(case: str) -> None:
+def test_autoscaled_workers_have_no_replicas_field(case: str) -> None:
     assert "replicas" not in rendered_case(case).one("Deployment", "seccam-security")["spec"]
     assert rendered_case().one("Deployment", "seccam-security")["spec"]["replicas"] == 1
 
 
-def test_a_default_install_asks_for_less_than_a_core() -> None:
+def test_a_default_installation_requests_less_than_a_core() -> None:
     def millicores(text: str) -> int:
         return int(text.removesuffix("m")) if text.endswith("m") else int(float(text) * 1000)
 
@@ -372,7 +372,7 @@ def test_a_default_install_asks_for_less_than_a_core() -> None:
     assert 0 < asked < 1000
 
 
-def test_an_external_broker_is_reached_as_told_and_none_is_run() -> None:
+def test_an_external_broker_is_used_instead_of_running_one() -> None:
     rendered = rendered_case("external-broker")
 
     assert rendered.environment("seccam-camera-film")["SECCAM_BROKER_URL"] == "amqps://rabbit.example.org:5671/house%2Fcameras"
@@ -384,7 +384,7 @@ def test_an_external_broker_is_reached_as_told_and_none_is_run() -> None:
 
 
 @pytest.mark.parametrize("vhost", ["/", "cams", "house/cameras", "a#b", "a?b=c&d", "50% + x", "k\u00fcche"])
-def test_services_connect_to_the_vhost_of_an_external_broker_whatever_its_name(vhost: str) -> None:
+def test_services_connect_to_a_vhost_with_any_name(vhost: str) -> None:
     rendered = render("external-broker", values={"broker": {"external": {"vhost": vhost}}})
     url = rendered.environment("seccam-camera-film")["SECCAM_BROKER_URL"]
 
@@ -402,7 +402,7 @@ def test_the_ifttt_key_comes_from_a_secret() -> None:
 # --- Nuclio -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_function_is_what_nuclio_needs_to_deploy_it() -> None:
+def test_a_function_has_what_nuclio_needs_to_deploy_it() -> None:
     rendered = rendered_case("nuclio")
     function = rendered.one("NuclioFunction", "seccam-notifier")
     spec = function["spec"]
@@ -425,14 +425,14 @@ def test_a_function_is_what_nuclio_needs_to_deploy_it() -> None:
     assert "seccam-notifier" not in {one["metadata"]["name"] for one in rendered.every("Deployment")}
 
 
-def test_a_functions_project_is_there_before_it() -> None:
-    """Objects are rendered in the order in which Helm makes them."""
+def test_a_functions_project_is_created_before_it() -> None:
+    """Helm creates the items of a List in order."""
     kinds = [one["kind"] for one in rendered_case("nuclio").objects if one["apiVersion"].startswith("nuclio.io/")]
 
     assert kinds == ["NuclioProject", "NuclioFunction"]
 
 
-def test_the_brokers_password_reaches_nuclio_by_its_secret_alone() -> None:
+def test_nuclio_gets_the_brokers_password_only_from_its_secret() -> None:
     rendered = rendered_case("nuclio")
     secret = rendered.one("Secret", "seccam-notifier-function")
     passwords = {key: text for name, key, text in rendered.secrets() if name == "seccam-broker"}
@@ -446,8 +446,8 @@ def test_the_brokers_password_reaches_nuclio_by_its_secret_alone() -> None:
     }
 
 
-def test_a_password_of_a_file_reaches_nuclio_without_its_newline(tmp_path: Path) -> None:
-    """As the services and the broker take it. The Secret is read in a cluster alone: here it stands in a copy of the chart."""
+def test_the_newline_after_a_password_is_stripped_for_nuclio(tmp_path: Path) -> None:
+    """As for the services and the broker. Secrets can only be read on a cluster, so a copy of the chart contains it here."""
     copy = shutil.copytree(CHART, tmp_path / "seccam")
     read = '{{ $_ := set . "seccamPasswords" (dict "notifier" (b64enc "p w+\\n")) }}'
     (copy / "templates" / "asked.yaml").write_text(f'{read}url: {{{{ include "seccam.function.url" . }}}}\n')
@@ -465,7 +465,7 @@ def test_the_function_and_the_standalone_notifier_have_the_same_environment() ->
     assert function == standalone
 
 
-@pytest.mark.parametrize("case", ["nuclio", "default"])  # with the broker's authority, and without
+@pytest.mark.parametrize("case", ["nuclio", "default"])  # with a certificate authority, and without
 def test_a_function_has_the_volumes_that_the_standalone_notifier_has(case: str) -> None:
     zones = {"name": "zones", "configMap": {"name": "zones"}}
     mounts = [{"name": "zones", "mountPath": "/zones"}, {"name": "zones", "mountPath": "/etc/zones", "readOnly": True}]
@@ -478,20 +478,20 @@ def test_a_function_has_the_volumes_that_the_standalone_notifier_has(case: str) 
     assert function["volumes"] == [{"volume": volumes[one["name"]], "volumeMount": one} for one in wanted]
 
 
-def test_a_function_has_the_common_labels_and_those_of_its_pod() -> None:
+def test_a_function_has_the_common_and_pod_labels() -> None:
     values = {"commonLabels": {"team": "house"}, "notifier": {"podLabels": {"floor": "2"}}}
 
     labels = render("nuclio", values=values).one("NuclioFunction", "seccam-notifier")["metadata"]["labels"]
     assert (labels["team"], labels["floor"]) == ("house", "2")
 
 
-def test_a_function_is_pulled_with_the_secret() -> None:
+def test_a_function_has_the_pull_secret() -> None:
     values = {"imagePullSecrets": [{"name": "registry"}]}
 
     assert render("nuclio", values=values).one("NuclioFunction", "seccam-notifier")["spec"]["imagePullSecrets"] == "registry"
 
 
-def test_nuclios_pod_can_be_scraped() -> None:
+def test_the_functions_pod_can_be_scraped() -> None:
     service = rendered_case("nuclio").one("Service", "seccam-notifier-ops")["spec"]
 
     assert service["selector"] == {"nuclio.io/function-name": "seccam-notifier"}
