@@ -73,8 +73,9 @@ def test_the_demo_makes_a_picture_each_second_however_few_are_wanted() -> None:
     class Hasty(StopToken):
         """Doesn't sleep, but tells how long it was to."""
 
-        def wait(self, seconds: float) -> bool:
-            waits.append(seconds)
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout is not None
+            waits.append(timeout)
             return False
 
     waits: list[float] = []
