@@ -12,17 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-#: Seconds before an ended process is started again: doubled from the first to the last.
+from seccam.backoff import Backoff
+
+#: Seconds before an ended process is started again: the first and the longest delay.
 BACKOFF = (0.5, 15.0)
 #: A process that has run for so many seconds starts with the first backoff again.
 SETTLED_SECONDS = 10.0
 #: util-linux, on every Debian: SIGTERM comes to the process when its parent is gone, however that went.
 _WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
-
-
-def backoff(quick_ends: int) -> float:
-    """Seconds to wait after so many ends in a row of a process that had not settled."""
-    return float(min(BACKOFF[0] * 2 ** min(quick_ends, 10), BACKOFF[1]))
 
 
 def log_line(line: str) -> None:
@@ -50,7 +47,7 @@ class Process:
         self._may_start, self._clock = may_start, clock
         self._popen: subprocess.Popen[bytes] | None = None
         self._started_at = self._due_at = 0.0
-        self._quick_ends = 0
+        self._backoff = Backoff(*BACKOFF)
 
     @property
     def running(self) -> bool:
@@ -87,13 +84,13 @@ class Process:
         self._started_at = self._clock()
 
     def _record_exit(self, popen: subprocess.Popen[bytes]) -> None:
-        settled = self._clock() - self._started_at >= SETTLED_SECONDS
-        self._quick_ends = 0 if settled else self._quick_ends + 1
-        wait = backoff(self._quick_ends)
+        if self._clock() - self._started_at >= SETTLED_SECONDS:
+            self._backoff.reset()
+        delay = self._backoff.next_delay()
         where = f"; its output is in {self._log}" if self._log else ""
-        log_line(f"{self.name} ended by itself ({describe_exit(popen.returncode)}), and is started again in {wait:g} s{where}")
+        log_line(f"{self.name} ended by itself ({describe_exit(popen.returncode)}), and is started again in {delay:g} s{where}")
         _kill_group(popen.pid)
-        self._popen, self._due_at = None, self._clock() + wait
+        self._popen, self._due_at = None, self._clock() + delay
 
 
 def stop(stages: Iterable[tuple[Sequence[Process], float]]) -> None:

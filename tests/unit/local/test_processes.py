@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seccam_local.processes import Process, backoff, describe_exit, stop
+from seccam_local.processes import BACKOFF, Process, describe_exit, stop
 from tests.waiting import eventually
 
 
@@ -43,11 +43,6 @@ def runs(pid: int) -> bool:
         return False
 
 
-def test_backoff_doubles_up_to_a_quarter_of_a_minute() -> None:
-    assert [backoff(n) for n in range(7)] == [0.5, 1, 2, 4, 8, 15, 15]
-    assert backoff(10_000) == 15
-
-
 @pytest.mark.parametrize(("status", "words"), [(0, "exit status 0"), (2, "exit status 2"), (-9, "SIGKILL"), (-15, "SIGTERM")])
 def test_an_ending_is_told_in_words(status: int, words: str) -> None:
     assert describe_exit(status) == words
@@ -58,7 +53,7 @@ def test_an_ended_process_is_started_again_when_its_wait_is_over(tmp_path: Path)
     process = started("echo here", log, clock)
 
     eventually(lambda: not running_after_poll(process))
-    clock.now += backoff(1) - 0.1
+    clock.now += BACKOFF[0] - 0.1
     assert not running_after_poll(process)
     clock.now += 0.2
     assert running_after_poll(process)

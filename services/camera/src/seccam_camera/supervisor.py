@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from typing import Literal
 
 from seccam import logs
+from seccam.backoff import Backoff
 from seccam.errors import SeccamError
 from seccam_camera.metrics import CameraMetrics
 from seccam_camera.reader import OpenSource, Reader
@@ -17,8 +17,9 @@ log = logs.get(__name__)
 
 #: Seconds a thread has to let go of its source.
 RELEASE_SECONDS = 10.0
-#: Seconds between attempts to open, doubled from the first to the last; with TIMEOUT it is back within 10 s.
+#: Seconds between attempts to open, the first and the longest; with TIMEOUT a source is back within 10 s.
 BACKOFF = (0.5, 3.0)
+_JITTER = 0.2
 
 
 class SourceStuck(SeccamError):  # noqa: N818  # it reads as what happened
@@ -33,7 +34,7 @@ class SourceSupervisor:
         self._reader: Reader | None = None
         self._releasing: tuple[Reader, float] | None = None
         self._started = self._retry_at = 0.0
-        self._wait = BACKOFF[0]
+        self._backoff = Backoff(*BACKOFF, jitter=_JITTER)
         #: Why there is no picture; empty as long as nothing went wrong.
         self.why = ""
 
@@ -50,7 +51,8 @@ class SourceSupervisor:
         self._check_release(now)
         if not wanted:
             self.why = ""
-            self._wait, self._retry_at = BACKOFF[0], 0.0
+            self._backoff.reset()
+            self._retry_at = 0.0
             self._release(now)
         elif self._reader is None:
             if self._releasing is None and now >= self._retry_at:
@@ -86,13 +88,13 @@ class SourceSupervisor:
         else:
             self._metrics.lost[failure.cause].inc()
             if now - self._started > 2 * BACKOFF[1]:
-                self._wait = BACKOFF[0]
-        pause = self._wait * random.uniform(0.8, 1.0)  # noqa: S311  # jitter, not a secret
+                self._backoff.reset()
+        delay = self._backoff.next_delay()
         event = "source_not_opened" if isinstance(failure, SourceNotOpened) else "source_lost"
         if str(failure) != self.why or isinstance(failure, SourceLost):
-            log.warning(event, source=self._name, why=str(failure), retry_s=round(pause, 1))
+            log.warning(event, source=self._name, why=str(failure), retry_s=round(delay, 1))
         self.why = str(failure)
-        self._retry_at, self._wait = now + pause, min(2 * self._wait, BACKOFF[1])
+        self._retry_at = now + delay
         self._release(now)
 
     def _release(self, now: float) -> None:

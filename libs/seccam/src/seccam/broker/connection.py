@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import ssl
 import threading
 import time
@@ -19,6 +18,7 @@ from pika.adapters.utils import io_services_utils
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from seccam import logs
+from seccam.backoff import Backoff
 from seccam.errors import BrokerError
 from seccam.metrics import BrokerMetrics
 from seccam.probes import Heartbeat
@@ -32,8 +32,9 @@ HEARTBEAT = 15
 CONNECT_TIMEOUT = 5
 #: Seconds that a broker has to answer an orderly close; one that hangs is left without.
 CLOSE_TIMEOUT = 1.0
-#: Seconds between attempts: doubled from the first to the last, with jitter.
+#: Seconds between attempts: the first and the longest.
 BACKOFF = (0.25, 5.0)
+_JITTER = 0.5
 #: Seconds between two log lines that say the same of a connection that doesn't come back.
 TELL_AGAIN = 60.0
 #: Seconds an idle connection's thread waits before it looks at the socket (heartbeats, alarms) again.
@@ -179,7 +180,7 @@ class ReconnectingConnection(threading.Thread):
 
     def run(self) -> None:
         """Connect, run the session, back off, again; until told to stop."""
-        wait = BACKOFF[0]
+        backoff = Backoff(*BACKOFF, jitter=_JITTER)
         while not self._halt.is_set():
             self.heartbeat.beat(_PATIENCE)
             held_before = self._lost_at
@@ -190,10 +191,10 @@ class ReconnectingConnection(threading.Thread):
                 if self._halt.is_set():
                     break
                 if self._lost_at != held_before:  # it was of use: begin anew
-                    wait = BACKOFF[0]
-                self._count_loss(e, wait)
-            self._halt.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311  # jitter, not a secret
-            wait = min(wait * 2, BACKOFF[1])
+                    backoff.reset()
+                delay = backoff.next_delay()
+                self._count_loss(e, delay)
+                self._halt.wait(delay)
         self._lost("stopped")
 
     def stop(self, timeout: float) -> None:
