@@ -43,59 +43,39 @@ class Heartbeat:
         return {name: f"silent for {age:.0f} s"} if age > limit else {}
 
 
-#: Requests answered at a time: this port is open to whoever reaches it.
-MAX_REQUESTS = 64
-#: Seconds that a caller who was cut off has to make room.
-CUT_OFF_SECONDS = 1.0
+#: Connections open at a time: anybody who reaches the port can open them.
+MAX_CONNECTIONS = 64
 
 
 class _Server(ThreadingHTTPServer):
+    """Answers each connection in a thread of its own."""
+
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, handler)
-        self._room = threading.BoundedSemaphore(MAX_REQUESTS)
-        #: Who is being answered, in the order in which they came; none of them is closed while `_changing` is held.
-        self._callers: dict[socket.socket, None] = {}
+        #: The open connections, oldest first; none of them is closed while `_changing` is held.
+        self._open: dict[socket.socket, None] = {}
         self._changing = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In a thread of its own. Where all are taken, who came first is cut off for it: so slow callers keep nobody out."""
-        if not self._room.acquire(blocking=False):
-            self._cut_off_first()
-            if not self._room.acquire(timeout=CUT_OFF_SECONDS):
-                self.shutdown_request(request)
-                return
+        """Beyond MAX_CONNECTIONS the oldest connection is cut off, so that slow clients don't keep the kubelet out."""
         with self._changing:
-            self._callers[request] = None
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # no thread can be started
-            self._room.release()
-            raise
-
-    def _cut_off_first(self) -> None:
-        with self._changing:
-            first = next(iter(self._callers), None)
-            if first is not None:
-                del self._callers[first]
-                with contextlib.suppress(OSError):  # it has gone away by itself
-                    first.shutdown(socket.SHUT_RDWR)  # its thread wakes up, reads an end, and closes it
+            self._open[request] = None
+            if len(self._open) > MAX_CONNECTIONS:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with contextlib.suppress(OSError):  # the client has closed it
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
+        super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """The base class's, of a caller or of one that was never taken."""
+        """Close the connection, whoever asks for it."""
         with self._changing:
-            self._callers.pop(request, None)
+            self._open.pop(request, None)
         super().shutdown_request(request)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """The base class's, and makes room."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that went away is no news; anything else is a fault of a check."""
