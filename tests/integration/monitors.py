@@ -19,7 +19,9 @@ from typing import Any, BinaryIO, Literal
 import httpx
 import numpy as np
 import pika
+import pika.data
 import pika.exceptions
+import pytest
 import simplejpeg
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
@@ -142,6 +144,18 @@ class Sender:
         """Any message."""
         self._channel.basic_publish(topology.EXCHANGE, key, body, pika.BasicProperties(headers=headers, timestamp=int(time.time())))
         self._connection.process_data_events(0)
+
+    def publish_unreadable(self, key: str, body: bytes) -> None:
+        """A message with headers that pika can't read: a time beyond its calendar."""
+        table = b"\x01aT" + (2**60).to_bytes(8, "big")
+
+        def raw(pieces: list[bytes], _: object) -> int:
+            pieces += [len(table).to_bytes(4, "big"), table]
+            return 4 + len(table)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pika.data, "encode_table", raw)
+            self.publish(key, body, {"a": 1})
 
     def view(self, camera: str, jpeg: bytes, *, boot_id: str = "b1", ts_ms: int | None = None) -> int:
         """A frame taken now; its seq."""

@@ -290,6 +290,20 @@ def test_a_restart_and_a_second_replica_show_the_same_last_events(broker: Runnin
     sender.close()
 
 
+def test_an_event_whose_headers_can_not_be_read_stops_no_monitor(broker: RunningBroker) -> None:
+    sender = Sender(broker)
+    with running(broker) as monitor:
+        sender.publish_unreadable("seccam.events.hall", b"{}")
+        event_id = sender.event("hall", 1)
+        eventually(lambda: [e["id"] for e in monitor.http.get("/events").json()] == [event_id])
+        assert monitor.metric("seccam_broker_unreadable_headers_total")
+        with running(broker) as again:
+            eventually(lambda: [e["id"] for e in again.http.get("/events").json()] == [event_id])
+            assert again.process.poll() is None
+        assert monitor.process.poll() is None
+    sender.close()
+
+
 def test_every_camera_shows_its_newest_after_the_monitor_was_too_slow_for_them(broker: RunningBroker) -> None:
     names = [f"cam{n:02}" for n in range(24)]
     sender = Sender(broker)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seccam.message import FaceData, FaceEvent, FrameIdentity
-from seccam_monitor.ingest.events import KEPT, SHOWN, EventLog, Row, first_wanted, is_told, row
+from seccam_monitor.ingest.events import KEPT, SHOWN, EventLog, Row, is_told, row
 
 TAKEN = datetime(2026, 3, 24, 13, 3, 12, tzinfo=UTC)
 PICTURE = b"\xff\xd8\xff\xe0 a JPEG \xff\xd9"
@@ -142,24 +142,3 @@ def test_an_event_that_was_folded_is_no_row_when_it_comes_again() -> None:
     for number in range(KEPT):
         assert log.add(seen("yard", number * 60, 1))
     assert not log.add(seen("front", 2, 1))  # the row that said it is gone by now
-
-
-@pytest.mark.parametrize(
-    ("end", "following", "expected"),
-    [
-        (0, None, 0),
-        (KEPT - 1, None, 0),
-        (500, None, 500 - KEPT),
-        (500, 480, 480),  # on after the last connection
-        (500, 500, 500),
-        (500, 10, 500 - KEPT),  # too much was missed for it all to be shown
-        (20, 25, 0),  # the last chunk holds several, or the stream is a new one: again; known ids are no news
-    ],
-)
-def test_reading_goes_on_where_it_was_or_from_the_last_events(end: int, following: int | None, expected: int) -> None:
-    assert first_wanted(end, following) == expected
-
-
-@given(end=st.integers(0, 10**9), following=st.none() | st.integers(0, 10**9))
-def test_what_is_read_reaches_back_no_further_than_is_kept(end: int, following: int | None) -> None:
-    assert max(0, end - KEPT) <= first_wanted(end, following) <= end

@@ -140,12 +140,3 @@ class EventLog:
     def get(self, event_id: str) -> Row | None:
         """The row of this event, if it is still kept."""
         return self._rows.get(event_id)
-
-
-def first_wanted(end: int, following: int | None) -> int:
-    """Where to read from in a stream whose last chunk starts at `end`; `following` is where reading had come to, if it had.
-
-    A stream that ends before that was made anew: it is read as if for the first time.
-    """
-    first = max(0, end - KEPT)
-    return following if following is not None and first <= following <= end else first

@@ -5,8 +5,7 @@ Everything here runs in the connection's thread, is quick, and tells the event l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from seccam import logs, topology
 from seccam.broker import CatchAllRouter, Consumer, Delivery, Subscription
@@ -15,7 +14,8 @@ from seccam.frame import Frame, FrameDecoder
 from seccam.message import FACE, Detection, Event, FaceEvent, JsonMessage, Status
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.ingest.cameras import Camera, Cameras
-from seccam_monitor.ingest.events import EventLog, Row, first_wanted, row
+from seccam_monitor.ingest.event_stream import EventStream
+from seccam_monitor.ingest.events import EventLog, Row, row
 from seccam_monitor.ingest.status import LastStatus
 from seccam_monitor.metrics import Metrics
 
@@ -27,8 +27,6 @@ M = TypeVar("M", bound=JsonMessage)
 _UNWATCHED = {**topology.NEWEST_ONLY, "x-max-length": 2 * MAX_CAMERAS}
 #: Seconds between two pictures of cameras that are too many or have no proper name.
 _REFUSED_EVERY = 1.0
-#: Events that may be on their way to us.
-_EVENTS_AHEAD = 20
 
 
 class Listener(Protocol):
@@ -56,9 +54,7 @@ class Intake:
         self._router = CatchAllRouter(topology.every(topology.VIEW), f"{topology.ROUTERS}.{boot_id}")
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
-        self._reader: Subscription | None = None
-        self._following: int | None = None
-        self._seeking = True
+        self._stream = EventStream(self._on_event)
 
     def subscriptions(self) -> list[Subscription]:
         """Those to begin with."""
@@ -66,13 +62,14 @@ class Intake:
             Subscription(self._on_status, keys=(topology.every(topology.STATUS),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_faces, keys=(topology.every(topology.FACES),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_unwatched, router=self._router, arguments=_UNWATCHED),
-            Subscription(self._on_end, queue=topology.EVENTS_LOG, consume=self._seek),
+            self._stream.subscription,
             *(self._view(camera) for camera in self._cameras),
         ]
 
     def attach(self, consumer: Consumer) -> None:
         """The consumer that has these subscriptions; new cameras are added to it."""
         self._consumer = consumer
+        self._stream.attach(consumer)
 
     def forget(self, now: float) -> None:
         """Leave cameras of which nothing has come for long; from any thread, and only while something can come.
@@ -169,31 +166,7 @@ class Intake:
         if self._cameras.get(detection.camera):
             self._listener.on_faces(detection, self._captured(detection, delivery) or delivery.monotonic)
 
-    def _seek(self) -> Mapping[str, Any]:
-        """A new connection: the stream's last chunk tells where it ends."""
-        self._seeking = True
-        return {"x-stream-offset": "last"}
-
-    def _on_end(self, delivery: Delivery) -> None:
-        """The stream ends here, or a little later: read on from where the last connection was, or the last events."""
-        delivery.ack()
-        if not self._seeking or self._consumer is None:
-            return  # the reader gets it too
-        self._seeking = False
-        if self._reader:
-            self._consumer.remove(self._reader)
-        self._following = first_wanted(int(delivery.headers["x-stream-offset"]), self._following)
-        self._reader = Subscription(
-            self._on_event,
-            queue=topology.EVENTS_LOG,
-            consume=lambda: {"x-stream-offset": self._following},
-            prefetch=_EVENTS_AHEAD,
-        )
-        self._consumer.add(self._reader)
-
     def _on_event(self, delivery: Delivery) -> None:
-        delivery.ack()
-        self._following = int(delivery.headers["x-stream-offset"]) + 1
         news = _message(Event, delivery)
         if news is None or news.type != FACE:  # that a camera is away is told by its status
             return
