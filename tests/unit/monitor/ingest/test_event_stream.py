@@ -24,6 +24,10 @@ class Message:
     headers: Mapping[str, Any]
     acked: bool = False
 
+    @property
+    def body(self) -> bytes:
+        return b"%d" % self.id
+
     def ack(self) -> None:
         self.acked = True
 
@@ -118,9 +122,8 @@ class Reading(RuleBasedStateMachine):
         self.reader.attach(cast("Consumer", self.connection))
         self.published = 0
         self.cuts = 0
-        #: The first message that has to be handled, as it came when the reader was there.
-        self.due = 0
-        self.began = False
+        #: Whether the reader has read this stream, and the first message since.
+        self.began, self.due = False, 0
         self.exact = True
 
     def _handle(self, delivery: Delivery) -> None:
@@ -158,7 +161,7 @@ class Reading(RuleBasedStateMachine):
         """The queue is deleted, with all that was in it, and consumers are cancelled."""
         self.connection.stream = Stream()
         self.connection.cut()
-        self.due = self.published
+        self.began = False
         self.exact = False
 
     @rule()
@@ -169,8 +172,7 @@ class Reading(RuleBasedStateMachine):
         assert all(self.handled[identity] for identity in wanted)
         if self.began:
             assert all(self.handled[identity] for identity in range(self.due, self.published))
-        elif self.handled:
-            self.began, self.due = True, self.published
+        self.began, self.due = bool(wanted), self.published
 
     @invariant()
     def nothing_is_handled_or_delivered_again(self) -> None:

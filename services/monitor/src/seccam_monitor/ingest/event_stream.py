@@ -24,8 +24,8 @@ class EventStream:
     """One subscription at a time to `seccam.events.log`.
 
     A first one finds the offset of the stream's end. The second one reads from REPLAYED messages before it. After a
-    reconnection that one starts at the last message that was read. If the broker doesn't deliver it, the stream was
-    deleted and declared again, and reading starts over. Everything runs in the connection's thread.
+    reconnection that one starts at the last message that was read. If the broker doesn't deliver it, or delivers another
+    one, the stream was deleted and declared again, and reading starts over. Everything runs in the connection's thread.
     """
 
     def __init__(self, handle: Callable[[Delivery], None], *, replayed: int = REPLAYED) -> None:
@@ -37,6 +37,8 @@ class EventStream:
         self.subscription = self._find_end
         #: Offset of the last message that was read; None if it isn't known.
         self._last: int | None = None
+        #: Its body; None before the first one was read.
+        self._last_body: bytes | None = None
         #: Offset of the next delivery, if its headers can't be read.
         self._expected: int | None = None
         self._answered = False
@@ -49,7 +51,7 @@ class EventStream:
     def _on_end(self, delivery: Delivery) -> None:
         # not acknowledged, so nothing more comes on this subscription
         end = _offset(delivery)
-        self._last = None if end is None else max(0, end - self._replayed) - 1
+        self._last, self._last_body = None if end is None else max(0, end - self._replayed) - 1, None
         self._switch(self._read)
 
     def _resume(self) -> Mapping[str, Any]:
@@ -78,11 +80,11 @@ class EventStream:
             offset = self._expected
         if offset is not None:
             self._expected = offset + 1
-            if self._last is not None and offset < self._last:
-                self._start_over()
             if self._last is not None and offset <= self._last:
+                if offset < self._last or self._last_body not in (None, delivery.body):
+                    self._start_over()
                 return
-            self._last = offset
+            self._last, self._last_body = offset, delivery.body
         self._handle(delivery)
 
     def _start_over(self) -> None:
