@@ -46,7 +46,9 @@ class BrokerClients:
         self.sent: list[Message] = []
         self.dropped: list[tuple[Message, str]] = []
 
-    def publisher(self, user: str, *, settings: BrokerSettings | None = None, outbox_limit: int = 100) -> Publisher:
+    def publisher(
+        self, user: str, *, settings: BrokerSettings | None = None, outbox_limit: int = 100, direction: str = "publish"
+    ) -> Publisher:
         """A started publisher."""
         link = Publisher(
             settings or self._broker.settings(user),
@@ -56,6 +58,7 @@ class BrokerClients:
             on_sent=self.sent.append,
             on_dropped=lambda message, reason: self.dropped.append((message, reason)),
             outbox_limit=outbox_limit,
+            direction=direction,
         )
         return self._started(link)
 

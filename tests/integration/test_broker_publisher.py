@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from seccam import topology
-from seccam.broker import Delivery, Subscription, connect
+from seccam.broker import Delivery, Message, Subscription, connect
 from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
 from tests.broker_clients import BrokerClients, Received, clients_of, event, frame, newest, proxy_to, through, waiting_events
@@ -122,7 +124,7 @@ def test_a_durable_message_beyond_the_limit_is_refused_and_counted(clients: Brok
     nowhere = BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/")
     publisher = clients.publisher("security", settings=nowhere, outbox_limit=2)
 
-    assert [publisher.publish_durable(event(n)) for n in range(3)] == [True, True, False]
+    assert [bool(publisher.publish_durable(event(n))) for n in range(3)] == [True, True, False]
 
     assert clients.value("seccam_events_lost_total", reason="buffer_full") == 1
     assert clients.value("seccam_events_unconfirmed") == 2
@@ -204,6 +206,87 @@ def test_a_full_events_queue_refuses_and_nothing_is_lost(clients: BrokerClients,
     assert set(waiting_events(broker)) == {event(n).message_id for n in range(12)}
 
 
+def test_a_message_to_a_queue_by_name_gets_there_and_its_confirm_can_be_awaited(
+    clients: BrokerClients, broker: RunningBroker
+) -> None:
+    publisher = clients.publisher("notifier")
+
+    confirmed = publisher.publish_durable(to_queue(topology.PARKED_QUEUE, b"parked"))
+
+    assert confirmed is not None
+    assert confirmed.wait(10)
+    assert publisher.unconfirmed() == 0
+    with broker.connection() as connection:
+        _, properties, body = connection.channel().basic_get(topology.PARKED_QUEUE, auto_ack=True)
+    assert (body, properties.delivery_mode) == (b"parked", 2)
+
+
+def test_a_message_that_is_returned_does_not_hold_up_those_behind_it(clients: BrokerClients, broker: RunningBroker) -> None:
+    publisher = clients.publisher("notifier")
+    missing = "seccam.events.retry.10s"
+    with broker.connection() as connection:
+        connection.channel().queue_delete(missing)
+
+    first = publisher.publish_durable(to_queue(missing, b"first"))
+    others = [publisher.publish_durable(to_queue(topology.PARKED_QUEUE, b"%d" % n)) for n in range(20)]
+
+    try:
+        assert all(confirmed is not None and confirmed.wait(10) for confirmed in others)
+        assert first is not None
+        assert not first.is_set()
+        assert publisher.unconfirmed() == 1
+    finally:
+        with broker.connection() as connection:
+            connection.channel().queue_declare(missing, durable=True, arguments=topology.queues()[missing])
+    assert first.wait(20)
+    with broker.connection() as connection:
+        bodies = [connection.channel().basic_get(topology.PARKED_QUEUE, auto_ack=True)[2] for _ in range(20)]
+    assert bodies == [b"%d" % n for n in range(20)]
+
+
+def test_a_queue_that_stays_missing_is_logged_once(clients: BrokerClients) -> None:
+    publisher = clients.publisher("notifier")
+
+    with capture_logs() as lines:
+        for n in range(3):
+            publisher.publish_durable(to_queue("seccam.no-such-queue", b"%d" % n))
+        eventually(lambda: publisher.oldest_unconfirmed() > 2.5, within=20)  # each was tried twice
+
+    assert [line["to"] for line in lines if line["event"] == "message_refused"] == ["seccam.no-such-queue"]
+
+
+@pytest.mark.parametrize(
+    ("message_id", "headers"), [("\ud800", {}), ("x" * 256, {}), ("x", {"n": 2**64}), ("x", {"k" * 256: 1}), ("x", {"k": "\ud800"})]
+)
+def test_properties_that_amqp_can_not_hold_stop_neither_their_message_nor_the_next(
+    clients: BrokerClients, broker: RunningBroker, message_id: str, headers: dict[str, Any]
+) -> None:
+    publisher = clients.publisher("notifier")
+
+    odd = publisher.publish_durable(Message("", b"odd", "text/plain", headers, message_id, queue=topology.PARKED_QUEUE))
+    following = publisher.publish_durable(to_queue(topology.PARKED_QUEUE, b"following"))
+
+    assert odd is not None
+    assert odd.wait(10)
+    assert following is not None
+    assert following.wait(10)
+    with broker.connection() as connection:
+        _, properties, body = connection.channel().basic_get(topology.PARKED_QUEUE, auto_ack=True)
+    assert (body, properties.message_id) == (b"odd", None)
+    assert not {"n", "k"} & properties.headers.keys()
+
+
+def test_two_publishers_of_one_process_have_series_of_their_own(clients: BrokerClients) -> None:
+    one = clients.publisher("notifier")
+    other = clients.publisher("notifier", direction="journal")
+    eventually(lambda: one.connected and other.connected)
+
+    one.stop(5)
+
+    assert clients.value("seccam_broker_connected", direction="publish") == 0
+    assert clients.value("seccam_broker_connected", direction="journal") == 1
+
+
 @pytest.mark.parametrize(
     ("url", "cause"),
     [
@@ -233,6 +316,11 @@ def test_a_wrong_password_is_tried_again_and_counted_as_auth(clients: BrokerClie
 
     assert not publisher.connected
     assert publisher.trouble()["broker"].startswith("auth for")
+
+
+def to_queue(queue: str, body: bytes) -> Message:
+    """A durable message to a queue by name."""
+    return Message("", body, "application/json", queue=queue)
 
 
 def test_a_user_without_the_right_to_publish_is_told_so(clients: BrokerClients) -> None:

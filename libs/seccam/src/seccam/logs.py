@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -71,6 +73,28 @@ def count_lines(registry: CollectorRegistry) -> dict[str, Counter]:
     """Level -> the counter of its lines."""
     lines = Counter("seccam_log_lines", "Log lines written", ["level"], registry=registry)
     return {level: lines.labels(level) for level in ("warning", "error")}
+
+
+class Throttle:
+    """Lets a log line through once, and then at most once every `seconds` while the same is to be said again."""
+
+    def __init__(self, seconds: float = 60.0) -> None:
+        self._seconds, self._said = seconds, dict[str, float]()
+
+    def allows(self, what: str) -> bool:
+        """Whether to write the line that says this."""
+        now = time.monotonic()
+        if now - self._said.get(what, -math.inf) < self._seconds:
+            return False
+        self._said[what] = now
+        return True
+
+    def clear(self, what: str | None = None) -> bool:
+        """Forget that this (or, with None, anything) was said, as it no longer holds; returns whether it was."""
+        if what is not None:
+            return self._said.pop(what, None) is not None
+        said, self._said = bool(self._said), {}
+        return said
 
 
 def get(name: str) -> Any:

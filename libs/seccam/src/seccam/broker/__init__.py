@@ -6,7 +6,7 @@ publish, and must not stop those that consume). Both kinds reconnect by themselv
 
 from seccam.broker.connection import connect, parameters, translated
 from seccam.broker.consumer import CatchAllRouter, Consumer, Delivery, Subscription
-from seccam.broker.publisher import Message, OnDropped, OnSent, Publisher
+from seccam.broker.publisher import Message, OnDropped, OnSent, Publisher, sendable_headers
 
 __all__ = [
     "CatchAllRouter",
@@ -19,5 +19,6 @@ __all__ = [
     "Subscription",
     "connect",
     "parameters",
+    "sendable_headers",
     "translated",
 ]

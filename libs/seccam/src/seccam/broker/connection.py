@@ -35,8 +35,6 @@ CLOSE_TIMEOUT = 1.0
 #: Seconds between attempts: the first and the longest.
 BACKOFF = (0.25, 5.0)
 _JITTER = 0.5
-#: Seconds between two log lines that say the same of a connection that doesn't come back.
-TELL_AGAIN = 60.0
 #: Seconds an idle connection's thread waits before it looks at the socket (heartbeats, alarms) again.
 TURN = 0.5
 #: Seconds that an attempt may take longer than a turn, a slow name server included, and still count as alive.
@@ -163,8 +161,7 @@ class ReconnectingConnection(threading.Thread):
         self._holds = False
         self._lost_at = time.monotonic()
         self._why = "not connected yet"
-        #: What was logged of the losses since it last held, and when.
-        self._told: dict[str, float] = {}
+        self._losses = logs.Throttle()
         #: When to stop waiting for the broker, by the monotonic clock.
         self._give_up_at: float | None = None
         self.heartbeat = Heartbeat()
@@ -256,7 +253,7 @@ class ReconnectingConnection(threading.Thread):
     def _established(self) -> None:
         """The session calls this when it has all it needs."""
         self._holds = True
-        self._told.clear()
+        self._losses.clear()
         self._metrics.connected.labels(self._direction).set(1)
         log.info("broker_connected", direction=self._direction)
 
@@ -269,10 +266,8 @@ class ReconnectingConnection(threading.Thread):
     def _count_loss(self, error: BrokerError, wait: float) -> None:
         """Count it, and log it unless the same was said a moment ago."""
         self._metrics.reconnects.labels(self._direction, error.cause).inc()
-        now = time.monotonic()
-        if now - self._told.get(str(error), -TELL_AGAIN) >= TELL_AGAIN:
+        if self._losses.allows(str(error)):
             log.warning("broker_lost", direction=self._direction, cause=error.cause, error=str(error), retry_s=round(wait, 1))
-            self._told[str(error)] = now
 
     def _blocked(self, blocked: bool) -> None:
         """Only a connection that publishes is ever blocked."""

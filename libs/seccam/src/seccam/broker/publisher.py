@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
 import time
 from collections import OrderedDict, deque
@@ -10,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pika
+import pika.data
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
@@ -20,15 +23,21 @@ from seccam.settings import BrokerSettings
 
 log = logs.get(__name__)
 
-#: Seconds: a transient message that could not be sent for longer is dropped. Receivers would do the same.
+#: Seconds after which a transient message that could not be sent is dropped. Receivers would drop it, too.
 TRANSIENT_SECONDS = topology.FRAME_TTL_MS / 1000
 #: Seconds before a durable message that was refused or returned is tried again: doubled from the first to the last.
 TRY_AGAIN = (1.0, 10.0)
+#: Bytes of headers that are passed on with a message. With ours they must fit in one frame (128 KiB), or the broker
+#: closes the connection.
+MAX_HEADERS = 64 * 1024
+#: Headers in which the broker notes how a message was dead-lettered. A broker before 4.0 drops a message that returns
+#: with them to a queue that they name.
+DEATH_HEADERS = ("x-death", "x-first-death", "x-last-death", "x-delivery-count")
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is published."""
+    """What is published: to the topic exchange by its key, or to `queue` by name."""
 
     key: str
     body: bytes
@@ -37,27 +46,46 @@ class Message:
     message_id: str | None = None
     #: CloudEvents type of an event, for its metric.
     kind: str | None = None
+    #: Name of a queue to publish to directly; `key` is not used then.
+    queue: str = ""
+
+    @property
+    def destination(self) -> tuple[str, str]:
+        """Exchange and routing key."""
+        return ("", self.queue) if self.queue else (topology.EXCHANGE, self.key)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Waiting:
     message: Message
     #: When it was handed over, by both clocks, seconds.
-    wall: float
-    monotonic: float
+    wall: float = field(default_factory=time.time)
+    monotonic: float = field(default_factory=time.monotonic)
 
     def age(self) -> float:
         return time.monotonic() - self.monotonic
 
 
-#: Told of each transient message that was not sent: the message and why (replaced, disconnected, blocked).
+@dataclass(eq=False)
+class _Unconfirmed(_Waiting):
+    confirmed: threading.Event = field(default_factory=threading.Event)
+    #: When to try again, by the monotonic clock, and seconds to the try after that.
+    due: float = 0.0
+    backoff: float = TRY_AGAIN[0]
+
+
+#: Called with each transient message that was not sent, and why (replaced, disconnected, blocked).
 OnDropped = Callable[[Message, str], None]
-#: Told of each transient message that was given to the socket.
+#: Called with each transient message that was given to the socket.
 OnSent = Callable[[Message], None]
 
 
 class Publisher(ReconnectingConnection):
-    """Publishes to the exchange: transient messages, of which the newest of each slot wins, and durable ones, confirmed."""
+    """Publishes transient messages, of which the newest of each slot wins, and durable ones until they are confirmed.
+
+    Durable messages are published in the order in which they came, but one that the broker refuses (the queue is full)
+    or returns (there is no queue) does not hold up those behind it: it is tried again later.
+    """
 
     def __init__(
         self,
@@ -69,27 +97,33 @@ class Publisher(ReconnectingConnection):
         on_sent: OnSent = lambda message: None,
         on_dropped: OnDropped = lambda message, reason: None,
         outbox_limit: int = 100,
+        direction: str = "publish",
     ) -> None:
-        super().__init__(settings, name, "publish", metrics)
+        """`direction` labels the connection's metrics; two publishers of one process have one each."""
+        super().__init__(settings, name, direction, metrics)
         self._events = events
         self._on_sent, self._on_dropped = on_sent, on_dropped
         self._slots: OrderedDict[str, _Waiting] = OrderedDict()
-        self._outbox: deque[_Waiting] = deque()
+        self._outbox: deque[_Unconfirmed] = deque()
         self._outbox_limit = outbox_limit
         self._work = threading.Condition()
         self._is_blocked = False
         #: What last kept transient messages from being sent.
         self._hindrance = "disconnected"
-        #: Seconds from one attempt to the next, and when that is, by the monotonic clock.
-        self._refused_wait, self._refused_until = TRY_AGAIN[0], 0.0
+        self._refusals = logs.Throttle()
 
     @property
     def blocked(self) -> bool:
-        """Whether the broker has told us to wait (memory or disk alarm)."""
+        """Whether the broker blocks publishers (memory or disk alarm)."""
         return self._is_blocked
 
+    def unconfirmed(self) -> int:
+        """How many durable messages wait for their confirm."""
+        with self._work:
+            return len(self._outbox)
+
     def oldest_unconfirmed(self) -> float:
-        """Seconds that the oldest event has been waiting for its confirm; 0 if none does."""
+        """Seconds that the oldest durable message has waited for its confirm; 0 if none waits."""
         with self._work:
             return self._outbox[0].age() if self._outbox else 0.0
 
@@ -97,28 +131,32 @@ class Publisher(ReconnectingConnection):
         """Publish this if it can be done now; a message still waiting in the same slot is dropped for it."""
         with self._work:
             old = self._slots.get(slot)
-            self._slots[slot] = _waiting(message)  # it keeps the old one's place in the row
+            self._slots[slot] = _Waiting(message)  # it keeps the old one's place in the row
             self._work.notify_all()
         if old is not None:
             self._on_dropped(old.message, "replaced" if self.connected and not self._is_blocked else self._hindrance)
 
-    def publish_durable(self, message: Message) -> bool:
-        """Publish this durable message until the broker confirms it; False (and counted as lost) if too many wait."""
+    def publish_durable(self, message: Message) -> threading.Event | None:
+        """Publish this message until the broker confirms it, which sets the event returned.
+
+        None if too many messages wait; with `events` it is counted and logged as lost.
+        """
+        waiting = _Unconfirmed(message)
         with self._work:
             room = len(self._outbox) < self._outbox_limit
             if room:
-                self._outbox.append(_waiting(message))
+                self._outbox.append(waiting)
                 self._count_outbox()
                 self._work.notify_all()
         if not room and self._events:
             self._events.lost.labels("buffer_full").inc()
             log.error("event_lost", event_id=message.message_id, why="buffer_full", waiting=self._outbox_limit)
-        return room
+        return waiting.confirmed if room else None
 
     def stop(self, timeout: float) -> None:
-        """Waits up to `timeout` seconds for what is to be sent and for the confirms owed, then ends.
+        """Waits up to `timeout` seconds for what can be sent and for the confirms owed, then ends.
 
-        Durable messages that are left are counted as lost.
+        With `events`, durable messages that are left are counted and logged as lost.
         """
         if self._halt.is_set():
             return
@@ -126,12 +164,12 @@ class Publisher(ReconnectingConnection):
         with self._work:
             self._work.wait_for(lambda: self._idle() or not self.is_alive(), max(0.0, timeout - 1.0))
         super().stop(max(0.1, deadline - time.monotonic()))
-        with self._work:
-            left = [waiting.message for waiting in self._outbox]
-        if self._events and left:
+        if self._events:
+            with self._work:
+                left = [waiting.message for waiting in self._outbox]
             self._events.lost.labels("shutdown").inc(len(left))
-        for message in left:
-            log.error("event_lost", event_id=message.message_id, why="shutdown")
+            for message in left:
+                log.error("event_lost", event_id=message.message_id, why="shutdown")
 
     def _idle(self) -> bool:
         """Nothing waits that could be sent now; a durable message always might."""
@@ -147,8 +185,8 @@ class Publisher(ReconnectingConnection):
             self._await_work()
             if not self._is_blocked:
                 self._send_latest(transient)
-            if not self._is_blocked and self._outbox and time.monotonic() >= self._refused_until:
-                self._send_durable(confirmed)
+            if not self._is_blocked and (unconfirmed := self._next_durable()):
+                self._send_durable(confirmed, unconfirmed)
             connection.process_data_events(0)
             for channel in (transient, confirmed):
                 if not channel.is_open:
@@ -157,9 +195,20 @@ class Publisher(ReconnectingConnection):
     def _await_work(self) -> None:
         """Until there is something that can be sent, or for a turn."""
         with self._work:
-            refused = self._refused_until - time.monotonic()
-            if self._is_blocked or (not self._slots and (not self._outbox or refused > 0)):
-                self._work.wait(min(TURN, refused) if self._outbox and refused > 0 else TURN)
+            if self._is_blocked:
+                self._work.wait(TURN)
+            elif not self._slots and not self._due():
+                next_due = min((waiting.due for waiting in self._outbox), default=math.inf)
+                self._work.wait(min(TURN, max(0.0, next_due - time.monotonic())))
+
+    def _due(self) -> _Unconfirmed | None:
+        """The oldest durable message that may be tried now. Called with the lock held."""
+        now = time.monotonic()
+        return next((waiting for waiting in self._outbox if waiting.due <= now), None)
+
+    def _next_durable(self) -> _Unconfirmed | None:
+        with self._work:
+            return self._due()
 
     def _send_latest(self, channel: BlockingChannel) -> None:
         """Publish the message of the slot that has waited longest, unless it has waited too long."""
@@ -181,9 +230,9 @@ class Publisher(ReconnectingConnection):
         with self._work:
             self._work.notify_all()
 
-    def _send_durable(self, channel: BlockingChannel) -> None:
-        """Publish the oldest durable message; it is forgotten here when it is confirmed, and tried again later if not."""
-        message = self._outbox[0].message
+    def _send_durable(self, channel: BlockingChannel, waiting: _Unconfirmed) -> None:
+        """Publish a durable message; it leaves the outbox when it is confirmed, and is tried again later if not."""
+        message = waiting.message
         began = time.monotonic()
         try:
             _publish(channel, message, durable=True)
@@ -193,30 +242,33 @@ class Publisher(ReconnectingConnection):
         except pika.exceptions.NackError:
             outcome = "refused"
         except PIKA_ERRORS:
-            self._tell_event(message, "error", began)
+            self._count_attempt(message, "error")
             raise
-        self._tell_event(message, outcome, began)
-        if outcome != "confirmed":  # the queue is full or missing: it won't be better at once
-            self._refused_until = time.monotonic() + self._refused_wait
-            self._refused_wait = min(self._refused_wait * 2, TRY_AGAIN[1])
+        self._count_attempt(message, outcome)
+        if outcome != "confirmed":  # the queue is full or missing, and that won't change at once
+            waiting.due = time.monotonic() + waiting.backoff
+            waiting.backoff = min(waiting.backoff * 2, TRY_AGAIN[1])
+            self._log_refusal(message, outcome)
             return
-        self._refused_wait = TRY_AGAIN[0]
         with self._work:
-            self._outbox.popleft()
+            self._outbox.remove(waiting)
             self._count_outbox()
             self._work.notify_all()
+        waiting.confirmed.set()
+        self._refusals.clear(message.destination[1])
+        if self._events:
+            seconds = time.monotonic() - began
+            self._events.confirm_seconds.observe(seconds)
+            log.info("event_confirmed", confirm_ms=round(seconds * 1000, 1), **_names(message))
 
-    def _tell_event(self, message: Message, outcome: str, began: float) -> None:
-        seconds = time.monotonic() - began
+    def _count_attempt(self, message: Message, outcome: str) -> None:
         if self._events:
             self._events.published.labels(EVENT_TYPES.get(message.kind or "", "face"), outcome).inc()
-            if outcome == "confirmed":
-                self._events.confirm_seconds.observe(seconds)
-        told = {"event_id": message.message_id, **{k: v for k, v in message.headers.items() if k in ("trace_id", "camera")}}
-        if outcome == "confirmed":
-            log.info("event_confirmed", confirm_ms=round(seconds * 1000, 1), **told)
-        else:
-            log.warning("event_refused", cause=outcome, **told)
+
+    def _log_refusal(self, message: Message, outcome: str) -> None:
+        _, key = message.destination
+        if self._refusals.allows(key):
+            log.warning("message_refused", cause=outcome, to=key, unconfirmed=self.unconfirmed(), **_names(message))
 
     def _count_outbox(self) -> None:
         if self._events:
@@ -224,7 +276,9 @@ class Publisher(ReconnectingConnection):
             self._events.oldest.set(self._outbox[0].wall if self._outbox else 0)
 
     def _established(self) -> None:
-        self._refused_wait, self._refused_until = TRY_AGAIN[0], 0.0
+        with self._work:
+            for waiting in self._outbox:
+                waiting.due, waiting.backoff = 0.0, TRY_AGAIN[0]
         super()._established()
 
     def _lost(self, why: str) -> None:
@@ -248,21 +302,46 @@ class Publisher(ReconnectingConnection):
             self._work.notify_all()
 
 
-def _waiting(message: Message) -> _Waiting:
-    return _Waiting(message, time.time(), time.monotonic())
+def _names(message: Message) -> dict[str, Any]:
+    """What a log line says of a message."""
+    return {"event_id": message.message_id, **{k: v for k, v in message.headers.items() if k in ("trace_id", "camera")}}
 
 
 def _publish(channel: BlockingChannel, message: Message, *, durable: bool) -> None:
-    channel.basic_publish(
-        topology.EXCHANGE,
-        message.key,
-        message.body,
-        pika.BasicProperties(
-            content_type=message.content_type,
-            headers=dict(message.headers) or None,
-            delivery_mode=2 if durable else 1,
-            message_id=message.message_id,
-            timestamp=int(time.time()),
-        ),
-        mandatory=durable,
-    )
+    exchange, key = message.destination
+    properties = _properties(message, durable=durable)
+    channel.basic_publish(exchange, key, message.body, properties, mandatory=durable)
+
+
+def _properties(message: Message, *, durable: bool) -> pika.BasicProperties:
+    """The message's properties; of a durable one those that AMQP can't hold are left out, so that it can be sent at all."""
+    always = {"content_type": message.content_type, "delivery_mode": 2 if durable else 1, "timestamp": int(time.time())}
+    properties = pika.BasicProperties(**always, headers=dict(message.headers) or None, message_id=message.message_id)
+    if durable:
+        try:
+            properties.encode()
+        except Exception as e:  # noqa: BLE001  # pika raises many kinds, and none may stop the messages behind this one
+            log.error("message_properties_dropped", to=message.destination[1], error=type(e).__name__)  # noqa: TRY400  # its text may hold anything
+            return pika.BasicProperties(**always)
+    return properties
+
+
+def sendable_headers(headers: Mapping[Any, Any]) -> dict[str, str | int | bool]:
+    """The headers of a received message that can be passed on: those that pika can encode, as many as MAX_HEADERS holds.
+
+    What the broker noted on a dead letter is left out.
+    """
+    kept: dict[str, str | int | bool] = {}
+    room = MAX_HEADERS
+    for name, given in headers.items():
+        key, value = _decoded(name), _decoded(given)
+        if isinstance(key, str) and isinstance(value, str | int) and not key.startswith(DEATH_HEADERS):
+            with contextlib.suppress(Exception):  # of many kinds: a name too long, a number too large, a lone surrogate
+                size = pika.data.encode_table([], {key: value})
+                if size <= room:
+                    kept[key], room = value, room - size
+    return kept
+
+
+def _decoded(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
