@@ -1,4 +1,4 @@
-"""Logs: JSON lines on standard error, or readable ones on a terminal."""
+"""Logs: JSON lines, or readable ones on a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
@@ -18,9 +18,13 @@ _FOR_MACHINES = ("trace_id", "steps")
 _always: dict[str, Any] = {}
 
 
-def configure(level: str, style: str, service: str, registry: CollectorRegistry) -> None:
-    """Set structlog and the standard library's logging up; `style` is auto, json or console."""
-    console = style == "console" or (style == "auto" and sys.stderr.isatty())
+def configure(level: str, style: str, service: str, registry: CollectorRegistry, stream: TextIO | None = None) -> None:
+    """Set structlog and the standard library's logging up; `style` is auto, json or console.
+
+    Lines go to `stream`; by default to standard error.
+    """
+    stream = stream or sys.stderr
+    console = style == "console" or (style == "auto" and stream.isatty())
     counters = count_lines(registry)
 
     def count(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -50,8 +54,8 @@ def configure(level: str, style: str, service: str, registry: CollectorRegistry)
     renderer: Any = structlog.processors.JSONRenderer()
     if console:
         # not structlog's choice, which shows the variables of every frame, a camera's password among them
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-    handler = logging.StreamHandler(sys.stderr)
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

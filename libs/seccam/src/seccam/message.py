@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from seccam import topology
 from seccam.errors import BadMessage
 from seccam.frame import TIMES, Frame, event_id, trace_id
+
+M = TypeVar("M")
 
 CONTENT_TYPE = "application/json"
 #: Largest JSON message that is read, bytes: a 32 kB snapshot in base64, and room for the rest.
@@ -20,10 +24,38 @@ MAX_SNAPSHOT = 32 * 1024
 FACE, FACE_PRESENT, FACE_GONE = "seccam.face", "seccam.face.present", "seccam.face.gone"
 CAMERA_OFFLINE, CAMERA_ONLINE = "seccam.camera.offline", "seccam.camera.online"
 
+#: Header of an event: how often the notifier has sent it to a delay queue.
+ATTEMPT_HEADER = "x-seccam-attempt"
+#: Header of an event that an operator sent again: it is notified however old it is.
+REPLAYED_HEADER = "x-seccam-replayed"
+#: Header of a parked event: why it was parked.
+WHY_HEADER = "x-seccam-why"
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def _on_every_calendar(time: datetime) -> datetime:
+    """The time in UTC; ValueError where some time zone has no local time for it."""
+    if not 1970 <= time.year < 9999 or time.astimezone(UTC).year < 1970:
+        raise ValueError("must be between 1970 and 9998")
+    return time.astimezone(UTC)
+
+
+def _no_number(value: Any) -> Any:
+    """Pydantic would take a number for seconds since 1970."""
+    if isinstance(value, int | float):
+        raise ValueError("must be an RFC 3339 time")  # noqa: TRY004  # pydantic makes a fault of this one only
+    return value
+
+
+#: When a picture was taken, UTC.
+CaptureTime = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_on_every_calendar)]
 CameraName = Annotated[str, Field(pattern=topology.CAMERA_PATTERN)]
 #: x, y, width, height in pixels of the picture as stored, before any EXIF turn.
 Box = tuple[int, int, int, int]
 Score = Annotated[float, Field(ge=0, le=1)]
+#: A whole number as JSON has it: neither a text nor true.
+Count = Annotated[int, Field(ge=0, strict=True)]
 #: Bounded, for a number that no clock shows is more than a float, or a browser's date, can hold.
 Milliseconds = Annotated[int, Field(ge=0, lt=TIMES.stop)]
 
@@ -40,13 +72,17 @@ class JsonMessage(BaseModel):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """The message in a body; raises BadMessage."""
-        if len(body) > MAX_BYTES:
-            raise BadMessage(f"{cls.__name__}: {len(body)} bytes, more than {MAX_BYTES}")
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as e:
-            faults = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'body'}: {f['msg']}" for f in e.errors(include_input=False))
-            raise BadMessage(f"{cls.__name__}: {faults[:500]}") from None
+        return _decoded(cls.__name__, body, cls.model_validate_json)
+
+
+def _decoded(name: str, body: bytes, validate: Callable[[bytes], M]) -> M:
+    if len(body) > MAX_BYTES:
+        raise BadMessage(f"{name}: {len(body)} bytes, more than {MAX_BYTES}")
+    try:
+        return validate(body)
+    except ValidationError as e:
+        faults = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'body'}: {f['msg']}" for f in e.errors(include_input=False))
+        raise BadMessage(f"{name}: {faults[:500]}") from None
 
 
 class FrameIdentity(JsonMessage):
@@ -64,7 +100,7 @@ class Detection(JsonMessage):
     frame: FrameIdentity
     #: Width and height of the picture, pixels.
     size: tuple[int, int]
-    faces: Annotated[int, Field(ge=0)]
+    faces: Count
     boxes: list[Box]
     scores: list[Score]
     worker: str
@@ -74,7 +110,7 @@ class FaceData(Detection):
     """What a face event says beyond the CloudEvents attributes."""
 
     #: When the visit began, as far as this worker knows; missing: with this picture.
-    visit_began: AwareDatetime | None = None
+    visit_began: CaptureTime | None = None
     #: The camera's IANA time zone, where known.
     zone: str | None = None
     #: Milliseconds after capture: published, received by the worker, analysed.
@@ -89,9 +125,9 @@ class PresenceData(JsonMessage):
     camera: CameraName
     #: The frame in which faces were last seen.
     frame: FrameIdentity
-    faces: Annotated[int, Field(ge=0)]
+    faces: Count
     #: When the visit began, as far as this worker knows.
-    visit_began: AwareDatetime
+    visit_began: CaptureTime
     worker: str
 
 
@@ -112,10 +148,16 @@ class Event(JsonMessage):
     source: str
     type: Literal["seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online"]
     #: When the picture was taken, UTC.
-    time: AwareDatetime
+    time: CaptureTime
     datacontenttype: Literal["application/json"] = "application/json"
     #: W3C Trace Context.
     traceparent: str | None = None
+
+    @property
+    def trace_id(self) -> str:
+        """The trace's id; empty if the event names none."""
+        match = _TRACEPARENT.fullmatch(self.traceparent or "")
+        return match[1] if match else ""
 
 
 class FaceEvent(Event):
@@ -137,6 +179,15 @@ class CameraEvent(Event):
 
     type: Literal["seccam.camera.offline", "seccam.camera.online"]
     data: CameraData
+
+
+AnyEvent = FaceEvent | PresenceEvent | CameraEvent
+_EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
+
+
+def decode_event(body: bytes) -> AnyEvent:
+    """The event in a body, of whatever type; raises BadMessage."""
+    return _decoded("Event", body, _EVENTS.validate_json)
 
 
 def face_event(frame: Frame, taken_ms: int, data: FaceData) -> FaceEvent:

@@ -170,9 +170,13 @@ def given(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name, "").strip()
 
 
-def load(*groups: type[Group], environ: Mapping[str, str] = os.environ) -> tuple[Any, ...]:
-    """Each group, read from the environment; SettingsError with all faults if there is one."""
-    faults = list(_unknown(groups, environ))
+def load(*groups: type[Group], environ: Mapping[str, str] = os.environ, ignore_unknown: bool = False) -> tuple[Any, ...]:
+    """Each group, read from the environment; SettingsError with all faults if there is one.
+
+    With `ignore_unknown` only known names are judged, for an environment that is not ours alone: Kubernetes adds
+    variables such as SECCAM_MONITOR_PORT to pods that don't refuse them.
+    """
+    faults = [fault for name, fault in _unknown(groups, environ) if name in REPLACED or not ignore_unknown]
     loaded = []
     for group in groups:
         values = {field: value for name, field in names(group).items() if (value := given(environ, name))}
@@ -185,16 +189,17 @@ def load(*groups: type[Group], environ: Mapping[str, str] = os.environ) -> tuple
     return tuple(loaded)
 
 
-def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Iterator[str]:
+def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each name that no setting has, and its fault."""
     known = {name for group in groups for name in names(group)} | OTHER_NAMES
     own = tuple(group.PREFIX for group in groups)
     for name in sorted(environ):
         if name.startswith("SECCAM_") and name not in known and (name.startswith(own) or not name.startswith(PREFIXES)):
             if name in REPLACED:
-                yield f"{name}: {REPLACED[name]}"
+                yield name, f"{name}: {REPLACED[name]}"
                 continue
             near = _nearest(name, known)
-            yield f"{name}: no setting goes by this name" + (f"{PROPOSAL}{near}?" if near else "")
+            yield name, f"{name}: no setting goes by this name" + (f"{PROPOSAL}{near}?" if near else "")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -6,19 +6,23 @@ publish, and must not stop those that consume). Both kinds reconnect by themselv
 
 from seccam.broker.connection import connect, parameters, translated
 from seccam.broker.consumer import CatchAllRouter, Consumer, Delivery, Subscription
-from seccam.broker.publisher import Message, OnDropped, OnSent, Publisher, sendable_headers
+from seccam.broker.publisher import DEATH_HEADERS, Message, OnDropped, OnSent, Publisher, sendable_headers
+from seccam.broker.stream import MissingStream, read_stream
 
 __all__ = [
+    "DEATH_HEADERS",
     "CatchAllRouter",
     "Consumer",
     "Delivery",
     "Message",
+    "MissingStream",
     "OnDropped",
     "OnSent",
     "Publisher",
     "Subscription",
     "connect",
     "parameters",
+    "read_stream",
     "sendable_headers",
     "translated",
 ]
