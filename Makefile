@@ -71,7 +71,6 @@ docs: $(VENV)/dev ## the reference pages and dashboards that are made from the c
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package seccam \
 	--no-annotate --no-header
 SERVICES := camera monitor security
-FUNCTION := functions/ifttt_notifier
 .PHONY: lock
 lock: $(VENV)/dev ## resolve what is new into requirements/*.txt, with hashes; UPGRADE=--upgrade: everything anew
 	$(BIN)/$(LOCK) $(UPGRADE) $(PARTS:%=%/pyproject.toml) requirements/run.in -o requirements/run.txt
@@ -80,8 +79,7 @@ lock: $(VENV)/dev ## resolve what is new into requirements/*.txt, with hashes; U
 	for part in build pictures; do $(BIN)/$(LOCK) -c requirements/run.txt requirements/$$part.in -o requirements/$$part.txt || exit; done
 	for service in $(SERVICES); do $(BIN)/$(LOCK) -c requirements/run.txt services/$$service/pyproject.toml requirements/lib.in \
 		-o requirements/$$service.txt || exit; done
-	$(BIN)/$(LOCK) -c requirements/run.txt --extra runner $(FUNCTION)/pyproject.toml requirements/lib.in -o requirements/notifier.txt
-	$(BIN)/$(LOCK) -c requirements/run.txt --extra nuclio $(FUNCTION)/pyproject.toml -o $(FUNCTION)/requirements.txt
+	$(BIN)/$(LOCK) -c requirements/run.txt functions/ifttt_notifier/pyproject.toml requirements/lib.in -o requirements/notifier.txt
 
 # names are <IMAGE_PREFIX><component>:<IMAGE_TAG>; of another base image: BASE_IMAGE, NOTIFIER_BASE_IMAGE, NUCLIO_IMAGE
 VERSION      := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' libs/seccam/src/seccam/version.py)

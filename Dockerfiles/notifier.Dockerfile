@@ -1,4 +1,4 @@
-# Two images from one handler: `standalone`, which is built unless told otherwise, and `nuclio` (--target nuclio).
+# Two images of one package: `standalone`, the default, and `nuclio` (--target nuclio).
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 ARG TARGETARCH
 ARG NUCLIO_IMAGE=quay.io/nuclio/handler-builder-python-onbuild:1.15.11-${TARGETARCH}
@@ -7,14 +7,7 @@ FROM ${BASE_IMAGE} AS builder
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 COPY Dockerfiles/install-* Dockerfiles/
-COPY requirements/build.txt requirements/
-
-FROM builder AS function
-COPY functions/ifttt_notifier/requirements.txt functions/ifttt_notifier/
-RUN --mount=type=cache,target=/root/.cache/pip Dockerfiles/install-dependencies functions/ifttt_notifier/requirements.txt
-
-FROM builder AS runner
-COPY requirements/notifier.txt requirements/
+COPY requirements/build.txt requirements/notifier.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip Dockerfiles/install-dependencies requirements/notifier.txt
 COPY libs/seccam libs/seccam
 COPY functions/ifttt_notifier functions/ifttt_notifier
@@ -23,12 +16,13 @@ RUN Dockerfiles/install-parts libs/seccam functions/ifttt_notifier
 FROM ${BASE_IMAGE} AS base
 COPY LICENSE /usr/share/doc/seccam/
 ENV PATH=/opt/seccam/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1
+COPY --from=builder /opt/seccam /opt/seccam
 USER 10001:10001
 EXPOSE 9090
 ARG VERSION=unknown REVISION=unknown
 ENV SECCAM_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="seccam-notifier" \
-      org.opencontainers.image.description="Tells IFTTT Webhooks of seccam's events" \
+      org.opencontainers.image.description="Notifies IFTTT Webhooks of seccam's events" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="https://github.com/seccam/seccam" \
@@ -37,16 +31,13 @@ LABEL org.opencontainers.image.title="seccam-notifier" \
 FROM ${NUCLIO_IMAGE} AS processor
 
 FROM base AS nuclio
-COPY --from=function /opt/seccam /opt/seccam
 COPY --from=processor /home/nuclio/bin/processor /usr/local/bin/processor
 COPY --from=processor /home/nuclio/bin/py /opt/nuclio
-COPY functions/ifttt_notifier/notifier.py /opt/nuclio/
 ENV NUCLIO_PYTHON_EXE_PATH=/opt/seccam/bin/python
 LABEL org.opencontainers.image.title="seccam-notifier-nuclio" \
-      org.opencontainers.image.description="Tells IFTTT Webhooks of seccam's events, within Nuclio's processor"
+      org.opencontainers.image.description="Notifies IFTTT Webhooks of seccam's events, within Nuclio's processor"
 # without Nuclio's controller (its portable mode), `--config` names a processor's configuration
 CMD ["processor"]
 
 FROM base AS standalone
-COPY --from=runner /opt/seccam /opt/seccam
 ENTRYPOINT ["seccam-notifier"]

@@ -13,32 +13,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
+from seccam import frame, logs, message, metrics, settings, topology
+from seccam_camera.metrics import CameraMetrics
+from seccam_camera.settings import CameraSettings
+from seccam_local.settings import LocalSettings
+from seccam_monitor.metrics import Metrics as MonitorMetrics
+from seccam_monitor.settings import MonitorSettings
+from seccam_notifier.metrics import NotifierMetrics
+from seccam_notifier.settings import IftttSettings, NotifierSettings
+from seccam_security.metrics import SecurityMetrics
+from seccam_security.settings import SecuritySettings
+
 REFERENCE = Path(__file__).parent / "ref"
-FUNCTION = Path(__file__).parent.parent / "functions" / "ifttt_notifier"
-sys.path.insert(0, str(FUNCTION))  # the function is no package: it has its folder to itself, as under Nuclio
-
-import notifier  # noqa: E402  # found by the line above
-import runner  # noqa: E402  # as above
-from prometheus_client import CollectorRegistry  # noqa: E402  # ruff takes all after the line above for late
-
-from seccam import frame, logs, message, metrics, settings, topology  # noqa: E402  # as above
-from seccam_camera.metrics import CameraMetrics  # noqa: E402  # as above
-from seccam_camera.settings import CameraSettings  # noqa: E402  # as above
-from seccam_local.settings import LocalSettings  # noqa: E402  # as above
-from seccam_monitor.metrics import Metrics as MonitorMetrics  # noqa: E402  # as above
-from seccam_monitor.settings import MonitorSettings  # noqa: E402  # as above
-from seccam_security.metrics import SecurityMetrics  # noqa: E402  # as above
-from seccam_security.settings import SecuritySettings  # noqa: E402  # as above
 
 MADE = "<!-- Made by `make docs` from the code; changes belong there. -->\n"
 
 #: Part -> its groups of settings, in the order of the page.
 GROUPS: Mapping[str, Sequence[type[settings.Group]]] = {
     "All services": (settings.BrokerSettings, settings.LogSettings),
+    "Monitor, security and notifier": (settings.VisitSettings,),
     "Camera": (CameraSettings,),
     "Monitor": (MonitorSettings,),
     "Security": (SecuritySettings,),
-    "Notifier": (runner.IftttSettings, runner.NotifierSettings),
+    "Notifier": (IftttSettings, NotifierSettings),
     "make run": (LocalSettings,),
 }
 
@@ -106,7 +105,7 @@ def registries() -> Iterator[tuple[str, CollectorRegistry]]:
     monitor, security, told = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
     MonitorMetrics(monitor, ["front"])
     SecurityMetrics(security, _AnyDetector())  # type: ignore[arg-type]  # it is asked for its names alone
-    notifier.Metrics(told, "ifttt")
+    NotifierMetrics(told, "ifttt")
     yield "All services", shared
     yield "Camera", camera
     yield "Monitor", monitor

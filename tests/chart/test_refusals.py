@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from runner import NotifierSettings
 
 from seccam import topology
 from seccam.settings import Group, VisitSettings
@@ -17,6 +16,7 @@ from seccam_camera.schedule import Schedule
 from seccam_camera.settings import CameraSettings
 from seccam_monitor.auth import passwords
 from seccam_monitor.settings import MonitorSettings
+from seccam_notifier.settings import NotifierSettings
 from seccam_security.settings import SecuritySettings
 from tests.chart.chart import CHART, refusal, render
 

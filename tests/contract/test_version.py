@@ -15,9 +15,9 @@ from seccam.version import __version__
 ROOT = Path(__file__).parents[2]
 SOURCE = "libs/seccam/src/seccam/version.py"
 #: Helm and docker compose read their files as they are, and the changelog has a section for each version.
-REPEATED_IN = {"charts/seccam/Chart.yaml", "compose.yaml", "CHANGELOG.md", "functions/ifttt_notifier/notifier.py"}
+REPEATED_IN = {"charts/seccam/Chart.yaml", "compose.yaml", "CHANGELOG.md"}
 #: Versions of other projects.
-LOCKS = ("requirements/", "functions/ifttt_notifier/requirements.txt", "tests/e2e/requirements.txt")
+LOCKS = ("requirements/", "tests/e2e/requirements.txt")
 PACKAGES = sorted(p for pattern in ("libs/*", "services/*", "functions/*", "local") for p in ROOT.glob(f"{pattern}/pyproject.toml"))
 
 

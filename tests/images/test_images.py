@@ -124,6 +124,6 @@ def test_a_worker_counts_the_faces_in_the_demo_cameras_picture() -> None:
 
 
 def test_the_notifier_has_nuclios_entry_points() -> None:
-    code = "import notifier; print(notifier.init_context.__name__, notifier.handler.__name__)"
+    code = "from seccam_notifier import nuclio; print(nuclio.init_context.__name__, nuclio.handler.__name__)"
 
     assert engine.python(engine.name("notifier"), code) == b"init_context handler\n"

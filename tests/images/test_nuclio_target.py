@@ -18,12 +18,10 @@ pytestmark = pytest.mark.images
 CHECKOUT = Path(__file__).parents[2]
 LAYOUT, IMAGE = "seccam-test-nuclio-layout", "seccam-test-notifier-nuclio"
 
-#: Like the wrapper: from its folder, on its path; needs what the wrapper needs.
+#: Like the wrapper, with what the wrapper needs.
 LOAD = """
-import sys
-sys.path.insert(0, "/opt/nuclio")
-import msgpack, notifier, nuclio_sdk
-print(notifier.__file__, notifier.handler.__name__, notifier.VERSION)
+import msgpack, nuclio_sdk, seccam_notifier.nuclio
+print(seccam_notifier.nuclio.init_context.__name__, seccam_notifier.nuclio.handler.__name__)
 """
 
 
@@ -49,12 +47,8 @@ def test_the_processor_is_what_runs_and_nobody_is_root(image: str) -> None:
     assert engine.run(image).stdout == b"processor 10001\n"
 
 
-def test_the_handler_lies_where_the_wrapper_looks_and_needs_no_library(image: str) -> None:
-    path, handler, _ = engine.python(image, LOAD).split()
-
-    assert (path, handler) == (b"/opt/nuclio/notifier.py", b"handler")
-    missing = engine.python(image, "import importlib.util; print(importlib.util.find_spec('seccam'))")
-    assert missing == b"None\n"
+def test_the_wrapper_finds_the_handler_and_what_it_needs_itself(image: str) -> None:
+    assert engine.python(image, LOAD) == b"init_context handler\n"
 
 
 def test_the_wrapper_is_run_by_the_python_that_has_the_dependencies(image: str) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,6 @@ from tests.servers import ifttt
 from tests.servers.ifttt import Ifttt
 from tests.waiting import eventually
 
-RUNNER = Path(__file__).parents[2] / "functions" / "ifttt_notifier" / "runner.py"
 KEY = "c4naryKEY-4711_do-not-tell"
 PATIENCE = 30.0
 
@@ -46,7 +46,7 @@ class Process:
             **settings,
         }
         with log.open("ab") as output:
-            self.process = subprocess.Popen([sys.executable, str(RUNNER)], env=environ, stdout=output, stderr=output)
+            self.process = subprocess.Popen([sys.executable, "-m", "seccam_notifier"], env=environ, stdout=output, stderr=output)
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The log's lines of this name."""
@@ -163,6 +163,18 @@ def publish(broker: RunningBroker, *events: message.FaceEvent, headers: dict[str
             channel.basic_publish("amq.topic", f"seccam.events.{e.data.camera}", e.encode(), properties, mandatory=True)
 
 
+def publish_presence(broker: RunningBroker, *times: datetime) -> None:
+    """Say as a worker does that faces seen since the first of these times are still there."""
+    with broker.connection() as connection:
+        channel = connection.channel()
+        for seq, time_ in enumerate(times):
+            frame = message.FrameIdentity(boot_id="b00t", seq=seq)
+            data = message.PresenceData(camera="front", frame=frame, faces=1, visit_began=times[0], worker="w1")
+            present = message.presence_event("seccam.face.present", round(time_.timestamp() * 1000), data)
+            properties = pika.BasicProperties(content_type="application/json", message_id=present.id)
+            channel.basic_publish("amq.topic", topology.key(topology.PRESENCE, "front"), present.encode(), properties)
+
+
 def test_an_event_in_the_queue_becomes_a_call_with_camera_count_and_local_time(
     broker: RunningBroker, start: Start, stand_in: Ifttt
 ) -> None:
@@ -192,7 +204,7 @@ def test_five_workers_that_see_one_face_make_one_notification_and_a_second_face_
 
     assert stand_in.values() == [("front", "1"), ("front", "2")]
     # an outcome is counted after its line is written
-    eventually(lambda: notifier.metric('seccam_notifier_events_total{outcome="cooldown",type="face"}') == 5, within=PATIENCE)
+    eventually(lambda: notifier.metric('seccam_notifier_events_total{outcome="suppressed",type="face"}') == 5, within=PATIENCE)
     assert notifier.metric('seccam_notifier_events_received_total{attempt="first"}') == 7
 
 
@@ -238,7 +250,7 @@ def test_a_refused_event_is_parked_listed_and_told_when_it_is_replayed(
     listed = [json.loads(line) for line in operate(broker, "parked", "list").splitlines()]
 
     assert [(e["id"], e["camera"], e["faces"], e["why"]) for e in listed] == [
-        ("front-b00t-1", "front", 3, "refused: 401: wrong IFTTT_KEY? Cure it, then: seccam parked replay"),
+        ("front-b00t-1", "front", 3, "refused: 401: wrong IFTTT_KEY? Correct it, then: seccam parked replay"),
         ("yard-b00t-2", "yard", 1, "refused: 400"),
     ]
     assert operate(broker, "parked", "replay", "--id", "yard-b00t-2").split() == ["yard-b00t-2"]
@@ -375,6 +387,68 @@ def test_a_deleted_events_queue_is_consumed_again_once_it_is_made_again(
     eventually(lambda: stand_in.calls, within=PATIENCE)
 
 
+def test_a_journal_that_is_gone_slows_nothing_down_and_gets_its_entries_when_it_is_back(
+    broker: RunningBroker, start: Start, stand_in: Ifttt
+) -> None:
+    first = start()
+    with broker.connection() as connection:
+        connection.channel().queue_delete(topology.JOURNAL)
+    began = time.monotonic()
+
+    publish(broker, *(event(n, camera=f"c{n}") for n in range(20)))
+    eventually(lambda: len(stand_in.calls) == 20, within=PATIENCE)
+
+    assert time.monotonic() - began < 20  # it was 5 s for each
+    eventually(lambda: first.metric("seccam_notifier_journal_unconfirmed") == 20, within=PATIENCE)
+    (line,) = first.lines("journal_stalled")
+    assert line["meaning"] == "a restart may repeat notifications"
+    assert len(first.lines("message_refused")) == 1
+    operate(broker, "broker", "apply")
+    eventually(lambda: first.metric("seccam_notifier_journal_unconfirmed") == 0, within=60)
+    first.end(signal.SIGKILL)
+    second = start()
+    publish(broker, *(event(n, camera=f"c{n}") for n in range(20)))
+    eventually(lambda: len(second.lines("event_suppressed")) == 20, within=PATIENCE)
+    assert len(stand_in.calls) == 20
+
+
+def test_without_a_journal_it_notifies_all_the_same_and_says_once_what_is_missing(
+    broker: RunningBroker, start: Start, stand_in: Ifttt
+) -> None:
+    with broker.connection() as connection:
+        connection.channel().queue_delete(topology.JOURNAL)
+    notifier = start(wait=False)
+
+    publish(broker, event(1))
+
+    eventually(lambda: stand_in.values() == [("front", "1")], within=PATIENCE)
+    assert notifier.get("/readyz")[0] == 503
+    assert len(notifier.lines("journal_missing")) == 1
+    operate(broker, "broker", "apply")
+    eventually(notifier.ready, within=PATIENCE)
+    assert len(notifier.lines("journal_missing")) == 1
+
+
+def test_a_visit_that_lasts_over_a_kill_is_one_notification(broker: RunningBroker, start: Start, stand_in: Ifttt) -> None:
+    began = datetime.now(UTC) - timedelta(hours=1)
+    first = start()
+    publish(broker, event(1, taken=began))
+    publish_presence(broker, *(began + timedelta(seconds=seconds) for seconds in range(20, 3600, 20)))
+    suppressed = 'seccam_notifier_events_total{outcome="suppressed",type="face_present"}'
+    eventually(lambda: first.metric(suppressed) == 179, within=PATIENCE)
+    eventually(lambda: unacknowledged(broker) == 0 and waiting(broker) == 0, within=PATIENCE, every=0.2)
+    eventually(lambda: first.metric("seccam_notifier_journal_unconfirmed") == 0, within=PATIENCE)
+    first.end(signal.SIGKILL)
+
+    second = start()
+    publish(broker, event(2, taken=began + timedelta(seconds=3630)), event(3, faces=2, taken=began + timedelta(seconds=3631)))
+
+    eventually(lambda: second.lines("event_notified"), within=PATIENCE)
+    eventually(lambda: len(stand_in.calls) == 2, within=PATIENCE)
+    assert stand_in.values() == [("front", "1"), ("front", "2")]
+    assert [line["event_id"] for line in second.lines("event_suppressed")] == ["front-b00t-2"]
+
+
 def test_no_confirmed_event_is_lost_whatever_ifttt_and_the_notifier_do(
     broker: RunningBroker, start: Start, stand_in: Ifttt
 ) -> None:
@@ -447,7 +521,7 @@ def test_without_a_key_it_says_once_that_it_only_logs_and_logs_what_it_would_sen
     eventually(lambda: notifier.lines("event_suppressed"), within=PATIENCE)
     assert len(notifier.lines("no_ifttt_key")) == 1
     (line,) = notifier.lines("notification")
-    assert (line["value1"], line["value2"]) == ("front", "2")
+    assert (line["camera"], line["what"]) == ("front", "2")
     assert notifier.metric('seccam_notifier_attempts_total{channel="log",result="2xx"}') == 1
     assert stand_in.calls == []
 

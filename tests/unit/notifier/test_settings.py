@@ -1,25 +1,25 @@
-"""The settings of the notifier without Nuclio."""
+"""The notifier's settings."""
 
 from __future__ import annotations
 
-import notifier
 import pytest
-import runner
 
 from seccam import settings
 from seccam.errors import SettingsError
+from seccam_notifier.settings import GROUPS, IftttSettings, NotifierSettings
 
 
-def load(**environ: str) -> runner.IftttSettings:
-    [loaded] = settings.load(runner.IftttSettings, environ=environ)
-    assert isinstance(loaded, runner.IftttSettings)
+def load(**environ: str) -> IftttSettings:
+    [loaded] = settings.load(IftttSettings, environ=environ)
+    assert isinstance(loaded, IftttSettings)
     return loaded
 
 
 def test_a_key_from_a_file_is_taken_without_its_newline() -> None:
-    environ = {"IFTTT_KEY": "abc123\n"}
+    loaded = load(IFTTT_KEY=" abc123\n")
 
-    assert load(**environ).key.get_secret_value() == notifier.Settings.read(environ).ifttt_key == "abc123"
+    assert loaded.key.get_secret_value() == "abc123"
+    assert "abc123" not in repr(loaded)
 
 
 @pytest.mark.parametrize("url", ["https://maker.ifttt.com", "https://maker.ifttt.com/"])
@@ -52,3 +52,38 @@ def test_a_wrong_event_and_a_wrong_key_are_told_together_and_the_key_is_not_show
     key, event = refused.value.faults
     assert event == "IFTTT_EVENT: a b: must be 1 to 64 of A-Z, a-z, 0-9, _ and -"
     assert "geheim" not in key
+
+
+def test_in_an_environment_that_is_not_ours_alone_only_known_names_are_judged() -> None:
+    environ = {
+        "SECCAM_NOTIFIER_PORT": "tcp://10.0.0.1:9090",  # Kubernetes' own variable for a Service of that name
+        "SECCAM_MONITOR_PORT_8080_TCP_ADDR": "10.0.0.2",
+        "SECCAM_SURPRISE": "1",
+        "SECCAM_NOTIFIER_TIMEOUT_SECONDS": "5",
+    }
+
+    *_, own = settings.load(*GROUPS, environ=environ, ignore_unknown=True)
+
+    assert isinstance(own, NotifierSettings)
+    assert own.timeout_seconds == 5
+
+
+def test_wrong_values_and_replaced_names_are_refused_there_all_at_once() -> None:
+    environ = {
+        "SECCAM_NOTIFIER_PORT": "tcp://10.0.0.1:9090",
+        "SECCAM_NOTIFIER_OPS_PORT": "99999",
+        "SECCAM_VISIT_GAP_SECONDS": "9" * 400,
+        "SECCAM_NOTIFIER_COOLDOWN_SECONDS": "60",
+        "SECCAM_NOTIFIER_ZONE": "Europe/Nowhere",
+    }
+
+    with pytest.raises(SettingsError) as refused:
+        settings.load(*GROUPS, environ=environ, ignore_unknown=True)
+
+    assert [fault.partition(":")[0] for fault in refused.value.faults] == [
+        "SECCAM_NOTIFIER_COOLDOWN_SECONDS",
+        "SECCAM_VISIT_GAP_SECONDS",
+        "SECCAM_NOTIFIER_OPS_PORT",
+        "SECCAM_NOTIFIER_ZONE",
+    ]
+    assert "SECCAM_VISIT_GAP_SECONDS" in refused.value.faults[0]  # what to set instead

@@ -10,19 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from seccam import settings, topology
+from seccam.broker import DEATH_HEADERS
 from seccam.broker.admin import BrokerAdmin, QueuedMessage
 from seccam.errors import BrokerError, SettingsError
 from seccam.files import write_private
+from seccam.message import REPLAYED_HEADER, WHY_HEADER
 from seccam.settings import BrokerSettings
 from seccam.version import __version__
 
 PROGRAM = "seccam"
-#: On a replayed event: the notifier tells it, however old it is, cooldown or not.
-REPLAYED_HEADER = "x-seccam-replayed"
-#: Why the notifier parked an event.
-WHY_HEADER = "x-seccam-why"
-#: What the broker notes on a dead letter; a broker before 4.0 would take it for a cycle and drop the event.
-_DEATHS = ("x-death", "x-first-death", "x-last-death", "x-delivery-count")
 
 _POLICIES_TOO = """\
 Queues and bindings are there. Policies (lengths, delays, expiry), users and their rights can't be set over AMQP, and
@@ -88,7 +84,7 @@ def replay(admin: BrokerAdmin, ids: Collection[str]) -> list[str]:
         event_id = str(summary(held)["id"])
         if ids and event_id not in ids:
             continue
-        headers = {name: value for name, value in held.headers.items() if not name.startswith((*_DEATHS, WHY_HEADER))}
+        headers = {name: value for name, value in held.headers.items() if not name.startswith((*DEATH_HEADERS, WHY_HEADER))}
         admin.send(topology.EVENTS_QUEUE, held, {**headers, REPLAYED_HEADER: True})
         held.done()
         sent.append(event_id)

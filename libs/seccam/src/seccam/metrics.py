@@ -21,7 +21,14 @@ WORK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
 MAX_CAMERAS = 64
 
 CAUSES = ("refused", "auth", "tls", "heartbeat", "closed", "network")
-EVENT_TYPES = {message.FACE: "face", message.CAMERA_OFFLINE: "camera_offline", message.CAMERA_ONLINE: "camera_online"}
+#: CloudEvents type -> the value of the metrics' label `type`.
+EVENT_TYPES = {
+    message.FACE: "face",
+    message.FACE_PRESENT: "face_present",
+    message.FACE_GONE: "face_gone",
+    message.CAMERA_OFFLINE: "camera_offline",
+    message.CAMERA_ONLINE: "camera_online",
+}
 
 
 def new_registry(revision: str = "") -> CollectorRegistry:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import notifier
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,17 +121,6 @@ def test_no_event_is_lost_without_a_row_that_says_it(visits: list[tuple[str, int
         listed += [] if known else [new]
         assert log.last() == listed
         assert is_told(new, listed, 60)
-
-
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 3)), max_size=30, unique=True))
-def test_the_page_lists_what_the_phone_is_told(visits: list[tuple[int, int]]) -> None:
-    log, memory = EventLog(visit=60), notifier.Memory(60)
-    for at, faces in visits:
-        new = seen("front", at, faces)
-        news = notifier.News(new.id, "face", "front", TAKEN + timedelta(seconds=at), faces)
-        told = notifier.judge(news, memory, news.time) == "tell"
-        memory.record(notifier.Record(news, "notified" if told else "cooldown"))
-        assert log.add(new) is told
 
 
 def test_an_event_that_was_folded_is_no_row_when_it_comes_again() -> None:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import http.client
-import io
-import json
 import logging
 import threading
 import time
 from collections.abc import Iterator
 
-import notifier
 import pytest
-from notifier import Answer, Channel, Redactor, Settings
-from prometheus_client import CollectorRegistry
+import structlog
+from pydantic import SecretStr
+from structlog.testing import capture_logs
 
+from seccam_notifier import channels
+from seccam_notifier.channels import Answer
+from seccam_notifier.channels import ifttt as ifttt_module
+from seccam_notifier.channels.ifttt import IftttChannel, classify
+from seccam_notifier.channels.redaction import Redactor
+from seccam_notifier.notification import Notification
+from seccam_notifier.settings import IftttSettings
 from tests.brokers import free_port
 from tests.servers import ifttt
 from tests.servers.ifttt import Ifttt
 from tests.waiting import eventually
 
 KEY = "c4naryKEY/47 11"
-TOLD = {"value1": "front", "value2": "2", "value3": "noon"}
+NOTIFICATION = Notification("front", "2", "noon")
+VALUES = {"value1": "front", "value2": "2", "value3": "noon"}
 
 
 @pytest.fixture
@@ -43,17 +49,17 @@ def whole_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFix
 
 
 def call(url: str, timeout: float = 10.0) -> Answer:
-    log = notifier.JsonLog(io.StringIO(), CollectorRegistry())
-    return Channel(Settings(ifttt_key=KEY, ifttt_url=url, timeout_seconds=timeout), Redactor(KEY), log).tell(TOLD)
+    settings = IftttSettings.model_construct(key=SecretStr(KEY), event="seccam", url=url)  # odd ones, too
+    return IftttChannel(settings, timeout).send(NOTIFICATION)
 
 
 def test_the_call_carries_event_key_and_three_texts(server: Ifttt) -> None:
-    answer = call(server.url + "/")
+    answer = call(server.url)
 
     assert answer == Answer("2xx")
     (made,) = server.calls
     assert (made.event, made.key) == ("seccam", "c4naryKEY%2F47%2011")
-    assert made.values == TOLD
+    assert made.values == VALUES
     assert made.headers["content-type"] == "application/json"
 
 
@@ -96,16 +102,16 @@ def test_a_wish_that_no_calendar_holds_is_no_wish(server: Ifttt) -> None:
 
 
 def test_a_bug_in_the_thread_that_calls_is_an_answer_too(server: Ifttt, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What leaves a thread ends the process under runner.py."""
-    monkeypatch.delattr(notifier, "classify")
+    """An error that leaves a thread ends the process."""
+    monkeypatch.delattr(ifttt_module, "classify")
 
     assert call(server.url).result == "network"
 
 
 def test_headers_that_never_end_are_given_up(server: Ifttt, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in time, so no timeout between bytes helps."""
-    monkeypatch.setattr(notifier, "CONNECT_TIMEOUT", 0.3)
-    monkeypatch.setattr(notifier, "CALL_GRACE", 0.3)
+    monkeypatch.setattr(ifttt_module, "CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr(ifttt_module, "CALL_GRACE", 0.3)
     server.script.append(ifttt.slow_head)
 
     began = time.monotonic()
@@ -168,13 +174,52 @@ def test_a_log_call_with_wrong_arguments_still_raises_nothing(whole_log: pytest.
     assert not whole_log.records
 
 
-def test_without_a_key_it_says_what_it_would_send() -> None:
-    log = notifier.JsonLog(stream := io.StringIO(), CollectorRegistry())
+def test_a_line_of_our_own_log_is_without_the_key(whole_log: pytest.LogCaptureFixture) -> None:
+    """structlog hands its fields to the standard library's logging as a dict, which is rendered later."""
+    log = structlog.wrap_logger(
+        logging.getLogger("ours"),
+        processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    log.warning("it_failed", error=f"GET /with/key/{KEY}")
 
-    assert Channel(Settings(), Redactor(""), log).tell(TOLD) == Answer("2xx")
-    line = json.loads(stream.getvalue())
-    assert line["event"] == "notification"
-    assert line.items() >= TOLD.items()
+    assert "GET /with/key/***" in str(whole_log.records[-1].msg)
+    assert "c4nary" not in whole_log.text
+
+
+def test_without_a_key_it_says_what_it_would_send() -> None:
+    with capture_logs() as lines:
+        channel = channels.chosen(IftttSettings(), 10)
+        assert channel.send(NOTIFICATION) == Answer("2xx")
+
+    assert (channel.name, [line["event"] for line in lines]) == ("log", ["no_ifttt_key", "notification"])
+    assert lines[1].items() >= {"camera": "front", "what": "2", "when": "noon"}.items()
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "cause"),
+    [
+        (200, "2xx", None),
+        (204, "2xx", None),
+        (301, "4xx", None),
+        (400, "4xx", None),
+        (401, "401", None),
+        (404, "4xx", None),
+        (408, "timeout", "timeout"),
+        (429, "429", "rate_limited"),
+        (500, "5xx", "server"),
+        (503, "5xx", "server"),
+    ],
+)
+def test_what_a_status_means(status: int, result: str, cause: str | None) -> None:
+    answer = classify(status)
+
+    assert (answer.result, answer.retry_cause, answer.accepted) == (result, cause, result == "2xx")
+
+
+def test_network_and_tls_errors_are_worth_another_try() -> None:
+    assert Answer("network").retry_cause == "network"
+    assert Answer("tls").retry_cause == "network"
 
 
 def test_calls_leave_no_thread_behind(server: Ifttt) -> None:

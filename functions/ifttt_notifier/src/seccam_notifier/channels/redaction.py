@@ -1,0 +1,46 @@
+"""Keeps IFTTT's key out of every text: it is part of the URL, and so of what requests and urllib3 say."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+from urllib.parse import quote
+
+
+class Redactor:
+    """Replaces a secret by `***`."""
+
+    def __init__(self, secret: str) -> None:
+        self._forms = sorted({form for form in (secret, quote(secret, safe=""), quote(secret)) if form}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """The text without the secret."""
+        for form in self._forms:
+            text = text.replace(form, "***")
+        return text
+
+    def guard_logging(self) -> None:
+        """From now on no record of the standard library's logging carries the secret, from any library."""
+        make = logging.getLogRecordFactory()
+
+        def redacted(*args: Any, **kwargs: Any) -> logging.LogRecord:
+            record = make(*args, **kwargs)
+            if isinstance(record.msg, dict):  # structlog's: the values are rendered later
+                record.msg = {key: self(value) if isinstance(value, str) else value for key, value in record.msg.items()}
+            else:
+                self._redact(record)
+            return record
+
+        if self._forms:
+            logging.setLogRecordFactory(redacted)
+
+    def _redact(self, record: logging.LogRecord) -> None:
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # the caller's mistake, which logging itself reports
+            return
+        if record.exc_info and record.exc_info[0]:
+            text = "\n".join((text, *traceback.format_exception(*record.exc_info)))
+        if self(text) != text:
+            record.msg, record.args, record.exc_info = self(text), (), None

@@ -1,0 +1,73 @@
+"""A notifier with its connections to the broker, as both ways to run it need one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry
+
+from seccam.broker import Publisher
+from seccam.metrics import BrokerMetrics
+from seccam.settings import BrokerSettings, VisitSettings
+from seccam_notifier import PROGRAM, channels, journal
+from seccam_notifier.journal import Journal
+from seccam_notifier.metrics import NotifierMetrics
+from seccam_notifier.notifier import Notifier
+from seccam_notifier.settings import IftttSettings, NotifierSettings
+
+#: Directions of the connections, as labels of the broker's metrics.
+DIRECTIONS = ("publish", "journal")
+#: Seconds without a turn of a connection's loop after which the process counts as hung.
+MOST_SILENCE = 30.0
+
+
+class Host:
+    """The notifier, the publisher of its retries and parked events, and that of its journal."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        broker_metrics: BrokerMetrics,
+        *,
+        broker: BrokerSettings,
+        visit: VisitSettings,
+        ifttt: IftttSettings,
+        own: NotifierSettings,
+    ) -> None:
+        channel = channels.chosen(ifttt, own.timeout_seconds)
+        metrics = NotifierMetrics(registry, channel.name)
+        self._publisher = Publisher(broker, PROGRAM, broker_metrics)
+        self._journal_publisher = Publisher(broker, PROGRAM, broker_metrics, outbox_limit=journal.LIMIT, direction="journal")
+        self.notifier = Notifier(
+            own,
+            visit,
+            channel=channel,
+            publisher=self._publisher,
+            journal=Journal(broker, self._journal_publisher, metrics),
+            metrics=metrics,
+        )
+
+    def start(self) -> None:
+        """Connect, and read the journal; works without a broker."""
+        self._publisher.start()
+        self._journal_publisher.start()
+        threading.Thread(target=self.notifier.recall, name="journal", daemon=True).start()
+
+    def live(self) -> Mapping[str, str]:
+        """The checks of /healthz that fail."""
+        return {
+            **self._publisher.heartbeat.silent("publisher", MOST_SILENCE),
+            **self._journal_publisher.heartbeat.silent("journal", MOST_SILENCE),
+        }
+
+    def ready(self) -> Mapping[str, str]:
+        """The checks of /readyz that fail."""
+        return {} if self.notifier.journal_ready.is_set() else {"journal": "not read yet"}
+
+    def stop(self, timeout: float) -> None:
+        """Publish what can be published within `timeout` seconds, then disconnect."""
+        deadline = time.monotonic() + timeout
+        for publisher in (self._publisher, self._journal_publisher):
+            publisher.stop(max(0.1, deadline - time.monotonic()))

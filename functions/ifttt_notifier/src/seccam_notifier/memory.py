@@ -1,0 +1,151 @@
+"""What the notifier knows of the events that it has handled, and what becomes of the next one. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from seccam import visit
+from seccam.message import (
+    CAMERA_OFFLINE,
+    CAMERA_ONLINE,
+    FACE,
+    FACE_GONE,
+    FACE_PRESENT,
+    AnyEvent,
+    CameraEvent,
+    CameraName,
+    CaptureTime,
+    Count,
+    FaceEvent,
+    JsonMessage,
+)
+
+#: An event older than this is no news: it is parked.
+MAX_AGE = timedelta(hours=24)
+#: Events whose outcome is remembered.
+IDS = 50_000
+
+Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked"]
+Verdict = Literal["notify", "duplicate", "suppress", "too_old"]
+EventType = Literal["seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online"]
+
+_FACES = (FACE, FACE_PRESENT, FACE_GONE)
+#: `kind` in the entries of the first version -> type.
+_OLD_KINDS = {"face": FACE, "camera_offline": CAMERA_OFFLINE, "camera_online": CAMERA_ONLINE}
+
+
+class Told(JsonMessage):
+    """What the notifications of a visit have told."""
+
+    faces: Count
+    time: CaptureTime
+
+
+class JournalEntry(JsonMessage):
+    """What became of an event, with all that a notifier has to know of it after a restart."""
+
+    id: str
+    type: EventType
+    camera: CameraName
+    faces: Count = 0
+    time: CaptureTime
+    #: When the visit began, as far as the event says; missing: at `time`.
+    visit_began: CaptureTime | None = None
+    outcome: Literal["notified", "suppressed", "requeued", "parked"]
+    #: What the visit's notifications have told up to now: it may have lasted for longer than the journal goes back.
+    told: Told | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_old_version(cls, entry: Any) -> Any:
+        """Entries of the first version have a `kind`, and another word for suppressed. They are gone a day after an upgrade."""
+        if isinstance(entry, dict) and "kind" in entry:
+            outcome = "suppressed" if entry.get("outcome") == "cooldown" else entry.get("outcome")
+            return {**entry, "type": _OLD_KINDS.get(str(entry["kind"])), "outcome": outcome}
+        return entry
+
+    @classmethod
+    def of(cls, event: AnyEvent, outcome: Literal["notified", "suppressed", "requeued", "parked"]) -> JournalEntry:
+        """The entry of an event."""
+        data = event.data
+        faces, began = getattr(data, "faces", 0), getattr(data, "visit_began", None)
+        return cls(
+            id=event.id, type=event.type, camera=data.camera, faces=faces, time=event.time, visit_began=began, outcome=outcome
+        )
+
+
+class Memory:
+    """The outcomes of the latest events and the latest visits, in bounded memory.
+
+    The same whether it lived through the events or read the journal's entries of them.
+    """
+
+    def __init__(self, gap: float, *, ids: int = IDS, cameras: int = visit.CAMERAS) -> None:
+        """`gap`: seconds without a face after which a visit is over."""
+        self._visits = visit.Visits(gap, cameras=cameras)
+        self._outcomes: OrderedDict[str, str] = OrderedDict()
+        self._ids = ids
+
+    def outcome(self, event_id: str) -> str | None:
+        """`notified` or `suppressed` if that became of the event; None otherwise."""
+        return self._outcomes.get(event_id)
+
+    def judge(
+        self, event: FaceEvent | CameraEvent, now: datetime, *, reminder: float, attempt: int = 0, replayed: bool = False
+    ) -> Verdict:
+        """What is to become of an event.
+
+        The news of a visit are notified (`seccam.visit`). This is decided once: a retry (`attempt` of 1 or more) was
+        found to be news before, and an operator who replays an event wants it notified. Events of a camera itself are
+        always notified.
+        """
+        known, again = self._outcomes.get(event.id), attempt > 0 or replayed
+        if known == "notified" or (known == "suppressed" and not again):
+            return "duplicate"
+        if now - event.time > MAX_AGE and not replayed:
+            return "too_old"
+        if again or isinstance(event, CameraEvent):
+            return "notify"
+        entry = JournalEntry.of(event, "notified")
+        # another copy of the same event may be waiting in a delay queue
+        known_visit = self._visit(entry).given_up(event.id)
+        return "notify" if known_visit.is_news(entry.faces, entry.time.timestamp(), reminder) else "suppress"
+
+    def record(self, entry: JournalEntry) -> JournalEntry:
+        """Know this from now on; returns the entry with what the visit's notifications have told."""
+        if entry.outcome in ("notified", "suppressed") and entry.type not in (FACE_PRESENT, FACE_GONE):
+            self._know(entry.id, entry.outcome)
+        if entry.type not in _FACES:
+            return entry
+        extended, time = self._visit(entry), entry.time.timestamp()
+        if entry.outcome == "notified":
+            extended = extended.notified(entry.id, entry.faces, time)
+        elif entry.outcome == "requeued":
+            extended = extended.postponed(entry.id, entry.faces, time)
+        elif entry.outcome == "parked":
+            extended = extended.given_up(entry.id)
+        self._visits.put(entry.camera, extended)
+        told = extended.told
+        if told.time is None:
+            return entry
+        return entry.model_copy(update={"told": Told(faces=told.faces, time=datetime.fromtimestamp(told.time, UTC))})
+
+    def _visit(self, entry: JournalEntry) -> visit.Visit:
+        """The visit that the entry's event belongs to."""
+        seen = entry.time.timestamp()
+        began = min(seen, entry.visit_began.timestamp()) if entry.visit_began else seen
+        found = self._visits.containing(entry.camera, began, seen)
+        told = visit.Told(entry.told.faces, entry.told.time.timestamp()) if entry.told else visit.Told()
+        return replace(found, told=found.told.and_also(told))
+
+    def _know(self, event_id: str, outcome: str) -> None:
+        if self._outcomes.get(event_id) != "notified":  # whatever became of another copy of it
+            self._outcomes[event_id] = outcome
+        self._outcomes.move_to_end(event_id)
+        if len(self._outcomes) > self._ids:
+            self._outcomes.popitem(last=False)

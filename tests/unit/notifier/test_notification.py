@@ -1,0 +1,39 @@
+"""The texts of a notification."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seccam.message import CameraEvent, FaceEvent
+from seccam_notifier.notification import notification_of
+from tests.unit.notifier.events import NOON, at, camera_event, face
+
+
+@pytest.mark.parametrize(
+    ("event", "late", "texts"),
+    [
+        (face(faces=2, zone="Europe/Berlin"), 1, ("front", "2", "2026-03-10 13:00:00 CET")),
+        (face(zone="America/New_York"), 59, ("front", "1", "2026-03-10 08:00:00 EDT")),
+        (face(zone="Europe/Berlin"), 14 * 60 + 5, ("front", "1", "2026-03-10 13:00:00 CET, delayed 14 min")),
+        (face(zone="Europe/Berlin"), 125 * 60, ("front", "1", "2026-03-10 13:00:00 CET, delayed 2 h 5 min")),
+        (camera_event(kind="offline", zone="UTC"), 0, ("front", "offline", "2026-03-10 12:00:00 UTC")),
+        (camera_event(kind="online", zone="UTC"), -3600, ("front", "online", "2026-03-10 12:00:00 UTC")),
+        (face(), 0, ("front", "1", "2026-03-10 21:00:00 JST")),
+        (face(zone="No/Where"), 0, ("front", "1", "2026-03-10 21:00:00 JST")),
+        (face(zone="../../etc/passwd"), 0, ("front", "1", "2026-03-10 21:00:00 JST")),
+        (face(zone="\0"), 0, ("front", "1", "2026-03-10 21:00:00 JST")),
+    ],
+)
+def test_a_notification_says_camera_faces_and_local_time(
+    event: FaceEvent | CameraEvent, late: float, texts: tuple[str, str, str]
+) -> None:
+    assert astuple(notification_of(event, at(late), "Asia/Tokyo")) == texts
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_no_zone_breaks_a_notification(zone: str, default: str) -> None:
+    assert notification_of(face(zone=zone), NOON, default).what == "1"
