@@ -15,7 +15,7 @@ import pytest
 
 from seccam import message, settings, topology
 from seccam.frame_age import Age
-from seccam_security.service import Times
+from seccam_security.reports import Times
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("charts/*/*.md")])

@@ -170,7 +170,7 @@ def publish_presence(broker: RunningBroker, *times: datetime) -> None:
         for seq, time_ in enumerate(times):
             frame = message.FrameIdentity(boot_id="b00t", seq=seq)
             data = message.PresenceData(camera="front", frame=frame, faces=1, visit_began=times[0], worker="w1")
-            present = message.presence_event("seccam.face.present", round(time_.timestamp() * 1000), data)
+            present = message.presence_event(data, round(time_.timestamp() * 1000), present=True)
             properties = pika.BasicProperties(content_type="application/json", message_id=present.id)
             channel.basic_publish("amq.topic", topology.key(topology.PRESENCE, "front"), present.encode(), properties)
 

@@ -12,7 +12,7 @@ from pika.compat import long
 
 from seccam import topology
 from seccam.errors import BadFrame
-from seccam.frame import Frame, FrameDecoder, event_id, trace_id
+from seccam.frame import Frame, FrameDecoder
 
 PICTURE = simplejpeg.encode_jpeg(np.zeros((48, 64, 3), np.uint8))
 KEY = "seccam.view.front"
@@ -141,6 +141,8 @@ def test_no_body_and_no_key_raise_anything_but_a_bad_frame(body: bytes, name: st
 
 
 def test_ids_are_the_same_wherever_they_are_made() -> None:
-    assert event_id("front", "a1", 7) == "front-a1-7"
-    assert trace_id("front", "a1", 7) == trace_id("front", "a1", 7) != trace_id("front", "a1", 8)
-    assert len(bytes.fromhex(trace_id("front", "a1", 7))) == 16
+    one, again, other = (Frame("front", "a1", seq, b"", 1, 1, None) for seq in (7, 7, 8))
+
+    assert one.event_id == "front-a1-7"
+    assert one.trace_id == again.trace_id != other.trace_id
+    assert len(bytes.fromhex(one.trace_id)) == 16

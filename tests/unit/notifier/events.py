@@ -61,7 +61,7 @@ def presence(
     seen, beginning = start + timedelta(seconds=seconds), start + timedelta(seconds=min(began, seconds))
     frame = FrameIdentity(boot_id="b", seq=1)
     data = PresenceData(camera=camera, frame=frame, faces=faces, visit_began=beginning, worker="w")
-    return message.presence_event(kind, round(seen.timestamp() * 1000), data).model_copy(
+    return message.presence_event(data, round(seen.timestamp() * 1000), present=kind == message.FACE_PRESENT).model_copy(
         update={"id": f"{camera}-b-{seconds}-{kind}"}
     )
 

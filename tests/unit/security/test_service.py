@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from seccam.broker import Delivery, Publisher
 from seccam.frame import FrameDecoder
 from seccam.metrics import BrokerMetrics, EventMetrics
-from seccam.settings import BrokerSettings
+from seccam.settings import BrokerSettings, VisitSettings
 from seccam_security.analysis import Analyst
 from seccam_security.detectors import LibFaceDetection
 from seccam_security.metrics import DROPS, SecurityMetrics
@@ -55,7 +55,9 @@ class Bench:
         )
         analyst = Analyst(detector, full_scan_interval_seconds=full_scan_interval_seconds, full_scan_width=640)
         metrics = SecurityMetrics(self.registry, detector)
-        self.worker = Worker(SecuritySettings(), analyst, FrameDecoder("0ddba11"), self.publisher, metrics)
+        self.worker = Worker(
+            SecuritySettings(), VisitSettings(), analyst, FrameDecoder("0ddba11"), publisher=self.publisher, metrics=metrics
+        )
 
     def give(self, *handed: Handed) -> None:
         for delivery in handed:
@@ -79,34 +81,34 @@ def test_a_frame_with_a_face_is_acknowledged_once_its_event_is_kept(bench: Bench
     bench.give(Handed(FACE))
 
     assert bench.events() == 1
-    assert bench.count("seccam_security_visits_total", camera="front", outcome="announced") == 1
+    assert bench.count("seccam_security_reports_total", camera="front", report="visit") == 1
 
 
-def test_a_frame_without_one_is_acknowledged_and_nothing_told(bench: Bench) -> None:
+def test_a_frame_without_a_face_is_acknowledged_and_nothing_is_reported(bench: Bench) -> None:
     bench.give(Handed(NO_FACE))
 
     assert bench.events() == 0
     assert bench.count("seccam_security_frames_done_total", camera="front", outcome="analysed") == 1
 
 
-def test_an_event_for_which_there_is_no_room_was_not_announced() -> None:
+def test_an_event_that_there_is_no_room_for_was_not_reported() -> None:
     bench = Bench(outbox_limit=1)
     bench.give(Handed(FACE, "seccam.security.front"), Handed(FACE, "seccam.security.yard"))
 
     assert bench.events() == 1
     assert bench.count("seccam_events_lost_total", reason="buffer_full") == 1
-    assert bench.count("seccam_security_visits_total", camera="yard", outcome="announced") == 0
+    assert bench.count("seccam_security_reports_total", camera="yard", report="visit") == 0
 
 
-def test_the_cooldown_goes_by_when_the_pictures_were_taken_not_by_when_they_were_judged() -> None:
-    bench = Bench(full_scan_interval_seconds=1e-9)  # every picture is looked at
+def test_visits_go_by_when_the_pictures_were_taken_not_by_when_they_were_analysed() -> None:
+    bench = Bench(full_scan_interval_seconds=1e-9)  # every picture is scanned whole
     began = time.time()
-    announced = []
-    for seconds in (0.0, 59.99, 60.0, 60.01):
+    reported = []
+    for seconds in (0.0, 59.99, 60.0, 120.1):
         bench.give(Handed(FACE, wall=began + seconds))
-        announced.append(bench.events())
+        reported.append(bench.count("seccam_security_reports_total", camera="front", report="visit"))
 
-    assert announced == [1, 1, 2, 2]
+    assert reported == [1, 1, 1, 2]
 
 
 @pytest.mark.parametrize(

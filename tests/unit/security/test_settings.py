@@ -21,7 +21,7 @@ def load(**given: str) -> SecuritySettings:
 def test_without_any_the_defaults_hold() -> None:
     loaded = load()
 
-    assert (loaded.detector, loaded.cooldown_seconds, loaded.max_age_seconds) == ("libfacedetection", 60, 2)
+    assert (loaded.detector, loaded.max_age_seconds) == ("libfacedetection", 2)
     assert loaded.worker_name.endswith(f"-{os.getpid()}")
 
 
@@ -32,12 +32,14 @@ def test_without_any_the_defaults_hold() -> None:
         ({"DETECTOR": "yunet"}, "SECCAM_SECURITY_YUNET_MODEL: no readable file"),
         ({"DETECTOR": "yunet", "YUNET_MODEL": "/nowhere.onnx"}, "SECCAM_SECURITY_YUNET_MODEL: no readable file '/nowhere.onnx'"),
         ({"MIN_SCORE": "70"}, "SECCAM_SECURITY_MIN_SCORE"),
-        ({"COOLDOWN_SECONDS": "-1"}, "SECCAM_SECURITY_COOLDOWN_SECONDS"),
+        ({"COOLDOWN_SECONDS": "60"}, "SECCAM_SECURITY_COOLDOWN_SECONDS: replaced by SECCAM_VISIT_GAP_SECONDS"),
+        ({"WHOLE_SECONDS": "3"}, "SECCAM_SECURITY_WHOLE_SECONDS: renamed to SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS"),
+        ({"MAX_AGE_SECONDS": "2.1"}, "SECCAM_SECURITY_MAX_AGE_SECONDS: 2.1: must be at most 2"),
         ({"FULL_SCAN_INTERVAL_SECONDS": "0"}, "SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS"),
         ({"SNAPSHOT": "perhaps"}, "SECCAM_SECURITY_SNAPSHOT"),
     ],
 )
-def test_a_wrong_one_is_told_by_its_name(given: dict[str, str], fault: str) -> None:
+def test_a_wrong_setting_is_named(given: dict[str, str], fault: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load(**given)
 

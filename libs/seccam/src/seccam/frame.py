@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from seccam import jpeg, topology
@@ -40,6 +41,16 @@ class Frame:
     ts_ms: int | None
     #: The camera's IANA time zone; None if not known.
     zone: str | None = None
+
+    @property
+    def event_id(self) -> str:
+        """The id of the event that the frame gives rise to, the same from whichever worker saw it."""
+        return event_id(self.camera, self.boot_id, self.seq)
+
+    @cached_property
+    def trace_id(self) -> str:
+        """32 hex digits that any stage can compute from the frame's identity (W3C Trace Context's trace-id)."""
+        return hashlib.sha256(f"{self.camera}\0{self.boot_id}\0{self.seq}".encode()).hexdigest()[:32]
 
     def headers(self) -> dict[str, Any]:
         """The AMQP headers that go with the body."""
@@ -107,8 +118,3 @@ def _matching(pattern: re.Pattern[str], value: Any, longest: int) -> str | None:
 def event_id(camera: str, boot_id: str, seq: int) -> str:
     """The id of the event that a frame gives rise to, the same from whichever worker saw it."""
     return f"{camera}-{boot_id}-{seq}"
-
-
-def trace_id(camera: str, boot_id: str, seq: int) -> str:
-    """32 hex digits that any stage can compute from a frame's identity (W3C Trace Context's trace-id)."""
-    return hashlib.sha256(f"{camera}\0{boot_id}\0{seq}".encode()).hexdigest()[:32]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from seccam import topology
 from seccam.errors import BadMessage
-from seccam.frame import TIMES, Frame, event_id, trace_id
+from seccam.frame import TIMES, Frame, event_id
 
 M = TypeVar("M")
 
@@ -21,8 +21,11 @@ MAX_BYTES = 128 * 1024
 #: Largest annotated picture in an event, bytes.
 MAX_SNAPSHOT = 32 * 1024
 
-FACE, FACE_PRESENT, FACE_GONE = "seccam.face", "seccam.face.present", "seccam.face.gone"
-CAMERA_OFFLINE, CAMERA_ONLINE = "seccam.camera.offline", "seccam.camera.online"
+FACE: Literal["seccam.face"] = "seccam.face"
+FACE_PRESENT: Literal["seccam.face.present"] = "seccam.face.present"
+FACE_GONE: Literal["seccam.face.gone"] = "seccam.face.gone"
+CAMERA_OFFLINE: Literal["seccam.camera.offline"] = "seccam.camera.offline"
+CAMERA_ONLINE: Literal["seccam.camera.online"] = "seccam.camera.online"
 
 #: Header of an event: how often the notifier has sent it to a delay queue.
 ATTEMPT_HEADER = "x-seccam-attempt"
@@ -113,8 +116,8 @@ class FaceData(Detection):
     visit_began: CaptureTime | None = None
     #: The camera's IANA time zone, where known.
     zone: str | None = None
-    #: Milliseconds after capture: published, received by the worker, analysed.
-    ms: dict[Literal["published", "received", "done"], int] = {}
+    #: Milliseconds after capture: received by the worker, analysed.
+    ms: dict[Literal["received", "done"], int] = {}
     #: The annotated picture: base64 of a JPEG of at most MAX_SNAPSHOT bytes.
     snapshot: str | None = None
 
@@ -192,23 +195,22 @@ def decode_event(body: bytes) -> AnyEvent:
 
 def face_event(frame: Frame, taken_ms: int, data: FaceData) -> FaceEvent:
     """The event of a frame; `taken_ms` is its capture time by the receiver's clock (UTC milliseconds)."""
-    trace = trace_id(frame.camera, frame.boot_id, frame.seq)
     return FaceEvent(
-        id=event_id(frame.camera, frame.boot_id, frame.seq),
+        id=frame.event_id,
         source=f"/seccam/camera/{frame.camera}",
         time=datetime.fromtimestamp(taken_ms / 1000, UTC),
-        traceparent=f"00-{trace}-{trace[:16]}-01",
+        traceparent=f"00-{frame.trace_id}-{frame.trace_id[:16]}-01",
         data=data,
     )
 
 
-def presence_event(kind: Literal["seccam.face.present", "seccam.face.gone"], seen_ms: int, data: PresenceData) -> PresenceEvent:
-    """The event that says that faces seen until `seen_ms` (UTC milliseconds) are still there, or have gone."""
-    frame = data.frame
+def presence_event(data: PresenceData, seen_ms: int, *, present: bool) -> PresenceEvent:
+    """The event that faces, last seen at `seen_ms` (UTC milliseconds), are still there (`present`) or have gone."""
+    frame, suffix = data.frame, "present" if present else "gone"
     return PresenceEvent(
-        id=f"{event_id(data.camera, frame.boot_id, frame.seq)}-{kind.rpartition('.')[2]}",
+        id=f"{event_id(data.camera, frame.boot_id, frame.seq)}-{suffix}",
         source=f"/seccam/camera/{data.camera}",
-        type=kind,
+        type=FACE_PRESENT if present else FACE_GONE,
         time=datetime.fromtimestamp(seen_ms / 1000, UTC),
         data=data,
     )

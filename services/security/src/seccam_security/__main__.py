@@ -12,7 +12,7 @@ from seccam.errors import SettingsError
 from seccam.frame import FrameDecoder
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.service import ServiceContext
-from seccam.settings import BrokerSettings
+from seccam.settings import BrokerSettings, VisitSettings
 from seccam_security import detectors
 from seccam_security.analysis import Analyst
 from seccam_security.detectors import DetectorError
@@ -24,7 +24,7 @@ from seccam_security.warmup import warm_up
 PROGRAM = "seccam-security"
 
 
-def check(_: BrokerSettings, settings: SecuritySettings) -> None:
+def check(_broker: BrokerSettings, _visits: VisitSettings, settings: SecuritySettings) -> None:
     """Raise SettingsError if the detector can't be used."""
     try:
         detectors.chosen(settings)
@@ -32,7 +32,7 @@ def check(_: BrokerSettings, settings: SecuritySettings) -> None:
         raise SettingsError([f"{settings.PREFIX}DETECTOR: {e}"]) from None
 
 
-def run(context: ServiceContext, broker: BrokerSettings, settings: SecuritySettings) -> int:
+def run(context: ServiceContext, broker: BrokerSettings, visits: VisitSettings, settings: SecuritySettings) -> int:
     """One worker, from its detector to its last event."""
     log = logs.get(__name__)
     try:
@@ -46,14 +46,16 @@ def run(context: ServiceContext, broker: BrokerSettings, settings: SecuritySetti
     )
     broker_metrics = BrokerMetrics(registry, ("publish", "consume"))
     publisher = Publisher(broker, PROGRAM, broker_metrics, events=EventMetrics(registry))
-    worker = Worker(settings, analyst, FrameDecoder(secrets.token_hex(8)), publisher, SecurityMetrics(registry, detector))
+    decoder = FrameDecoder(secrets.token_hex(8))
+    worker = Worker(settings, visits, analyst, decoder, publisher=publisher, metrics=SecurityMetrics(registry, detector))
     consumer = Consumer(broker, PROGRAM, broker_metrics, [worker.subscription()])
     log.info("warmed_up", detector=detector.name, model=detector.model, seconds=round(warm_up(analyst), 3))
 
     def live() -> Mapping[str, str]:
         hung = worker.busy_for()
         return {
-            **consumer.heartbeat.silent("broker-thread", MOST_SILENCE),
+            **consumer.heartbeat.silent("consumer", MOST_SILENCE),
+            **publisher.heartbeat.silent("publisher", MOST_SILENCE),
             **({"frame": f"in hand for {hung:.0f} s"} if hung > MOST_SECONDS else {}),
         }
 
@@ -72,7 +74,7 @@ def run(context: ServiceContext, broker: BrokerSettings, settings: SecuritySetti
 def main() -> int:
     """The console script."""
     about = "Counts faces in the cameras' pictures and announces them. Run as many as there is work for."
-    return service.main(PROGRAM, about, (BrokerSettings, SecuritySettings), run, check=check)
+    return service.main(PROGRAM, about, (BrokerSettings, VisitSettings, SecuritySettings), run, check=check)
 
 
 if __name__ == "__main__":

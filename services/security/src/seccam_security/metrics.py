@@ -7,12 +7,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from seccam.metrics import AGE, WORK, CameraLabels
 from seccam_security.analysis import STEPS
 from seccam_security.detectors.base import Detector
+from seccam_security.presence import Report
 
 #: Why a frame is dropped unseen.
 DROPS = ("stale", "redelivered", "corrupt", "oversize", "unknown_camera", "shutdown")
 #: What comes of the others.
 OUTCOMES = ("analysed", "still")
-VISITS = ("announced", "suppressed")
 #: The label of frames on a topic that names no camera.
 NO_CAMERA = "other"
 
@@ -30,11 +30,8 @@ class SecurityMetrics:
         )
         self.dropped = Counter("seccam_security_frames_dropped", "Frames dropped unseen", ["camera", "reason"], registry=registry)
         self.faces = Counter("seccam_security_faces", "Faces in analysed frames", ["camera"], registry=registry)
-        self.visits = Counter(
-            "seccam_security_visits",
-            "Visits announced, and visits that began within the cooldown and were not",
-            ["camera", "outcome"],
-            registry=registry,
+        self.reports = Counter(
+            "seccam_security_reports", "Reports published about faces, by kind", ["camera", "report"], registry=registry
         )
         self.future = Counter(
             "seccam_frames_from_future", "Frames that a camera's clock put into the future", ["camera"], registry=registry
@@ -62,5 +59,5 @@ class SecurityMetrics:
             self.dropped.labels(camera, reason)
         for outcome in OUTCOMES:
             self.done.labels(camera, outcome)
-        for outcome in VISITS:
-            self.visits.labels(camera, outcome)
+        for report in Report:
+            self.reports.labels(camera, report.value)

@@ -1,8 +1,7 @@
-"""The worker: takes frames from the shared queue one at a time, has them analysed, and tells what was seen."""
+"""The worker: takes security frames from the shared queue one at a time, has them analysed, and reports what was found."""
 
 from __future__ import annotations
 
-import base64
 import queue
 import threading
 import time
@@ -10,39 +9,47 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from seccam import logs, message, topology
-from seccam.broker import Consumer, Delivery, Message, Publisher, Subscription
+from seccam.broker import Consumer, Delivery, Publisher, Subscription
 from seccam.errors import BadFrame
-from seccam.frame import Frame, FrameDecoder, event_id, trace_id
-from seccam.frame_age import Age, AgeEstimator
+from seccam.frame import Frame, FrameDecoder
+from seccam.frame_age import AgeEstimator
 from seccam.metrics import MAX_CAMERAS
 from seccam.service import STOP_SECONDS
-from seccam_security.alarm import Alarm, Verdict
+from seccam.settings import VisitSettings
+from seccam_security import reports
 from seccam_security.analysis import Analysis, Analyst, Memory
-from seccam_security.annotate import annotated
 from seccam_security.metrics import NO_CAMERA, SecurityMetrics
+from seccam_security.presence import Presence, Report
+from seccam_security.reports import Times
 from seccam_security.settings import SecuritySettings
 
 log = logs.get(__name__)
 
-#: Cameras that a worker keeps in mind; the one not seen for longest is forgotten first.
+#: Cameras that a worker remembers; the one not seen for longest is forgotten first.
 MOST_CAMERAS = 2 * MAX_CAMERAS
-#: Seconds that one frame may take before the worker is taken for hung.
+#: Seconds that one frame may take before the worker counts as hung.
 MOST_SECONDS = 60.0
-#: Seconds that the thread of the consuming connection may be silent.
+#: Seconds that the thread of a broker connection may be silent before it counts as hung.
 MOST_SILENCE = 10.0
-#: Seconds that an event may wait for its confirm before the worker is no more taken for ready.
+#: Seconds that an event may wait for its confirm before the worker counts as not ready.
 MOST_UNCONFIRMED = 10.0
-#: Seconds between two looks at whether the end has come, while there is no frame.
+#: Seconds between two checks for the end of the service, while there is no frame.
 _TURN = 0.2
+#: Seconds between two checks for cameras whose faces have gone.
+_LEAVING_EVERY = 1.0
 
 
 @dataclass
 class Watched:
     """One camera, as this worker knows it."""
 
+    name: str
     ages: AgeEstimator = field(default_factory=AgeEstimator)
     memory: Memory = field(default_factory=Memory)
-    alarm: Alarm = field(default_factory=Alarm)
+    presence: Presence = field(default_factory=Presence)
+    #: The last frame with faces, and how many they were.
+    last_seen: message.FrameIdentity | None = None
+    last_faces: int = 0
     #: Faces in the last detection that was published.
     shown: int = 0
 
@@ -51,21 +58,29 @@ class Worker:
     """One security worker."""
 
     def __init__(
-        self, settings: SecuritySettings, analyst: Analyst, decoder: FrameDecoder, publisher: Publisher, metrics: SecurityMetrics
+        self,
+        settings: SecuritySettings,
+        visits: VisitSettings,
+        analyst: Analyst,
+        decoder: FrameDecoder,
+        *,
+        publisher: Publisher,
+        metrics: SecurityMetrics,
     ) -> None:
-        self._settings, self._analyst, self._decoder = settings, analyst, decoder
+        self._settings, self._visits, self._analyst, self._decoder = settings, visits, analyst, decoder
         self._publisher, self._metrics = publisher, metrics
         self._name = settings.worker_name
         self._inbox: queue.Queue[Delivery] = queue.Queue()
         self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._began: float | None = None
+        self._checked_leaving = time.monotonic()
 
     def subscription(self) -> Subscription:
         """The shared queue; the connection's thread only hands over, one frame at a time."""
         return Subscription(self._inbox.put, queue=topology.SECURITY_QUEUE, prefetch=1)
 
     def busy_for(self) -> float:
-        """Seconds since the frame in hand was taken up; 0 if there is none."""
+        """Seconds since work on the current frame began; 0 if there is none."""
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
@@ -73,10 +88,11 @@ class Worker:
         """Work until told to stop; a frame in hand is finished."""
         while not stop.is_set():
             self.run_once()
-        self._leave()
+        self._close()
 
     def run_once(self) -> None:
-        """Wait a little for a frame, and do all that is to be done with it."""
+        """Wait briefly for a frame, and do everything that it calls for."""
+        self._check_leaving()
         try:
             delivery = self._inbox.get(timeout=_TURN)
         except queue.Empty:
@@ -89,18 +105,29 @@ class Worker:
             self._began = None
         delivery.ack()
 
-    def _leave(self) -> None:
-        """Frames that came after the last one go back to the broker, unacknowledged."""
+    def _close(self) -> None:
+        """Report how long the faces in sight were seen; frames that came after the last one go back to the broker."""
+        for watched in self._watched.values():
+            self._publish_presence(watched, *watched.presence.close())
         while not self._inbox.empty():
             label = self._label(self._inbox.get().key)
             self._metrics.received.labels(label).inc()
             self._metrics.dropped.labels(label, "shutdown").inc()
 
+    def _check_leaving(self) -> None:
+        """A camera whose frames stopped coming has faces to sign off, too."""
+        if time.monotonic() - self._checked_leaving < _LEAVING_EVERY:
+            return
+        self._checked_leaving = time.monotonic()
+        now = time.time()
+        for watched in self._watched.values():
+            self._publish_presence(watched, *watched.presence.leave(now, gap=self._visits.gap_seconds))
+
     def _take(self, delivery: Delivery) -> None:
         label = self._label(delivery.key)
         self._metrics.received.labels(label).inc()
         try:
-            reason = self._judge(delivery, label)
+            reason = self._handle(delivery, label)
         except BadFrame as e:
             log.debug("frame_refused", key=delivery.key[:80], error=str(e))
             reason = e.reason
@@ -110,8 +137,8 @@ class Worker:
     def _label(self, key: str) -> str:
         return self._metrics.label(topology.camera_of(topology.SECURITY, key) or NO_CAMERA)
 
-    def _judge(self, delivery: Delivery, label: str) -> str | None:
-        """Analyse the frame and tell of it; the reason if it is dropped instead. Raises BadFrame."""
+    def _handle(self, delivery: Delivery, label: str) -> str | None:
+        """Analyse the frame and report on it; the reason if it is dropped instead. Raises BadFrame."""
         if delivery.redelivered:
             return "redelivered"  # it may be what ended the worker that had it before
         frame = self._decoder.decode(topology.SECURITY, delivery.key, delivery.headers, delivery.body)
@@ -127,12 +154,11 @@ class Worker:
         age_done = age.seconds + time.monotonic() - delivery.monotonic
         self._count(analysis, label, None if age.untimed else age_done)
         self._show(frame, watched, analysis)
-        if analysis.analysed:
-            self._announce(frame, watched, analysis, label, Times(delivery.wall, age, age_done))
+        self._report(frame, watched, analysis, Times(delivery.wall, age, age_done))
         return None
 
     def _watch(self, camera: str) -> Watched:
-        watched = self._watched.setdefault(camera, Watched())
+        watched = self._watched.setdefault(camera, Watched(camera))
         self._watched.move_to_end(camera)
         if len(self._watched) > MOST_CAMERAS:
             self._watched.popitem(last=False)
@@ -147,84 +173,61 @@ class Worker:
         if age is not None:
             self._metrics.age_done.observe(age)
 
-    def _detection(self, frame: Frame, analysis: Analysis) -> dict[str, object]:
-        """What a detection and an event have in common."""
-        return {
-            "camera": frame.camera,
-            "frame": message.FrameIdentity(boot_id=frame.boot_id, seq=frame.seq, ts_ms=frame.ts_ms),
-            "size": (frame.width, frame.height),
-            "faces": len(analysis.faces),
-            "boxes": [face.box for face in analysis.faces],
-            "scores": [round(face.score, 3) for face in analysis.faces],
-            "worker": self._name,
-        }
-
     def _show(self, frame: Frame, watched: Watched, analysis: Analysis) -> None:
-        """Tell the page: of faces, also where nothing moved, so that their boxes stay; once when they are gone."""
+        """Publish the faces for the page, also where nothing moved, so that their boxes stay; once when they are gone."""
         if analysis.faces or watched.shown:
-            key = topology.key(topology.FACES, frame.camera)
-            detection = message.Detection.model_validate(self._detection(frame, analysis))
-            self._publisher.publish_latest(key, Message(key, detection.encode(), message.CONTENT_TYPE))
+            detection = reports.detection(frame, analysis, self._name)
+            self._publisher.publish_latest(detection.key, detection)
         watched.shown = len(analysis.faces)
 
-    def _announce(self, frame: Frame, watched: Watched, analysis: Analysis, label: str, times: Times) -> None:
-        """Publish an event if this is news; what can't be kept was not announced, and the next frame tries again."""
-        verdict, after = watched.alarm.judge(len(analysis.faces), times.taken_ms() / 1000, self._settings.cooldown_seconds)
-        if verdict is Verdict.ANNOUNCE and not self._publisher.publish_durable(self._event(frame, analysis, times)):
+    def _report(self, frame: Frame, watched: Watched, analysis: Analysis, times: Times) -> None:
+        """Publish what the frame says of a visit; where there is no room for the event, the next frame tries again."""
+        faces = len(analysis.faces)
+        report, after = watched.presence.see(
+            faces,
+            times.taken,
+            analysed=analysis.analysed,
+            gap=self._visits.gap_seconds,
+            reminder=self._visits.reminder_seconds,
+        )
+        if faces:
+            watched.last_seen, watched.last_faces = reports.identity(frame), faces
+        if report is None or not report.is_news:
+            self._publish_presence(watched, report, after)
             return
-        watched.alarm = after
-        if verdict is Verdict.NOTHING:
+        assert after.visit is not None
+        event = reports.face_event(frame, analysis, times, after.visit, worker=self._name, snapshot=self._settings.snapshot)
+        if not self._publisher.publish_durable(event):
             return
-        self._metrics.visits.labels(label, verdict.value).inc()
-        if verdict is Verdict.ANNOUNCE:
-            log.info(
-                "visit_announced",
-                event_id=event_id(frame.camera, frame.boot_id, frame.seq),
-                trace_id=trace_id(frame.camera, frame.boot_id, frame.seq),
-                camera=frame.camera,
-                faces=len(analysis.faces),
-                scores=[round(face.score, 2) for face in analysis.faces],
-                age_ms=round(times.done * 1000),
-                steps={step: round(seconds * 1000, 1) for step, seconds in analysis.steps.items()},
+        watched.presence = after
+        self._metrics.reports.labels(self._metrics.label(frame.camera), report.value).inc()
+        log.info(
+            "faces_reported",
+            report=report.value,
+            event_id=event.message_id,
+            trace_id=frame.trace_id,
+            camera=frame.camera,
+            faces=faces,
+            scores=[round(face.score, 2) for face in analysis.faces],
+            age_ms=round(times.done * 1000),
+            steps={step: round(seconds * 1000, 1) for step, seconds in analysis.steps.items()},
+        )
+
+    def _publish_presence(self, watched: Watched, report: Report | None, after: Presence) -> None:
+        """Publish that faces are still there (the next such report may replace it), or that they have gone."""
+        if report is not None:
+            assert after.visit is not None
+            assert watched.last_seen is not None
+            present = report is Report.PRESENT
+            event = reports.presence_event(
+                after.visit, watched.name, watched.last_seen, present=present, faces=watched.last_faces, worker=self._name
             )
-
-    def _event(self, frame: Frame, analysis: Analysis, times: Times) -> Message:
-        snapshot = None
-        if self._settings.snapshot and analysis.pixels is not None:
-            picture = (0, 0, frame.width, frame.height)
-            snapshot = base64.b64encode(annotated(analysis.pixels, picture, [face.box for face in analysis.faces])).decode()
-        data = message.FaceData.model_validate(
-            {**self._detection(frame, analysis), "zone": frame.zone, "ms": times.milliseconds(), "snapshot": snapshot}
-        )
-        event = message.face_event(frame, times.taken_ms(), data)
-        return Message(
-            topology.key(topology.EVENTS, frame.camera),
-            event.encode(),
-            message.CONTENT_TYPE,
-            headers={"camera": frame.camera, "trace_id": trace_id(frame.camera, frame.boot_id, frame.seq)},
-            message_id=event.id,
-            kind=message.FACE,
-        )
-
-
-@dataclass(frozen=True)
-class Times:
-    """When a frame arrived and how old it was."""
-
-    #: Arrival by the worker's clock, seconds since 1970.
-    wall: float
-    #: Age at arrival.
-    age: Age
-    #: Age when it was judged, seconds.
-    done: float
-
-    def taken_ms(self) -> int:
-        """When it was taken, by the worker's clock: UTC milliseconds."""
-        return round((self.wall - self.age.seconds) * 1000)
-
-    def milliseconds(self) -> dict[str, int]:
-        """Stages, in milliseconds after capture."""
-        return {"received": round(self.age.seconds * 1000), "done": round(self.done * 1000)}
+            if present:
+                self._publisher.publish_latest(event.key, event)
+            elif not self._publisher.publish_durable(event):
+                return
+            self._metrics.reports.labels(self._metrics.label(watched.name), report.value).inc()
+        watched.presence = after
 
 
 def serve(worker: Worker, consumer: Consumer, publisher: Publisher, stop: threading.Event) -> None:

@@ -9,7 +9,11 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from seccam import topology
 from seccam.settings import OpsSettings
+
+#: Seconds after which the queue drops a frame.
+FRAME_SECONDS = topology.FRAME_TTL_MS / 1000
 
 
 class SecuritySettings(OpsSettings):
@@ -28,16 +32,18 @@ class SecuritySettings(OpsSettings):
     min_score: float = Field(
         0, ge=0, le=1, description="Least score (0 to 1) at which a find counts as a face; 0: the detector's own."
     )
-    cooldown_seconds: float = Field(
-        60, ge=0, le=86_400, description="Seconds after an announcement in which only more faces of that camera are announced."
-    )
     full_scan_interval_seconds: float = Field(
         3, gt=0, le=3600, description="Seconds between two looks at the whole picture, which find faces that don't move."
     )
     full_scan_width: int = Field(
         640, ge=160, le=4096, description="Pixels of the longer side to which the picture is scaled down for these looks."
     )
-    max_age_seconds: float = Field(2, gt=0, le=60, description="Seconds after capture at which a frame is dropped unseen.")
+    max_age_seconds: float = Field(
+        FRAME_SECONDS,
+        gt=0,
+        le=FRAME_SECONDS,
+        description="Seconds after capture at which a frame is dropped unseen; the queue drops it after 2.",
+    )
     snapshot: bool = Field(True, description="Whether an event carries a small picture with the faces boxed.")
     worker: str = Field("", max_length=64, description="The worker's name in events; empty: host name and process id.")
 

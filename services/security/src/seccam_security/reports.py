@@ -1,0 +1,102 @@
+"""The messages that a worker publishes: detections for the page's boxes, and events about faces."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from seccam import message, topology
+from seccam.broker import Message
+from seccam.frame import Frame
+from seccam.frame_age import Age
+from seccam.visit import Visit
+from seccam_security.analysis import Analysis
+from seccam_security.annotate import annotated
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a frame arrived, and how old it was."""
+
+    #: Arrival by the worker's clock, seconds since 1970 UTC.
+    wall: float
+    #: Age at arrival.
+    age: Age
+    #: Age once it was analysed, seconds.
+    done: float
+
+    @property
+    def taken_ms(self) -> int:
+        """When it was taken, by the worker's clock: UTC milliseconds."""
+        return round((self.wall - self.age.seconds) * 1000)
+
+    @property
+    def taken(self) -> float:
+        """The same in seconds, as the event says it."""
+        return self.taken_ms / 1000
+
+    def milliseconds(self) -> dict[str, int]:
+        """Stages, in milliseconds after capture."""
+        return {"received": round(self.age.seconds * 1000), "done": round(self.done * 1000)}
+
+
+def detection(frame: Frame, analysis: Analysis, worker: str) -> Message:
+    """What was found in one frame."""
+    found = message.Detection.model_validate(_found(frame, analysis, worker))
+    return Message(topology.key(topology.FACES, frame.camera), found.encode(), message.CONTENT_TYPE)
+
+
+def face_event(frame: Frame, analysis: Analysis, times: Times, visit: Visit, *, worker: str, snapshot: bool) -> Message:
+    """The event that faces are news; `snapshot`: with the annotated picture."""
+    picture = None
+    if snapshot and analysis.pixels is not None:
+        boxes = [face.box for face in analysis.faces]
+        picture = base64.b64encode(annotated(analysis.pixels, (0, 0, frame.width, frame.height), boxes)).decode()
+    data = message.FaceData.model_validate(
+        {
+            **_found(frame, analysis, worker),
+            "visit_began": _utc(visit.began),
+            "zone": frame.zone,
+            "ms": times.milliseconds(),
+            "snapshot": picture,
+        }
+    )
+    event = message.face_event(frame, times.taken_ms, data)
+    headers = {"camera": frame.camera, "trace_id": frame.trace_id}
+    return _event(topology.EVENTS, frame.camera, event, headers)
+
+
+def presence_event(visit: Visit, camera: str, frame: message.FrameIdentity, *, present: bool, faces: int, worker: str) -> Message:
+    """The event that faces, last seen in this frame, are still there (`present`) or have gone."""
+    data = message.PresenceData(camera=camera, frame=frame, faces=faces, visit_began=_utc(visit.began), worker=worker)
+    event = message.presence_event(data, round(visit.seen * 1000), present=present)
+    return _event(topology.PRESENCE if present else topology.EVENTS, camera, event, {"camera": camera})
+
+
+def identity(frame: Frame) -> message.FrameIdentity:
+    """Which frame it is."""
+    return message.FrameIdentity(boot_id=frame.boot_id, seq=frame.seq, ts_ms=frame.ts_ms)
+
+
+def _event(flow: str, camera: str, event: message.Event, headers: dict[str, Any]) -> Message:
+    key = topology.key(flow, camera)
+    return Message(key, event.encode(), message.CONTENT_TYPE, headers=headers, message_id=event.id, kind=event.type)
+
+
+def _found(frame: Frame, analysis: Analysis, worker: str) -> dict[str, Any]:
+    """What a detection and a face event have in common."""
+    return {
+        "camera": frame.camera,
+        "frame": identity(frame),
+        "size": (frame.width, frame.height),
+        "faces": len(analysis.faces),
+        "boxes": [face.box for face in analysis.faces],
+        "scores": [round(face.score, 3) for face in analysis.faces],
+        "worker": worker,
+    }
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
