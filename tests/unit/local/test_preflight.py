@@ -20,7 +20,7 @@ def test_a_fault_that_several_services_find_is_told_once() -> None:
 
 
 def test_of_several_known_names_proposed_for_an_unknown_one_the_closest_stays() -> None:
-    unknown = "SECCAM_MONITR_PORT: no setting goes by this name"
+    unknown = "SECCAM_MONITR_PORT: unknown setting"
     names = ["SECCAM_LOCAL_MQTT_PORT", "SECCAM_MONITOR_PORT", "SECCAM_CAMERA_OPS_PORT"]
     proposals = ["", *(f"; did you mean {name}?" for name in names)]
 

@@ -121,7 +121,7 @@ def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
         ({"SECCAM_MONITOR_PORT": "9102"}, "SECCAM_NOTIFIER_OPS_PORT: port 9102 is SECCAM_MONITOR_PORT's already"),
         ({"SECCAM_LOCAL_MQTT_PORT": "5673"}, "SECCAM_LOCAL_MQTT_PORT: port 5673 is SECCAM_LOCAL_BROKER_PORT's already"),
         ({"SECCAM_LOCAL_WORKERS": "-1"}, "SECCAM_LOCAL_WORKERS: "),
-        ({"SECCAM_LOCAL_WORKER": "1"}, "SECCAM_LOCAL_WORKER: no setting goes by this name"),
+        ({"SECCAM_LOCAL_WORKER": "1"}, "SECCAM_LOCAL_WORKER: unknown setting"),
         ({"SECCAM_CAMERAS": "x"}, "SECCAM_CAMERAS: 'x' is not name=source"),
         ({"SECCAM_LOG_LEVEL": "loud"}, "SECCAM_LOG_LEVEL: "),
     ],

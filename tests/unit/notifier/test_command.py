@@ -56,7 +56,7 @@ def test_definitions_that_can_not_be_written_end_with_status_2(tmp_path: Path, c
         ('{"camera": ""}', "camera: the password must be"),
         ('{"camera": 7}', "camera: the password must be"),
         ('{"camera": "pw\\n"}', "camera: the password must be"),
-        ('{"guest": "guest"}', "guest: no user of seccam"),
+        ('{"guest": "guest"}', "guest: not a user of seccam"),
         ("[]", "must be a JSON object"),
         ("{", "--passwords -: "),
     ],

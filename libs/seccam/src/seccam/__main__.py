@@ -1,4 +1,4 @@
-"""`seccam`: what an operator does by hand. Checks settings, makes the topology, lists and replays parked events."""
+"""`seccam`, the operator's command: check settings, create the topology, list and replay parked events."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from seccam.version import __version__
 PROGRAM = "seccam"
 
 _POLICIES_TOO = """\
-Queues and bindings are there. Policies (lengths, delays, expiry), users and their rights can't be set over AMQP, and
-without the policies the delay queues never give an event back. Set them by RabbitMQ's own tool, where you haven't:
+The queues and bindings exist now. AMQP can't set policies (lengths, delays, expiry), users and permissions, and without the
+policies the retry queues never return an event. If you haven't set them yet, use RabbitMQ's own tool:
   seccam broker definitions --passwords passwords.json > definitions.json
   rabbitmqctl import_definitions definitions.json"""
 
 
 def definitions(passwords: Mapping[str, Any], vhost: str, cameras: int) -> str:
-    """The broker's definitions file, as JSON; raises SettingsError if the passwords won't do."""
+    """The broker's definitions file as JSON. Raises SettingsError if the passwords are not usable."""
     faults = [
-        f"{user}: no user of seccam; there are {', '.join(topology.PERMISSIONS)}"
+        f"{user}: not a user of seccam; the users are {', '.join(topology.PERMISSIONS)}"
         for user in passwords.keys() - topology.PERMISSIONS
     ]
     faults += [
-        f"{user}: the password must be a text that is not empty, without white space around it"  # services would strip that
+        f"{user}: the password must be a non-empty string without surrounding whitespace"  # services strip it
         for user, p in passwords.items()
         if not isinstance(p, str) or not p or p != p.strip()
     ]
@@ -44,7 +44,7 @@ def definitions(passwords: Mapping[str, Any], vhost: str, cameras: int) -> str:
 
 
 def apply(admin: BrokerAdmin) -> None:
-    """Every durable queue and binding, made where it isn't there."""
+    """Create every durable queue and binding that is missing."""
     for name, arguments in topology.queues().items():
         try:
             admin.declare(name, arguments)
@@ -55,12 +55,12 @@ def apply(admin: BrokerAdmin) -> None:
 
 
 def missing(admin: BrokerAdmin) -> list[str]:
-    """The durable queues that the broker lacks."""
+    """The durable queues that are missing on the broker."""
     return [name for name in topology.queues() if admin.depth(name) is None]
 
 
 def summary(held: QueuedMessage) -> dict[str, Any]:
-    """What a list of parked events says of one."""
+    """One parked event as a listing shows it."""
     try:
         event = json.loads(held.body)
     except ValueError:
@@ -74,10 +74,10 @@ def summary(held: QueuedMessage) -> dict[str, Any]:
 
 
 def replay(admin: BrokerAdmin, ids: Collection[str]) -> list[str]:
-    """Send parked events (those with these ids; none given: all) to the notifier again; the ids of those sent.
+    """Send parked events (those with these ids; all if there are none) to the notifier again; the ids of those sent.
 
-    An event leaves the parked queue after the broker has confirmed it in the events queue: if this is cut short, one may
-    be in both, and the notifier tells it once. Each is sent once, though it may be parked again meanwhile.
+    An event leaves the parked queue after the broker has confirmed it in the events queue. If this is interrupted, an event
+    may be in both, and the notifier sends it once. Each event is sent once, even if it is parked again meanwhile.
     """
     sent = []
     for held in admin.take(topology.PARKED_QUEUE, admin.depth(topology.PARKED_QUEUE) or 0):
@@ -92,10 +92,10 @@ def replay(admin: BrokerAdmin, ids: Collection[str]) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; exit status 1: the broker, or what is on it, is not as it should be; 2: wrong settings."""
+    """The command. Exit status 1: something is wrong on the broker; 2: wrong settings."""
     options = _parser().parse_args(argv)
     try:
-        if options.run is None:  # the one command that needs no broker
+        if options.run is None:  # the only command that needs no broker
             return _definitions(options)
         (broker,) = settings.load(BrokerSettings)
         with BrokerAdmin(broker, f"{PROGRAM} {options.command}") as admin:
@@ -105,52 +105,56 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(*e.faults, sep="\n", file=sys.stderr)
         return 2
     except BrokerError as e:
-        print(f"{PROGRAM}: {e}\nSECCAM_BROKER_URL must name the broker and its user `{topology.OPERATOR_USER}`.", file=sys.stderr)
+        print(
+            f"{PROGRAM}: {e}\nSECCAM_BROKER_URL must point to the broker and log in as `{topology.OPERATOR_USER}`.", file=sys.stderr
+        )
         return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         PROGRAM,
-        description="What an operator of seccam does by hand.",
+        description="Tools for operators of seccam.",
         epilog="environment variables:\n" + settings.describe(BrokerSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    check = commands.add_parser("check", help="check the broker's settings and that it has every queue")
+    check = commands.add_parser("check", help="check the connection to the broker and that all queues exist")
     check.set_defaults(run=_check)
 
     broker = commands.add_parser("broker", help="queues, bindings, users and policies").add_subparsers(
         required=True, metavar="action"
     )
-    made = broker.add_parser("definitions", help="print a RabbitMQ definitions file: everything that seccam needs there")
+    made = broker.add_parser("definitions", help="print a RabbitMQ definitions file with everything that seccam needs")
     made.add_argument(
         "--passwords",
         required=True,
         metavar="PATH",
-        help='JSON: {"camera": "its password", …}; - is standard input; of a folder, each file is a user\'s password',
+        help='JSON file: {"camera": "its password", …}; - for standard input; or a folder with one file per user',
     )
-    made.add_argument("--output", metavar="FILE", help="file to write, for its owner's eyes (default: standard output)")
-    made.add_argument("--vhost", default="/", help="vhost to make it for (default: /)")
-    made.add_argument("--cameras", type=int, default=1, metavar="N", help="how many cameras there will be (default: 1)")
+    made.add_argument("--output", metavar="FILE", help="file to write, readable by its owner only (default: standard output)")
+    made.add_argument("--vhost", default="/", help="vhost (default: /)")
+    made.add_argument("--cameras", type=int, default=1, metavar="N", help="number of cameras (default: 1)")
     made.set_defaults(run=None)
-    applied = broker.add_parser("apply", help="make the queues and bindings on the broker (not users and policies)")
+    applied = broker.add_parser("apply", help="create the queues and bindings (but no users and policies)")
     applied.set_defaults(run=_apply)
 
-    parked = commands.add_parser("parked", help="events that could not be told").add_subparsers(required=True, metavar="action")
-    listed = parked.add_parser("list", help="a line of JSON for each, oldest first; they stay where they are")
-    listed.add_argument("--limit", type=int, default=1000, metavar="N", help="at most so many (default: 1000)")
+    parked = commands.add_parser("parked", help="events that no notification could be sent for").add_subparsers(
+        required=True, metavar="action"
+    )
+    listed = parked.add_parser("list", help="print one line of JSON per event, oldest first; events stay parked")
+    listed.add_argument("--limit", type=int, default=1000, metavar="N", help="maximum number of events (default: 1000)")
     listed.set_defaults(run=_list)
-    sent = parked.add_parser("replay", help="send them to the notifier again, whatever their age")
-    sent.add_argument("--id", action="append", default=[], dest="ids", metavar="ID", help="this one alone; may be repeated")
+    sent = parked.add_parser("replay", help="send parked events to the notifier again, whatever their age")
+    sent.add_argument("--id", action="append", default=[], dest="ids", metavar="ID", help="only this event; may be repeated")
     sent.set_defaults(run=_replay)
     return parser
 
 
 def _check(admin: BrokerAdmin, _: argparse.Namespace) -> int:
     lacks = missing(admin)
-    print(f"missing: {', '.join(lacks)}; make them by: seccam broker apply" if lacks else "all queues are there")
+    print(f"missing: {', '.join(lacks)}; create them with: seccam broker apply" if lacks else "all queues exist")
     return 1 if lacks else 0
 
 
@@ -173,7 +177,7 @@ def _definitions(options: argparse.Namespace) -> int:
 
 
 def _passwords(source: str) -> Any:
-    """What a file, standard input or a folder says; a mounted Secret has more names in its folder, that begin with a dot."""
+    """Passwords from a file, standard input or a folder; a mounted Secret's folder has extra names that begin with a dot."""
     if source == "-":
         return json.loads(sys.stdin.read())
     path = Path(source)

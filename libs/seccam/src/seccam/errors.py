@@ -1,4 +1,4 @@
-"""Every error that seccam raises on purpose. A library's own exceptions end at the module that calls it."""
+"""Every error that seccam raises on purpose. Modules translate the exceptions of the libraries that they call."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 
 class SeccamError(Exception):
-    """The base of them all."""
+    """Base class of all errors below."""
 
 
 class SettingsError(SeccamError):
-    """One or more settings are wrong; `faults` has a line for each."""
+    """One or more settings are wrong; `faults` has one line for each."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = tuple(faults)
 
 
-class BadFrame(SeccamError):  # noqa: N818  # what it is about says more than `Error` would
-    """A message is not a frame that may be passed on or decoded.
+class BadFrame(SeccamError):  # noqa: N818  # the noun says more than `Error` would
+    """A message is not a frame that is safe to pass on or decode.
 
     `reason` is a metric label: corrupt | oversize | unknown_camera.
     """
@@ -29,11 +29,11 @@ class BadFrame(SeccamError):  # noqa: N818  # what it is about says more than `E
 
 
 class BadMessage(SeccamError):  # noqa: N818  # as above
-    """A JSON message (event, detection, status) doesn't keep to its schema."""
+    """A JSON message (event, detection, status) doesn't match its schema."""
 
 
 class BrokerError(SeccamError):
-    """The broker could not be used; `cause` is a metric label.
+    """The broker could not be used. `cause` is a metric label.
 
     refused | auth | tls | heartbeat | closed | network.
     """

@@ -8,17 +8,17 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file for its owner's eyes, whole or not at all; where a link leads elsewhere, there."""
-    if path.exists() and not path.is_file():  # a pipe, a terminal: nothing can take its place
+    """Write a file that only its owner can read, completely or not at all; a symbolic link is followed."""
+    if path.exists() and not path.is_file():  # a pipe or a terminal can't be replaced
         path.write_text(text)
         return
     path = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # of mode 0600
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
             file.flush()
-            os.fsync(descriptor)  # or after a power cut the new name may lead to an empty file
+            os.fsync(descriptor)  # otherwise the file may be empty after a power cut
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink()

@@ -1,4 +1,4 @@
-"""A frame on the wire: the JPEG as the body, what is known of it as headers."""
+"""A frame on the wire: the JPEG is the body, its metadata are headers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CONTENT_TYPE = "image/jpeg"
 
 _BOOT_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
-#: Sequence numbers go up to what a browser's numbers hold exactly.
+#: Sequence numbers that a browser can hold exactly.
 _SEQ = range(2**53)
-#: Times from the first millisecond of 1970 to the end of this century.
+#: Plausible times: from the first millisecond of 1970 to the end of this century.
 TIMES = range(1, 4_102_444_800_000)
 
 
@@ -26,34 +26,34 @@ TIMES = range(1, 4_102_444_800_000)
 class Frame:
     """One picture of one camera."""
 
-    #: Name of the camera.
+    #: The camera's name.
     camera: str
-    #: Names the run of the camera process that took it; (camera, boot_id, seq) is the frame's identity.
+    #: Identifies one run of the camera process; (camera, boot_id, seq) identifies the frame.
     boot_id: str
-    #: Counts the frames of one boot_id and flow.
+    #: Counts the frames of one boot_id in one flow.
     seq: int
-    #: The JPEG file. A decoded frame's has no EXIF.
+    #: The JPEG file; without EXIF once decoded.
     jpeg: bytes
     #: Pixels.
     width: int
     height: int
-    #: When it was taken, by the camera's clock, milliseconds since 1970 UTC; None where the sender has no clock.
+    #: Capture time by the camera's clock, milliseconds since 1970 UTC; None if the sender gives none.
     ts_ms: int | None
-    #: The camera's IANA time zone; None if not known.
+    #: The camera's IANA time zone; None if unknown.
     zone: str | None = None
 
     @property
     def event_id(self) -> str:
-        """The id of the event that the frame gives rise to, the same from whichever worker saw it."""
+        """The id of the event that this frame causes; every worker computes the same."""
         return event_id(self.camera, self.boot_id, self.seq)
 
     @cached_property
     def trace_id(self) -> str:
-        """32 hex digits that any stage can compute from the frame's identity (W3C Trace Context's trace-id)."""
+        """32 hex digits that every stage can compute from the frame's identity (W3C Trace Context, trace-id)."""
         return hashlib.sha256(f"{self.camera}\0{self.boot_id}\0{self.seq}".encode()).hexdigest()[:32]
 
     def headers(self) -> dict[str, Any]:
-        """The AMQP headers that go with the body."""
+        """The AMQP headers of the message."""
         headers: dict[str, Any] = {
             "camera": self.camera,
             "seq": self.seq,
@@ -69,7 +69,7 @@ class Frame:
 
 
 class FrameDecoder:
-    """Numbers the frames of cameras that don't do so themselves (an MQTT client publishing bare JPEGs)."""
+    """Decodes frames; numbers those of senders that don't number them (an MQTT client that publishes plain JPEGs)."""
 
     def __init__(self, boot_id: str) -> None:
         self._boot_id = boot_id
@@ -78,8 +78,8 @@ class FrameDecoder:
     def decode(self, flow: str, routing_key: str, headers: Mapping[str, Any] | None, body: bytes) -> Frame:
         """The frame in a message of `flow`; raises BadFrame (corrupt, oversize, unknown_camera).
 
-        The camera is the topic's, whatever the headers say: the broker's rights are given by topic. Width and height
-        are read from the JPEG itself. Padding behind the JPEG and its EXIF are cut out.
+        The camera's name comes from the topic, because the broker grants rights by topic. Width and height come from the
+        JPEG itself, whose padding and EXIF are removed. Headers of a wrong type count as missing.
         """
         camera = topology.camera_of(flow, routing_key)
         if camera is None:
@@ -104,10 +104,10 @@ class FrameDecoder:
 
 
 def _within(numbers: range, value: Any) -> int | None:
-    """A whole number of these, or None. A sender can put any type into a header; a truth value is no number."""
+    """The value if it is a whole number in this range, else None; a sender can put any type into a header."""
     if not isinstance(value, int) or isinstance(value, bool):
         return None
-    number = int(value)  # pika's are of a class of its own, which `in` would search the whole range for
+    number = int(value)  # pika has an int class of its own, for which `in` would search the range one by one
     return number if number in numbers else None
 
 
@@ -116,5 +116,5 @@ def _matching(pattern: re.Pattern[str], value: Any, longest: int) -> str | None:
 
 
 def event_id(camera: str, boot_id: str, seq: int) -> str:
-    """The id of the event that a frame gives rise to, the same from whichever worker saw it."""
+    """The id of the event that a frame causes."""
     return f"{camera}-{boot_id}-{seq}"

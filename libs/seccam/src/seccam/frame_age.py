@@ -1,15 +1,15 @@
-"""How old a picture really is, when the camera's clock may be wrong.
+"""How old a frame is when the camera's clock may be wrong.
 
-One estimator a camera, for monitor and worker alike. A camera's clock that is off by less than 2 s goes unnoticed: run NTP.
+The monitor and the workers keep one estimator for each camera. A clock that is off by less than 2 s goes unnoticed, so run NTP.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-#: A first frame that claims an age of this range (seconds) is believed; older ones die in the queues.
+#: A first frame is believed if its age is in this range (seconds); the queues drop older ones.
 _BELIEVED = (-0.1, 2.0)
-#: Lag may differ from what time allows by this much (seconds) before it is taken for a step of the clock.
+#: Lag may exceed what elapsed time allows by this much (seconds) before it counts as a clock step.
 _TOLERANCE = 0.1
 #: Seconds for which every picture must speak against the offset before it moves, and where an offset makes every one too old
 #: that would be in order without it; and how many pictures that must be.
@@ -43,20 +43,20 @@ class _Clock:
 
 @dataclass(frozen=True)
 class Age:
-    """Of a picture, at its arrival."""
+    """The age of a frame on arrival."""
 
-    #: Since it was taken; never below 0.
+    #: Seconds since capture; never below 0.
     seconds: float
-    #: The camera's clock is not to be trusted: the age is counted from a guess of its offset.
+    #: The camera's clock is wrong: the age is computed with an estimate of its offset.
     estimated: bool
-    #: The camera sends no time: the age is counted from the arrival.
+    #: The sender gives no time: the age counts from arrival.
     untimed: bool
-    #: The camera's clock put the picture into the future.
+    #: The camera's clock dates the frame in the future.
     future: bool = False
 
 
 class AgeEstimator:
-    """Ages of one camera's pictures, from its own times and the receiver's clocks."""
+    """Ages of one camera's frames, from their capture times and the receiver's clocks."""
 
     def __init__(self) -> None:
         self._clock: _Clock | None = None

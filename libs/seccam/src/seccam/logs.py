@@ -12,16 +12,16 @@ from typing import Any, TextIO
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-#: What a person at a terminal has no use for, and what makes lines too long for one.
+#: Fields that make lines too long for a terminal.
 _FOR_MACHINES = ("trace_id", "steps")
-#: What every line carries.
+#: Fields of every line.
 _always: dict[str, Any] = {}
 
 
 def configure(level: str, style: str, service: str, registry: CollectorRegistry, stream: TextIO | None = None) -> None:
-    """Set structlog and the standard library's logging up; `style` is auto, json or console.
+    """Configure structlog and the standard library's logging; `style` is auto, json or console.
 
-    Lines go to `stream`; by default to standard error.
+    Lines go to `stream`, by default standard error.
     """
     stream = stream or sys.stderr
     console = style == "console" or (style == "auto" and stream.isatty())
@@ -53,7 +53,7 @@ def configure(level: str, style: str, service: str, registry: CollectorRegistry,
     )
     renderer: Any = structlog.processors.JSONRenderer()
     if console:
-        # not structlog's choice, which shows the variables of every frame, a camera's password among them
+        # structlog's default shows local variables, which may hold a camera's password
         renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
@@ -64,29 +64,29 @@ def configure(level: str, style: str, service: str, registry: CollectorRegistry,
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(True)
-    # pika tells of every connection and every failed attempt at error level; broker.py says it once, better
+    # pika logs every failed attempt as an error; seccam.broker logs each loss once
     logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 def always(**fields: Any) -> None:
-    """From now on every line of this process carries these, whichever thread writes it."""
+    """Add these fields to every later line of this process."""
     _always.update(fields)
 
 
 def count_lines(registry: CollectorRegistry) -> dict[str, Counter]:
-    """Level -> the counter of its lines."""
+    """Counters of log lines by level."""
     lines = Counter("seccam_log_lines", "Log lines written", ["level"], registry=registry)
     return {level: lines.labels(level) for level in ("warning", "error")}
 
 
 class Throttle:
-    """Lets a log line through once, and then at most once every `seconds` while the same is to be said again."""
+    """Lets repeated log lines through at most once every `seconds`."""
 
     def __init__(self, seconds: float = 60.0) -> None:
         self._seconds, self._said = seconds, dict[str, float]()
 
     def allows(self, what: str) -> bool:
-        """Whether to write the line that says this."""
+        """Whether a line about this may be written now."""
         now = time.monotonic()
         if now - self._said.get(what, -math.inf) < self._seconds:
             return False
@@ -94,7 +94,7 @@ class Throttle:
         return True
 
     def clear(self, what: str | None = None) -> bool:
-        """Forget that this (or, with None, anything) was said, as it no longer holds; returns whether it was."""
+        """Forget this line (None: all lines), because the condition is over; returns whether one was written."""
         if what is not None:
             return self._said.pop(what, None) is not None
         said, self._said = bool(self._said), {}
@@ -102,5 +102,5 @@ class Throttle:
 
 
 def get(name: str) -> Any:
-    """A logger; events are snake_case names, everything else is key=value."""
+    """A logger. Events are snake_case names; everything else is key=value."""
     return structlog.get_logger(name)

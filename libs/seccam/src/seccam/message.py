@@ -1,4 +1,4 @@
-"""The JSON messages: face and camera events, detections, camera status. Their JSON Schemas in docs/ref are made from here."""
+"""The JSON messages: events, detections and camera status. The JSON Schemas in docs/ref are generated from here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seccam.frame import TIMES, Frame, event_id
 M = TypeVar("M")
 
 CONTENT_TYPE = "application/json"
-#: Largest JSON message that is read, bytes: a 32 kB snapshot in base64, and room for the rest.
+#: Largest JSON message that is accepted, bytes: a 32 kB snapshot in base64 and room for the rest.
 MAX_BYTES = 128 * 1024
 #: Largest annotated picture in an event, bytes.
 MAX_SNAPSHOT = 32 * 1024
@@ -54,27 +54,27 @@ def _no_number(value: Any) -> Any:
 #: When a picture was taken, UTC.
 CaptureTime = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_on_every_calendar)]
 CameraName = Annotated[str, Field(pattern=topology.CAMERA_PATTERN)]
-#: x, y, width, height in pixels of the picture as stored, before any EXIF turn.
+#: x, y, width, height in pixels of the picture as stored, before EXIF rotation.
 Box = tuple[int, int, int, int]
 Score = Annotated[float, Field(ge=0, le=1)]
 #: A whole number as JSON has it: neither a text nor true.
 Count = Annotated[int, Field(ge=0, strict=True)]
-#: Bounded, for a number that no clock shows is more than a float, or a browser's date, can hold.
+#: Bounded, because a float or a browser's Date can't hold every integer.
 Milliseconds = Annotated[int, Field(ge=0, lt=TIMES.stop)]
 
 
 class JsonMessage(BaseModel):
-    """A frozen model that is one JSON message."""
+    """Base of the JSON messages: a frozen model."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     def encode(self) -> bytes:
-        """The message's body."""
+        """The message as a body."""
         return self.model_dump_json(exclude_none=True).encode()
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        """The message in a body; raises BadMessage."""
+        """The message in a body. Raises BadMessage."""
         return _decoded(cls.__name__, body, cls.model_validate_json)
 
 
@@ -89,7 +89,7 @@ def _decoded(name: str, body: bytes, validate: Callable[[bytes], M]) -> M:
 
 
 class FrameIdentity(JsonMessage):
-    """Which frame something was seen in."""
+    """Identifies the frame that something was seen in."""
 
     boot_id: Annotated[str, Field(min_length=1, max_length=32)]
     seq: Annotated[int, Field(ge=0)]
@@ -97,7 +97,7 @@ class FrameIdentity(JsonMessage):
 
 
 class Detection(JsonMessage):
-    """What a worker saw in one analysed frame: for the page's boxes, not for telling anybody."""
+    """The faces that a worker found in one frame; for the boxes on the page."""
 
     camera: CameraName
     frame: FrameIdentity
@@ -110,20 +110,20 @@ class Detection(JsonMessage):
 
 
 class FaceData(Detection):
-    """What a face event says beyond the CloudEvents attributes."""
+    """Data of a face event."""
 
-    #: When the visit began, as far as this worker knows; missing: with this picture.
+    #: When the visit began, as far as this worker knows; if missing, with this picture.
     visit_began: CaptureTime | None = None
-    #: The camera's IANA time zone, where known.
+    #: The camera's IANA time zone, if known.
     zone: str | None = None
-    #: Milliseconds after capture: received by the worker, analysed.
+    #: Milliseconds from capture until the worker received the frame, and until it was analysed.
     ms: dict[Literal["received", "done"], int] = {}
     #: The annotated picture: base64 of a JPEG of at most MAX_SNAPSHOT bytes.
     snapshot: str | None = None
 
 
 class PresenceData(JsonMessage):
-    """What a presence event says: the visit goes on, or its faces are gone."""
+    """Data of a presence event."""
 
     camera: CameraName
     #: The frame in which faces were last seen.
@@ -135,7 +135,7 @@ class PresenceData(JsonMessage):
 
 
 class CameraData(JsonMessage):
-    """What a camera event says: a camera went away or came back."""
+    """Data of a camera event."""
 
     camera: CameraName
     zone: str | None = None
@@ -143,10 +143,10 @@ class CameraData(JsonMessage):
 
 
 class Event(JsonMessage):
-    """News worth telling: a CloudEvent 1.0 (cloudevents.io, JSON format), lasting and confirmed."""
+    """A CloudEvent 1.0 in JSON (cloudevents.io)."""
 
     specversion: Literal["1.0"] = "1.0"
-    #: Within what an AMQP message id and an HTTP header can hold.
+    #: Fits into an AMQP message id and an HTTP header.
     id: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
     source: str
     type: Literal["seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online"]
@@ -164,21 +164,21 @@ class Event(JsonMessage):
 
 
 class FaceEvent(Event):
-    """Faces were seen."""
+    """Faces are news: a visit began, more faces came, or a reminder is due."""
 
     type: Literal["seccam.face"] = "seccam.face"
     data: FaceData
 
 
 class PresenceEvent(Event):
-    """Faces are still there, or have gone; `time` is when one was last seen. Never told: it says how long a visit lasts."""
+    """Faces are still there, or have gone. `time` is when one was last seen. It never causes a notification."""
 
     type: Literal["seccam.face.present", "seccam.face.gone"]
     data: PresenceData
 
 
 class CameraEvent(Event):
-    """A camera went away or came back."""
+    """A camera went offline or came back online."""
 
     type: Literal["seccam.camera.offline", "seccam.camera.online"]
     data: CameraData
@@ -194,7 +194,7 @@ def decode_event(body: bytes) -> AnyEvent:
 
 
 def face_event(frame: Frame, taken_ms: int, data: FaceData) -> FaceEvent:
-    """The event of a frame; `taken_ms` is its capture time by the receiver's clock (UTC milliseconds)."""
+    """The event that a frame causes; `taken_ms` is its capture time by the receiver's clock (UTC milliseconds)."""
     return FaceEvent(
         id=frame.event_id,
         source=f"/seccam/camera/{frame.camera}",
@@ -217,21 +217,21 @@ def presence_event(data: PresenceData, seen_ms: int, *, present: bool) -> Presen
 
 
 class TopicStatus(JsonMessage):
-    """One topic of a camera: whether its slot is open, until when, and how many frames a second it is to carry."""
+    """One of a camera's topics: whether its time slot is open, until when, and its frame rate."""
 
     open: bool
-    #: UTC milliseconds; None = for ever.
+    #: UTC milliseconds; None means that it never changes.
     until: Milliseconds | None = None
-    #: Bounded, for the interval between two frames is computed from it, and must be a number too.
+    #: Bounded, because the interval between frames is computed from it.
     fps: Annotated[float, Field(ge=0.001, le=1000)]
 
 
 class Status(JsonMessage):
-    """A camera's word on itself, on each change and every few seconds."""
+    """A camera's report on itself, sent on each change and every few seconds."""
 
     camera: CameraName
     state: Literal["starting", "live", "off", "away"]
-    #: Since when it is in this state, UTC milliseconds.
+    #: When this state began, UTC milliseconds.
     since: Milliseconds
     why: str = ""
     zone: str
@@ -239,7 +239,7 @@ class Status(JsonMessage):
     ts_ms: Milliseconds
 
 
-#: name of the schema file -> the message it is of.
+#: Name of the schema file → its message.
 SCHEMAS: dict[str, type[JsonMessage]] = {
     "event-face": FaceEvent,
     "event-presence": PresenceEvent,

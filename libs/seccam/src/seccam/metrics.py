@@ -1,4 +1,4 @@
-"""Metrics that every service has, and the buckets they share."""
+"""Metrics that all services have, and shared histogram buckets."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from prometheus_client.process_collector import ProcessCollector
 from seccam import message
 from seccam.version import __version__
 
-#: Upper bounds in seconds: of a picture's age, of a piece of work.
+#: Upper bounds in seconds: ages of frames, durations of work.
 AGE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 WORK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
 
-#: Cameras beyond the configured ones that get a label of their own; the rest are counted as `other`.
+#: Discovered cameras that get a label value of their own; the others are counted as `other`.
 MAX_CAMERAS = 64
 
 CAUSES = ("refused", "auth", "tls", "heartbeat", "closed", "network")
@@ -32,7 +32,7 @@ EVENT_TYPES = {
 
 
 def new_registry(revision: str = "") -> CollectorRegistry:
-    """A registry of a service's own, with process metrics and the build's version."""
+    """A service's registry, with process metrics and the version."""
     disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -43,7 +43,7 @@ def new_registry(revision: str = "") -> CollectorRegistry:
 
 
 class BrokerMetrics:
-    """Of a service's connections to the broker."""
+    """Metrics of a service's connections to the broker."""
 
     def __init__(self, registry: CollectorRegistry, directions: tuple[str, ...]) -> None:
         self.connected = Gauge("seccam_broker_connected", "Connected to the broker", ["direction"], registry=registry)
@@ -53,7 +53,7 @@ class BrokerMetrics:
         )
         self.unreadable = Counter(
             "seccam_broker_unreadable_headers",
-            "Messages with headers that can't be read, taken as if they had none",
+            "Messages with unreadable headers, handled as if they had none",
             registry=registry,
         )
         for direction in directions:
@@ -63,20 +63,22 @@ class BrokerMetrics:
 
 
 class EventMetrics:
-    """Of the events that a service sends for keeps."""
+    """Metrics of the durable events that a service publishes."""
 
     OUTCOMES = ("confirmed", "refused", "returned", "error")
     LOSSES = ("buffer_full", "shutdown")
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.unconfirmed = Gauge("seccam_events_unconfirmed", "Events in memory without the broker's confirm", registry=registry)
+        self.unconfirmed = Gauge(
+            "seccam_events_unconfirmed", "Events in memory that the broker has not confirmed", registry=registry
+        )
         self.oldest = Gauge(
             "seccam_events_oldest_unconfirmed_timestamp_seconds",
-            "When the oldest event without a confirm was handed over; 0 = none",
+            "When the oldest unconfirmed event was handed over; 0 = none",
             registry=registry,
         )
         self.published = Counter("seccam_events_published", "Attempts to publish an event", ["type", "outcome"], registry=registry)
-        self.lost = Counter("seccam_events_lost", "Events given up before a confirm", ["reason"], registry=registry)
+        self.lost = Counter("seccam_events_lost", "Events dropped before a confirm", ["reason"], registry=registry)
         self.confirm_seconds = Histogram(
             "seccam_event_confirm_seconds", "From publishing an event to its confirm", buckets=WORK, registry=registry
         )
@@ -88,7 +90,7 @@ class EventMetrics:
 
 
 class CameraLabels:
-    """Bounds the label `camera`: the first MAX_CAMERAS seen, then `other`; `on_new` creates a camera's series at 0."""
+    """Bounds the values of the label `camera`: the first `limit` cameras, then `other`; `on_new` creates series at 0."""
 
     def __init__(self, on_new: Callable[[str], None] = lambda camera: None, limit: int = MAX_CAMERAS) -> None:
         self._on_new, self._limit = on_new, limit
@@ -96,7 +98,7 @@ class CameraLabels:
         self._lock = threading.Lock()
 
     def __call__(self, camera: str) -> str:
-        """The label's value for this camera; from any thread."""
+        """The label value of this camera; thread-safe."""
         with self._lock:
             if camera in self._seen:
                 return camera

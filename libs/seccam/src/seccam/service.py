@@ -1,4 +1,4 @@
-"""The life of a service: settings, logs, ops port, the work, an orderly end. Each `__main__` only wires with this."""
+"""A service's lifecycle: read settings, set up logs and the ops port, run, shut down in order."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from seccam.errors import SettingsError
 from seccam.probes import Probes
 from seccam.version import __version__
 
-#: Seconds within which a service has finished its work in hand after SIGTERM.
+#: Seconds that a service has to finish what it is doing after SIGTERM.
 STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class ServiceContext:
-    """What a service finds when it starts."""
+    """What a service is given when it starts."""
 
     registry: CollectorRegistry
     probes: Probes
-    #: Set once the service is to end; every wait of the service watches it.
+    #: Set when the service must stop; every wait in a service watches it.
     stop: threading.Event
 
 
@@ -44,8 +44,8 @@ def main(
 ) -> int:
     """Run a service: `run(context, *loaded groups)` returns its exit status.
 
-    The last of `groups` is the service's own and holds the ops port. Exit status 2: the settings are wrong. With --check
-    `check(*loaded groups)` is asked, too; it raises SettingsError for what only a try can tell.
+    The last of `groups` is the service's own and holds the ops port. Exit status 2 means that settings are wrong. With
+    --check, `check(*loaded groups)` runs too; it raises SettingsError for faults that only show when something is tried.
     """
     parser = argparse.ArgumentParser(
         program,
@@ -54,7 +54,7 @@ def main(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("--check", action="store_true", help="check the settings and end")
+    parser.add_argument("--check", action="store_true", help="check the settings and exit")
     options = parser.parse_args(argv)
     try:
         log_settings, *loaded = settings.load(settings.LogSettings, *groups)
@@ -78,7 +78,7 @@ def _serve(program: str, registry: CollectorRegistry, loaded: Sequence[Any], run
         probes = Probes(own.ops_host, own.ops_port, registry)
     except OSError as e:
         where = {"address": f"{own.ops_host}:{own.ops_port}", "setting": f"{own.PREFIX}OPS_PORT"}
-        log.error("ops_port_taken", error=str(e), **where)  # noqa: TRY400  # the traceback would say nothing more
+        log.error("ops_port_taken", error=str(e), **where)  # noqa: TRY400  # a traceback would add nothing
         return 1
 
     def end(number: signal.Signals) -> None:
@@ -98,7 +98,7 @@ def _serve(program: str, registry: CollectorRegistry, loaded: Sequence[Any], run
 
 @contextlib.contextmanager
 def _ending_with_any_thread(log: Any, stop: threading.Event) -> Iterator[threading.Event]:
-    """A thread that dies of an error takes the service with it, to be started anew, rather than leave it deaf."""
+    """End the service when one of its threads dies of an error, so that it is restarted instead of staying half alive."""
     crashed = threading.Event()
 
     def died(args: threading.ExceptHookArgs) -> None:

@@ -1,7 +1,7 @@
-"""Settings from `SECCAM_…` environment variables, checked at start, every fault told at once.
+"""Settings from `SECCAM_…` environment variables, checked at the start, with all faults reported at once.
 
-A group of settings is a pydantic model with a prefix of its own. A service reads the shared groups and its own;
-it refuses a name under one of these prefixes, or under none that seccam has, that no setting goes by.
+A group of settings is a pydantic model with its own prefix. A service reads shared groups and its own group. It refuses
+unknown names with one of its prefixes, or with a prefix that no part of seccam has.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from seccam.errors import SettingsError
 
-#: Every prefix that some part of seccam reads; a service leaves the other parts' names to them.
+#: All prefixes in seccam; a service ignores names with a prefix of another service.
 PREFIXES = (
     "SECCAM_BROKER_",
     "SECCAM_LOG_",
@@ -29,7 +29,7 @@ PREFIXES = (
     "SECCAM_NOTIFIER_",
     "SECCAM_LOCAL_",
 )
-#: Names under no prefix: the cameras of `make run`, the commit that an image was built from.
+#: Names without a prefix: the cameras of `make run`, the commit that an image was built from.
 OTHER_NAMES = frozenset({"SECCAM_CAMERAS", "SECCAM_REVISION"})
 #: Names that earlier versions read, and what to set instead.
 REPLACED = {
@@ -40,12 +40,12 @@ REPLACED = {
     "SECCAM_SECURITY_WHOLE_SECONDS": "renamed to SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS",
     "SECCAM_SECURITY_WHOLE_WIDTH": "renamed to SECCAM_SECURITY_FULL_SCAN_WIDTH",
 }
-#: Stands between an unknown name's fault and the known one that may have been meant.
+#: Separates the fault of an unknown name from the suggested name.
 PROPOSAL = "; did you mean "
 
-#: How alike, from 0 to 1, two names have to be for that: the SECCAM_ of all names aside, and within one group the prefix, too.
+#: Least similarity (0 to 1) of two names for a suggestion: without SECCAM_, and without the group's prefix.
 _ALIKE, _ALIKE_WITHIN = 0.8, 0.51
-#: pydantic's kinds of faults in our words; any other is told in its own.
+#: Our words for pydantic's error types; other errors keep pydantic's message.
 _WORDS = {
     "missing": "must be set",
     "int_parsing": "must be a whole number",
@@ -59,7 +59,7 @@ _WORDS = {
     "less_than": "must be less than {lt:g}",
     "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be {expected}",
-    "too_short": "must have at least {min_length} characters",  # of a SecretStr
+    "too_short": "must have at least {min_length} characters",  # SecretStr
     "string_too_short": "must have at least {min_length} characters",
     "too_long": "must have at most {max_length} characters",
     "string_too_long": "must have at most {max_length} characters",
@@ -71,35 +71,35 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Group(BaseModel):
-    """A group of settings; each subclass sets `PREFIX`. Values are the variables' texts, which pydantic converts."""
+    """A group of settings; each subclass sets `PREFIX`. pydantic converts the variables' texts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: What the names of the group's variables start with.
+    #: Prefix of the group's variables.
     PREFIX: ClassVar[str]
 
 
 class LogSettings(Group):
-    """How the logs look."""
+    """Log output."""
 
     PREFIX = "SECCAM_LOG_"
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
-    format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: readable on a terminal, JSON elsewhere.")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: readable on a terminal, JSON otherwise.")
 
 
 class BrokerSettings(Group):
-    """Where the broker is."""
+    """The connection to the broker."""
 
     PREFIX = "SECCAM_BROKER_"
 
     url: SecretStr = Field(
         SecretStr("amqp://127.0.0.1:5672/"),
-        description="`amqp://` or `amqps://`, user and password included or not, the vhost as the path (`/`: the default vhost).",
+        description="`amqp://` or `amqps://`, with or without user and password; the path is the vhost (`/`: the default vhost).",
     )
-    username: str = Field("", description="User, where the URL has none.")
-    password: SecretStr = Field(SecretStr(""), description="Password, where the URL has none.")
-    ca_file: str = Field("", description="PEM file of the authority that signed the broker's certificate; empty: the system's.")
+    username: str = Field("", description="User, if the URL has none.")
+    password: SecretStr = Field(SecretStr(""), description="Password, if the URL has none.")
+    ca_file: str = Field("", description="PEM file of the CA that signed the broker's certificate; empty: the system's CAs.")
 
     @field_validator("url")
     @classmethod
@@ -107,9 +107,9 @@ class BrokerSettings(Group):
         url = value.get_secret_value()
         try:
             parts = urlsplit(url)
-            whole = not {"?", "#"} & set(url)  # one of them would end the vhost's name without a word
+            whole = not {"?", "#"} & set(url)  # they would cut off the vhost's name silently
             good = whole and parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # its text would hold a part of the URL, of the password perhaps
+        except ValueError:  # its text may hold a part of the password
             good = False
         if not good:
             raise ValueError(
@@ -130,12 +130,12 @@ class BrokerSettings(Group):
 
     @property
     def vhost(self) -> str:
-        """The vhost's name."""
+        """The name of the vhost."""
         return unquote(urlsplit(self.url.get_secret_value()).path[1:]) or "/"
 
 
 class VisitSettings(Group):
-    """What a visit is: the same for the workers, the notifier and the page."""
+    """What a visit is; the same for the workers, the notifier and the page."""
 
     PREFIX = "SECCAM_VISIT_"
 
@@ -151,21 +151,21 @@ class VisitSettings(Group):
 
 
 class OpsSettings(Group):
-    """The ops port; each service subclasses it with its prefix."""
+    """The ops port; each service's own group extends this."""
 
     ops_host: str = Field("127.0.0.1", description="Address of /healthz, /readyz and /metrics.")
     ops_port: Port = Field(9090, description="Port of /healthz, /readyz and /metrics.")
 
 
 def names(group: type[Group]) -> dict[str, str]:
-    """The group's environment variables: name -> field."""
+    """The group's environment variables: name → field."""
     return {f"{group.PREFIX}{field}".upper(): field for field in group.model_fields}
 
 
 def given(environ: Mapping[str, str], name: str) -> str:
-    """What the variable says; empty if it isn't set.
+    """The variable's value; empty if it is not set.
 
-    White space around a value is none of it: a file that a Secret was made of ends in a newline.
+    Surrounding whitespace is stripped, because a Secret made from a file ends with a newline.
     """
     return environ.get(name, "").strip()
 
@@ -199,11 +199,11 @@ def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Itera
                 yield name, f"{name}: {REPLACED[name]}"
                 continue
             near = _nearest(name, known)
-            yield name, f"{name}: no setting goes by this name" + (f"{PROPOSAL}{near}?" if near else "")
+            yield name, f"{name}: unknown setting" + (f"{PROPOSAL}{near}?" if near else "")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that may have been meant; empty if none is like it. One with a group's prefix means that group."""
+    """The known name that is most similar, within the group of the name's prefix; empty if none is similar enough."""
     prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), "SECCAM_")
     named = {one.removeprefix("SECCAM_"): one for one in sorted(known) if one.startswith(prefix)}
     for near in difflib.get_close_matches(name.removeprefix("SECCAM_"), named, 5, _ALIKE):
@@ -214,26 +214,26 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _fault(group: type[Group], error: Mapping[str, Any], given: Mapping[str, str]) -> str:
-    """One line: the variable, its value where that is no secret and isn't told anyway, and what is wrong with it."""
+    """One line: the variable, its value unless that is secret or already in the message, and what is wrong."""
     field = str(error["loc"][0]) if error["loc"] else ""
     name = f"{group.PREFIX}{field}".upper().rstrip("_")
     words = _WORDS.get(error["type"])
     why = words.format(**error.get("ctx", {})) if words else str(error["msg"]).removeprefix("Value error, ")
     value = given.get(field, "")
     secret = field in group.model_fields and group.model_fields[field].annotation is SecretStr
-    # an address without its scheme may be anything, such as a path with a key in it
+    # an address without a scheme may be anything, for example a path with a key in it
     silent = not value or secret or repr(value) in why or (field.endswith("url") and "://" not in value)
     return " ".join((f"{name}: {why}" if silent else f"{name}: {showable(value)}: {why}").splitlines())
 
 
 def showable(value: str) -> str:
-    """A value as a fault may show it: in one line, and of a URL only scheme, host and port; the rest may hold a login."""
+    """A value as a fault shows it: on one line, and only the scheme, host and port of a URL; the rest may hold a login."""
     scheme, separator, rest = value.partition("://")
     if separator:
         authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
         path = rest[len(authority) :]
         host = authority.rpartition("@")[2]
-        # an @ further on: perhaps it ends a password that has a / in it, and what stands before is a part of that
+        # an @ in the path may end a password that contains a /
         sure = _SCHEME.fullmatch(scheme) and _HOST.fullmatch(host) and "@" not in path
         shown = f"{scheme}://{host}{path if path in ('', '/') else f'{path[0]}…'}"
         return shown if sure else f"{scheme}://…" if _SCHEME.fullmatch(scheme) else "…"
@@ -244,7 +244,7 @@ def showable(value: str) -> str:
 
 
 def describe(*groups: type[Group]) -> str:
-    """A table of the groups' settings, for --help: name, default, meaning."""
+    """The groups' settings for --help: name, default, description."""
     lines = []
     for group in groups:
         for name, field in names(group).items():
@@ -254,7 +254,7 @@ def describe(*groups: type[Group]) -> str:
 
 
 def shown(default: Any) -> str:
-    """A default as it is written in an environment variable."""
+    """A default as it would be written in an environment variable."""
     value = default.get_secret_value() if isinstance(default, SecretStr) else default
     if isinstance(value, bool):
         return str(value).lower()

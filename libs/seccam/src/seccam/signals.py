@@ -1,4 +1,4 @@
-"""The signals that ask a process to end, heard where any lock may be taken."""
+"""Handling of the signals that end a process, in a thread where any lock may be taken."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import signal
 import threading
 from collections.abc import Callable
 
-#: What a supervisor, a terminal's Ctrl-C and a terminal's end send.
+#: Sent by a supervisor, by Ctrl-C, and by a terminal that closes.
 _END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def on_end(end: Callable[[signal.Signals], None]) -> None:
-    """Call `end` with the first end signal, in a thread of its own.
+    """Call `end` once, in a thread of its own, with the first of these signals.
 
-    A handler must take no lock, not even a threading.Event's: a second signal (make passes on its own SIGTERM) runs the
-    handler again inside the first, which then holds the lock for ever. Nor may it be Python code: between any two calls
-    of it the next signal's runs, so that a hail of signals ends in a RecursionError. SimpleQueue.put is neither.
+    A signal handler must take no lock, not even a threading.Event's: a second signal (make forwards SIGTERM) runs the
+    handler inside the first one, which still holds the lock. It must not be Python code either, because a flood of signals
+    then nests handlers until a RecursionError. SimpleQueue.put is reentrant and written in C.
 
-    Not by sigwait: that needs the signals blocked in every thread, and those that numpy starts when it is imported are
-    older than any mask of ours. Two ways lead to the thread: the wakeup file descriptor, at once, whatever the main
-    thread does; and the handler, when the main thread gets to it, for uvloop takes the descriptor for itself.
+    sigwait is no alternative: it needs the signals blocked in every thread, and numpy starts threads on import. Signals
+    reach the thread in two ways: through the wakeup file descriptor, at once, whatever the main thread does; and through
+    the handler, because uvloop takes over the descriptor.
     """
     heard: queue.SimpleQueue[int] = queue.SimpleQueue()  # noqa: TID251  # waited for without a timeout
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
 
     for number in _END:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # under nohup it stays ignored
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores it
             signal.signal(number, heard.put)  # type: ignore[arg-type]  # the frame comes as `block`, which put ignores
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     atexit.register(_hear_no_more)
@@ -40,7 +40,7 @@ def on_end(end: Callable[[signal.Signals], None]) -> None:
 
     def await_end() -> None:
         heeded = False
-        while True:  # a later signal changes nothing; the descriptor tells of other signals, too
+        while True:  # later signals change nothing; other signals arrive through the descriptor, too
             number = heard.get()
             if number in _END and not heeded:
                 heeded = True
@@ -51,6 +51,6 @@ def on_end(end: Callable[[signal.Signals], None]) -> None:
 
 
 def _hear_no_more() -> None:
-    """The interpreter takes its handlers off before it ends; one more signal would then kill a process that ends in order."""
+    """Ignore the signals: the interpreter removes handlers at exit, and a late signal would kill an orderly shutdown."""
     for number in _END:
         signal.signal(number, signal.SIG_IGN)

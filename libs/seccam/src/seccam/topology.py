@@ -1,7 +1,7 @@
-"""Every name on the broker: topics, queues, policies, users and their rights. The one source of topology.
+"""Every name on the broker: topics, queues, policies, users and their rights.
 
-`definitions()` is what the broker loads at its start (RabbitMQ's definitions file); the services declare nothing but
-their own exclusive queues. Why each argument is what it is: docs/ref/topics.md.
+The broker loads `definitions()` when it starts (RabbitMQ's definitions file). Services declare only exclusive queues of their
+own. docs/ref/topics.md explains each argument.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ EVENTS_QUEUE = "seccam.events"
 EVENTS_LOG = "seccam.events.log"
 PARKED_QUEUE = "seccam.events.parked"
 JOURNAL = "seccam.notified"
-#: What the names of monitors' own exchanges begin with.
+#: Prefix of the names of monitors' own exchanges.
 ROUTERS = "seccam.monitor"
 #: Delay queues, by the milliseconds a message waits in each.
 RETRY_QUEUES = {"seccam.events.retry.10s": 10_000, "seccam.events.retry.1m": 60_000, "seccam.events.retry.10m": 600_000}
 
-#: A frame older than this many milliseconds is worth nothing, in a queue or out of it.
+#: A frame older than this many milliseconds is dropped, in a queue or by its receiver.
 FRAME_TTL_MS = 2000
-#: Frames that may wait for the workers, per camera, and at least.
+#: Frames that may wait for the workers: per camera, and at least.
 WORK_QUEUE_PER_CAMERA, WORK_QUEUE_LEAST = 4, 32
 
 _CAMERA = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -42,7 +42,7 @@ CAMERA_PATTERN = f"^{_CAMERA.pattern}$"
 
 
 def is_camera(name: str) -> bool:
-    """Whether a camera may be called so: the name is part of topics, pod names and URLs."""
+    """Whether this is a valid camera name; it becomes part of topics, pod names and URLs."""
     return _CAMERA.fullmatch(name) is not None
 
 
@@ -57,24 +57,24 @@ def every(flow: str) -> str:
 
 
 def camera_of(flow: str, routing_key: str) -> str | None:
-    """The camera that a routing key of this flow names; None if it is no valid one."""
+    """The camera in a routing key of this flow; None if the name is not valid."""
     name = routing_key.removeprefix(f"{flow}.")
     return name if name != routing_key and is_camera(name) else None
 
 
 def topic(routing_key: str) -> str:
-    """The same key as an MQTT topic."""
+    """The MQTT topic of a routing key."""
     return routing_key.replace(".", "/")
 
 
-#: Arguments of a monitor's own queue for one flow of frames: holds the newest picture and nothing else.
+#: Arguments of a monitor's own queue for one camera's frames: it holds only the newest.
 NEWEST_ONLY: Mapping[str, Any] = {
     "x-queue-type": "classic",
     "x-max-length": 1,
     "x-overflow": "drop-head",
     "x-message-ttl": FRAME_TTL_MS,
 }
-#: Arguments of a service's own queue for small JSON messages that are news for seconds.
+#: Arguments of a service's own queue for small JSON messages that matter for seconds.
 SHORT_NEWS: Mapping[str, Any] = {"x-queue-type": "classic", "x-max-length": 1000, "x-message-ttl": 10_000}
 
 _AT_LEAST_ONCE = {"overflow": "reject-publish", "dead-letter-strategy": "at-least-once"}
@@ -82,7 +82,7 @@ _WEEK = "7D"
 
 
 def queues() -> dict[str, dict[str, Any]]:
-    """Durable queues and the arguments that an upgrade can't change (type, consumers, dead-letter target)."""
+    """Durable queues, with the arguments that can't change later (type, single active consumer, dead-letter target)."""
     quorum = {"x-queue-type": "quorum"}
     to_events = {**quorum, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": EVENTS_QUEUE}
     return {
@@ -101,7 +101,7 @@ def queues() -> dict[str, dict[str, Any]]:
 
 
 def bindings() -> list[tuple[str, str]]:
-    """(queue, binding key) on the exchange."""
+    """Bindings to the exchange: (queue, binding key)."""
     return [
         (SECURITY_QUEUE, every(SECURITY)),
         (EVENTS_QUEUE, every(EVENTS)),
@@ -111,7 +111,7 @@ def bindings() -> list[tuple[str, str]]:
 
 
 def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Lengths, sizes and times, which an upgrade can change: policy name -> (queue pattern, definition)."""
+    """Lengths, sizes and times, which an upgrade can change: policy name → (queue pattern, definition)."""
     exactly = {name: f"^{re.escape(name)}$" for name in queues()}
     event_queue = {"max-length": 10_000, "max-length-bytes": 512 * 1024 * 1024, **_AT_LEAST_ONCE}
     table: dict[str, tuple[str, dict[str, Any]]] = {
@@ -125,14 +125,14 @@ def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
             },
         ),
         EVENTS_QUEUE: (exactly[EVENTS_QUEUE], {**event_queue, "delivery-limit": 100}),
-        # each look at a parked event and its return counts as a delivery, and RabbitMQ 4 drops what was delivered 20 times
+        # listing parked events counts as a delivery, and RabbitMQ 4 drops a message after 20 deliveries
         PARKED_QUEUE: (exactly[PARKED_QUEUE], {"max-length": 10_000, "overflow": "reject-publish", "delivery-limit": 1_000_000}),
         EVENTS_LOG: (
             exactly[EVENTS_LOG],
             {"max-age": _WEEK, "max-length-bytes": 256 * 1024 * 1024, "stream-max-segment-size-bytes": 16 * 1024 * 1024},
         ),
         JOURNAL: (exactly[JOURNAL], {"max-age": "1D", "stream-max-segment-size-bytes": 1_000_000}),
-        # RabbitMQ before 3.12 has no mailbox limit for MQTT subscribers: this bounds what a slow one may hold.
+        # RabbitMQ before 3.12 has no mailbox limit for MQTT subscribers; this bounds the queue of a slow one
         "seccam.mqtt": (r"^mqtt-subscription-.*qos[01]$", {"max-length": 20, "message-ttl": 10_000, "overflow": "drop-head"}),
     }
     for name, delay in RETRY_QUEUES.items():
@@ -140,12 +140,12 @@ def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
     return table
 
 
-#: Each service's user, and one for MQTT clients and one for the `seccam` command.
+#: One user for each service, one for MQTT clients, one for the `seccam` command.
 CAMERA_USER, MONITOR_USER, SECURITY_USER, NOTIFIER_USER = "camera", "monitor", "security", "notifier"
 MQTT_USER, OPERATOR_USER = "mqtt", "operator"
 
 _NOTHING = "^$"
-#: Queues that the broker named for a monitor, and the exchanges that it names itself.
+#: A monitor's queues, which the broker names, and its exchanges.
 _OWN = rf"(amq\.gen-|{re.escape(ROUTERS)}\.).*"
 _EXCHANGE = re.escape(EXCHANGE)
 _DEFAULT_EXCHANGE = r"amq\.default"
@@ -159,7 +159,7 @@ def _reading(*flows: str) -> str:
     return "^(" + "|".join(re.escape(f) for f in flows) + r")\.([a-z0-9-]+|\*|#)$"
 
 
-#: user -> (configure, write, read, topics it may write, topics it may read), as regular expressions.
+#: User → (configure, write, read, topics it may write, topics it may read), as regular expressions.
 PERMISSIONS: Mapping[str, tuple[str, str, str, str, str]] = {
     CAMERA_USER: (_NOTHING, f"^{_EXCHANGE}$", _NOTHING, _flows(VIEW, SECURITY, STATUS), _NOTHING),
     MONITOR_USER: (
@@ -200,12 +200,12 @@ def password_hash(password: str, salt: bytes) -> str:
 
 
 def _salt(user: str, password: str) -> bytes:
-    """Another for each user and password, and always the same for these: a broker loads no definitions that are unchanged."""
+    """A salt that depends only on user and password: the broker skips definitions that have not changed."""
     return hashlib.sha256(f"{user}:{password}".encode()).digest()[:4]
 
 
 def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: int = 1) -> dict[str, Any]:
-    """A RabbitMQ definitions file: vhost, users of `passwords` (name -> password), rights, queues, policies."""
+    """A RabbitMQ definitions file: vhost, the users in `passwords` (name → password), rights, queues, policies."""
     return {
         "vhosts": [{"name": vhost}],
         "users": [

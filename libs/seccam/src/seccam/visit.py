@@ -1,4 +1,4 @@
-"""What a visit is, and what of it is news: the one rule that workers, the notifier and the page share. Pure.
+"""What a visit is, and which reports of it are news: the rule that workers, the notifier and the page share. Pure.
 
 A visit lasts while a camera sees faces with no gap longer than the visit gap. Every time here is a time of capture, in
 seconds since 1970 UTC, so messages that arrive late, twice or out of order change nothing.
@@ -10,23 +10,23 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-#: Visits that are remembered of each camera: a worker that was cut off sends events of earlier ones.
+#: Visits that are remembered of each camera; a worker that was disconnected sends events of earlier ones.
 VISITS_PER_CAMERA = 16
-#: Cameras that are remembered; the one not seen for longest is forgotten first.
+#: Cameras that are remembered; the one that was seen longest ago is forgotten first.
 CAMERAS = 1000
 
 
 @dataclass(frozen=True)
 class Told:
-    """What notifications have said of a visit."""
+    """What notifications have reported of a visit."""
 
-    #: Most faces that one of them told.
+    #: Most faces in one of them.
     faces: int = 0
     #: When the picture of the latest one was taken; None if there is none.
     time: float | None = None
 
     def and_also(self, other: Told) -> Told:
-        """What both have said."""
+        """What both have reported."""
         times = [time for time in (self.time, other.time) if time is not None]
         return Told(max(self.faces, other.faces), max(times, default=None))
 
@@ -61,10 +61,10 @@ class Visit:
         )
 
     def is_news(self, faces: int, time: float, reminder: float) -> bool:
-        """Whether a notification of this many faces at this time says something new.
+        """Whether this many faces at this time are worth a notification.
 
-        News are the first faces of the visit, more faces than any notification of it told, and, where `reminder` is more
-        than 0, any faces that long after the latest notification.
+        They are if they are the first of the visit, if they are more than any notification of it reported, or, where
+        `reminder` is more than 0, if the latest notification is that many seconds old.
         """
         told = self.told
         for one in self.pending.values():
@@ -73,15 +73,15 @@ class Visit:
         return faces > told.faces or reminds
 
     def notified(self, event_id: str, faces: int, time: float) -> Visit:
-        """The visit once a notification has told this."""
+        """The visit after a notification of this."""
         return replace(self.given_up(event_id), told=self.told.and_also(Told(faces, time)))
 
     def postponed(self, event_id: str, faces: int, time: float) -> Visit:
-        """The visit while this notification is still being tried: it counts as told until it is given up."""
+        """The visit while a notification of this is being retried; it counts as sent until it is given up."""
         return replace(self, pending={**self.pending, event_id: Told(faces, time)})
 
     def given_up(self, event_id: str) -> Visit:
-        """The visit without a notification that was being tried."""
+        """The visit without a notification that was being retried."""
         return replace(self, pending={key: told for key, told in self.pending.items() if key != event_id})
 
 
@@ -97,9 +97,9 @@ class Visits:
         return iter(self._visits.get(camera, ()))
 
     def containing(self, camera: str, began: float, seen: float) -> Visit:
-        """The visit that faces seen from `began` to `seen` belong to, extended by them; a new one if there is none.
+        """The visit that faces seen from `began` to `seen` belong to, extended by them; a new visit if there is none.
 
-        Remembers nothing: `put` does.
+        Changes nothing; `put` stores the result.
         """
         visit = Visit(began, seen)
         for other in self._touched(camera, visit):
@@ -107,7 +107,7 @@ class Visits:
         return visit
 
     def put(self, camera: str, visit: Visit) -> list[Visit]:
-        """Remember the visit in place of those that it has absorbed, which are returned."""
+        """Store the visit in place of those that it has absorbed, and return these."""
         absorbed = self._touched(camera, visit)
         kept = [other for other in self.of(camera) if other not in absorbed]
         self._visits[camera] = deque([*kept, visit], maxlen=VISITS_PER_CAMERA)

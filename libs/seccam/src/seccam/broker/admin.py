@@ -1,4 +1,4 @@
-"""An operator's connection: declares, looks and moves messages, once, for a command. A service has no right to any of it."""
+"""The operator's connection: declare queues, look at messages and move them. Services have no permission for any of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seccam.settings import BrokerSettings
 
 
 class QueuedMessage:
-    """A message taken from a queue; unless it is `done` it returns there when the connection is closed."""
+    """A message taken from a queue. It returns there when the connection closes, unless it was marked `done`."""
 
     def __init__(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         self._channel, self._tag, self.properties = channel, method.delivery_tag, properties
@@ -25,13 +25,13 @@ class QueuedMessage:
         self.body = body
 
     def done(self) -> None:
-        """The queue may forget it."""
-        with _ours():
+        """Remove it from its queue."""
+        with _translating():
             self._channel.basic_ack(self._tag)
 
 
 class BrokerAdmin:
-    """One connection, for a `with` block; its methods wait for the broker and raise BrokerError."""
+    """One connection, used in a `with` block. All methods wait for the broker and raise BrokerError."""
 
     def __init__(self, settings: BrokerSettings, name: str) -> None:
         self._connection = connect(settings, name)
@@ -41,21 +41,21 @@ class BrokerAdmin:
 
     def __exit__(self, *_: object) -> None:
         if self._connection.is_open:
-            with _ours():
+            with _translating():
                 self._connection.close()
 
     def declare(self, queue: str, arguments: Mapping[str, Any]) -> None:
-        """A durable queue; an error if it is there with other arguments."""
-        with _ours():
+        """Declare a durable queue; an error if it exists with other arguments."""
+        with _translating():
             self._connection.channel().queue_declare(queue, durable=True, arguments=dict(arguments))
 
     def bind(self, queue: str, key: str) -> None:
         """Bind the queue to the exchange."""
-        with _ours():
+        with _translating():
             self._connection.channel().queue_bind(queue, topology.EXCHANGE, key)
 
     def depth(self, queue: str) -> int | None:
-        """Messages that wait in the queue; None if there is no such queue."""
+        """Number of messages in the queue; None if it does not exist."""
         try:
             return int(self._connection.channel().queue_declare(queue, passive=True).method.message_count)
         except pika.exceptions.ChannelClosedByBroker as e:
@@ -67,7 +67,7 @@ class BrokerAdmin:
 
     def take(self, queue: str, limit: int) -> Iterator[QueuedMessage]:
         """Up to `limit` messages, oldest first."""
-        with _ours():
+        with _translating():
             channel = self._connection.channel()
             for _ in range(limit):
                 method, properties, body = channel.basic_get(queue)
@@ -76,24 +76,24 @@ class BrokerAdmin:
                 yield QueuedMessage(channel, method, properties, body)
 
     def send(self, queue: str, held: QueuedMessage, headers: Mapping[str, Any]) -> None:
-        """The same message to a queue by name, with these headers; returns when the broker has confirmed it."""
+        """Publish the same message to a queue by name, with these headers; returns once the broker has confirmed it."""
         properties = pika.BasicProperties(
             content_type=held.properties.content_type, message_id=held.properties.message_id, delivery_mode=2, headers=dict(headers)
         )
-        with _ours():
+        with _translating():
             channel = self._connection.channel()
             channel.confirm_delivery()
             try:
                 channel.basic_publish("", queue, held.body, properties, mandatory=True)
             except pika.exceptions.UnroutableError:
-                raise BrokerError("closed", f"there is no queue {queue}") from None
+                raise BrokerError("closed", f"queue {queue} does not exist") from None
             except pika.exceptions.NackError:
-                raise BrokerError("closed", f"queue {queue} takes no more") from None
+                raise BrokerError("closed", f"queue {queue} is full") from None
             channel.close()
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
+def _translating() -> Iterator[None]:
     try:
         yield
     except PIKA_ERRORS as e:
