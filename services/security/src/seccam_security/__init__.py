@@ -1,6 +1,6 @@
-"""The security service: counts faces in the cameras' pictures and announces them.
+"""The security service: counts faces in the cameras' security frames and reports them.
 
-What bounds the native libraries is read once, when they are first imported, and so stands here, before any of them.
+The native libraries read their limits from the environment when they are first imported, so these are set here.
 """
 
 import os

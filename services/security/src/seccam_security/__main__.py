@@ -1,4 +1,4 @@
-"""`seccam-security`: one worker."""
+"""`seccam-security`: one security worker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROGRAM = "seccam-security"
 
 
 def check(_broker: BrokerSettings, _visits: VisitSettings, settings: SecuritySettings) -> None:
-    """Raise SettingsError if the detector can't be used."""
+    """Raise SettingsError if the detector can't be loaded."""
     try:
         detectors.chosen(settings)
     except DetectorError as e:
@@ -33,12 +33,12 @@ def check(_broker: BrokerSettings, _visits: VisitSettings, settings: SecuritySet
 
 
 def run(context: ServiceContext, broker: BrokerSettings, visits: VisitSettings, settings: SecuritySettings) -> int:
-    """One worker, from its detector to its last event."""
+    """Run one worker until the service stops."""
     log = logs.get(__name__)
     try:
         detector = detectors.chosen(settings)
     except DetectorError as e:
-        log.error("detector_unusable", error=str(e))  # noqa: TRY400  # the error says it all, and a trace would hide it
+        log.error("detector_unusable", error=str(e))  # noqa: TRY400  # the error is clear without a traceback
         return 1
     registry = context.registry
     analyst = Analyst(
@@ -56,7 +56,7 @@ def run(context: ServiceContext, broker: BrokerSettings, visits: VisitSettings, 
         return {
             **consumer.heartbeat.silent("consumer", MOST_SILENCE),
             **publisher.heartbeat.silent("publisher", MOST_SILENCE),
-            **({"frame": f"in hand for {hung:.0f} s"} if hung > MOST_SECONDS else {}),
+            **({"frame": f"being analysed for {hung:.0f} s"} if hung > MOST_SECONDS else {}),
         }
 
     def ready() -> Mapping[str, str]:
@@ -73,7 +73,7 @@ def run(context: ServiceContext, broker: BrokerSettings, visits: VisitSettings, 
 
 def main() -> int:
     """The console script."""
-    about = "Counts faces in the cameras' pictures and announces them. Run as many as there is work for."
+    about = "Count faces in the cameras' security frames and report them. Run as many workers as the load needs."
     return service.main(PROGRAM, about, (BrokerSettings, VisitSettings, SecuritySettings), run, check=check)
 
 

@@ -1,4 +1,4 @@
-"""From a frame to the faces in its camera's picture: gate, plan, detector, memory. Knows neither broker nor clock."""
+"""From a frame to the faces in its picture: motion, regions, detector, memory. Uses neither broker nor clock."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from seccam_security.detectors.base import Detector
 from seccam_security.faces import Face, area, distinct, intersection
 from seccam_security.regions import Region
 
-#: What a frame's time goes to: the values of the label `step`.
+#: Steps of an analysis: the values of the label `step`.
 STEPS = ("decode", "motion", "detect_moved", "detect_whole")
 
 
 @dataclass
 class Memory:
-    """What a worker knows of one camera's picture."""
+    """What a worker remembers of one camera's picture."""
 
-    #: Width and height of the picture; all the rest is of no use for another size.
+    #: Width and height of the picture; everything else is void when they change.
     size: tuple[int, int] = (0, 0)
     #: Grey miniature of the last analysed frame; None = no frame yet.
     miniature: Pixels | None = None
-    #: When the whole picture was last looked at, seconds of the caller's clock.
+    #: When the last full scan was, seconds of the caller's clock.
     full_scan_at: float = 0.0
     #: All faces in the picture, moving or still.
     faces: list[Face] = field(default_factory=list)
-    #: Frames analysed: whose turn it is where there is more to look at than a frame may cost.
+    #: Frames analysed; decides which regions come first when a frame has more than it may cost.
     turn: int = 0
 
     def forget(self, width: int, height: int) -> None:
-        """Begin anew, with pictures of this size."""
+        """Start over with pictures of this size."""
         self.size, self.miniature, self.faces = (width, height), None, []
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What came of one frame."""
+    """The result for one frame."""
 
-    #: False: nothing moved, so the faces are those of the last analysed frame.
+    #: False if nothing moved: the faces are those of the last analysed frame.
     analysed: bool
     #: All faces in the picture.
     faces: list[Face]
-    #: The whole picture in RGB, at the scale it was decoded for the detector; None if it wasn't.
+    #: The whole picture in RGB, at the scale at which it was decoded for the detector; None if it was not decoded.
     pixels: Pixels | None
-    #: What the detector was given.
+    #: What the detector searched.
     regions: list[Region]
-    #: Seconds by step.
+    #: Seconds of each step.
     steps: dict[str, float]
 
 
 class Stopwatch:
-    """Adds up seconds by step."""
+    """Sums up seconds by step."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -71,17 +71,17 @@ class Stopwatch:
 
 
 class Analyst:
-    """Finds the faces in one frame after the other of any number of cameras."""
+    """Finds the faces in frames of any number of cameras."""
 
     def __init__(self, detector: Detector, *, full_scan_interval_seconds: float, full_scan_width: int) -> None:
         self._detector = detector
         self._full_scan_interval, self._full_scan_width = full_scan_interval_seconds, full_scan_width
 
     def analyse(self, frame: Frame, memory: Memory, now: float) -> Analysis:
-        """The faces in the frame's picture; `memory` is its camera's and is brought up to date. Raises BadFrame.
+        """The faces in the frame's picture. Updates `memory`, which is the camera's. Raises BadFrame.
 
-        Motion is judged against the last frame that was analysed here, however many of the camera's frames other workers
-        had meanwhile; what moves too slowly for one step adds up that way.
+        Motion is measured against the last frame that this worker analysed, so slow movements add up, however many frames
+        other workers took in between.
         """
         watch = Stopwatch()
         picture = Picture(frame)
@@ -125,14 +125,14 @@ class Analyst:
         return Analysis(True, memory.faces, pixels, chosen, watch.seconds)
 
     def _search(self, pixels: Pixels, picture: Box, region: Region) -> list[Face]:
-        """The faces that the detector finds in a part of the picture, in the picture's pixels."""
+        """The faces that the detector finds in a region, in pixels of the picture."""
         found = self._detector.find(cut(pixels, picture, region.box, region.scale))
         placed = (Face(_placed(face.box, region, picture), face.score) for face in found)
         return [face for face in placed if area(face.box)]
 
 
 def _remember(known: list[Face], found: list[Face], regions: list[Region]) -> list[Face]:
-    """All faces in the picture: those found, and known ones where nobody looked, until the next look at the whole."""
+    """All faces in the picture: those found, and known ones outside the searched regions, until the next full scan."""
     return distinct([*found, *(face for face in known if not any(region.covers(face) for region in regions))])
 
 

@@ -1,4 +1,4 @@
-"""The small picture that an event carries: the frame with its faces boxed."""
+"""The small picture in an event: the frame with boxes around its faces."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import simplejpeg
 from seccam.message import MAX_SNAPSHOT, Box
 from seccam_security.decode import Pixels
 
-#: Widths in pixels and qualities that are tried in turn, until the picture is small enough.
+#: Widths in pixels and JPEG qualities, tried in this order until the picture is small enough.
 _TRIES = ((480, 75), (480, 50), (320, 50), (320, 25), (160, 25))
-#: The page's colours: yellow on black, so that one of them shows on any picture.
+#: Yellow on black, as on the page: one of them is visible on any picture.
 _YELLOW, _BLACK = (255, 214, 10), (0, 0, 0)
 
 
@@ -25,7 +25,7 @@ def annotated(pixels: Pixels, picture: Box, boxes: Iterable[Box]) -> bytes:
         encoded = _encoded(pixels, picture, boxes, width, quality)
         if len(encoded) <= MAX_SNAPSHOT:
             return encoded
-    raise AssertionError(f"{len(encoded)} bytes at {_TRIES[-1]}")  # 160 pixels of noise come to 10 kB
+    raise AssertionError(f"{len(encoded)} bytes at {_TRIES[-1]}")  # 160 pixels of noise take 10 kB
 
 
 def _encoded(pixels: Pixels, picture: Box, boxes: list[Box], width: int, quality: int) -> bytes:

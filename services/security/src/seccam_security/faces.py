@@ -1,4 +1,4 @@
-"""Faces found in a picture, and the arithmetic of boxes. Pure."""
+"""Faces in a picture, and arithmetic on boxes. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from seccam.message import Box
 
-#: Two finds are one face if their boxes share this much of the smaller one.
+#: Two boxes are the same face if they share more than this part of the smaller one.
 _SAME = 0.5
 
 
@@ -22,7 +22,7 @@ class Face:
 
 
 def intersection(a: Box, b: Box) -> Box:
-    """What two boxes share; its width or height is 0 if that is nothing."""
+    """The overlap of two boxes; width or height is 0 if there is none."""
     x, y = max(a[0], b[0]), max(a[1], b[1])
     return x, y, max(0, min(a[0] + a[2], b[0] + b[2]) - x), max(0, min(a[1] + a[3], b[1] + b[3]) - y)
 
@@ -39,7 +39,7 @@ def area(box: Box) -> int:
 
 
 def distinct(found: Iterable[Face]) -> list[Face]:
-    """Each face once, the surest find of it: overlapping looks find the same face twice, or a part of it."""
+    """Each face once, with its highest score: overlapping regions find the same face, or a part of it, twice."""
     kept: list[Face] = []
     for face in sorted(found, key=lambda f: f.score, reverse=True):
         if not any(same(face.box, other.box) for other in kept):
@@ -48,5 +48,5 @@ def distinct(found: Iterable[Face]) -> list[Face]:
 
 
 def same(a: Box, b: Box) -> bool:
-    """Whether two boxes are around one face."""
+    """Whether two boxes contain the same face."""
     return area(intersection(a, b)) > _SAME * min(area(a), area(b))

@@ -1,4 +1,4 @@
-"""The worker's metrics, every known combination of labels there from the start."""
+"""The worker's metrics. All known label combinations exist from the start."""
 
 from __future__ import annotations
 
@@ -9,45 +9,49 @@ from seccam_security.analysis import STEPS
 from seccam_security.detectors.base import Detector
 from seccam_security.presence import Report
 
-#: Why a frame is dropped unseen.
+#: Why a frame is dropped without analysis.
 DROPS = ("stale", "redelivered", "corrupt", "oversize", "unknown_camera", "shutdown")
-#: What comes of the others.
+#: Outcomes of the other frames.
 OUTCOMES = ("analysed", "still")
-#: The label of frames on a topic that names no camera.
+#: The label value of frames on a topic without a camera name.
 NO_CAMERA = "other"
 
 
 class SecurityMetrics:
-    """Frames, faces and where the time goes."""
+    """Metrics of frames, faces and processing time."""
 
     def __init__(self, registry: CollectorRegistry, detector: Detector) -> None:
         self.received = Counter("seccam_security_frames_received", "Frames received", ["camera"], registry=registry)
         self.done = Counter(
             "seccam_security_frames_done",
-            "Frames judged: analysed, or still (nothing moved)",
+            "Frames processed: analysed, or still (nothing moved)",
             ["camera", "outcome"],
             registry=registry,
         )
-        self.dropped = Counter("seccam_security_frames_dropped", "Frames dropped unseen", ["camera", "reason"], registry=registry)
-        self.faces = Counter("seccam_security_faces", "Faces in analysed frames", ["camera"], registry=registry)
+        self.dropped = Counter(
+            "seccam_security_frames_dropped", "Frames dropped without analysis", ["camera", "reason"], registry=registry
+        )
+        self.faces = Counter("seccam_security_faces", "Faces found in analysed frames", ["camera"], registry=registry)
         self.reports = Counter(
             "seccam_security_reports", "Reports published about faces, by kind", ["camera", "report"], registry=registry
         )
         self.future = Counter(
-            "seccam_frames_from_future", "Frames that a camera's clock put into the future", ["camera"], registry=registry
+            "seccam_frames_from_future", "Frames that a camera's clock dates in the future", ["camera"], registry=registry
         )
-        self.busy = Counter("seccam_security_busy_seconds", "Time spent on frames, waiting not counted", registry=registry)
+        self.busy = Counter("seccam_security_busy_seconds", "Time spent on frames, without waiting", registry=registry)
         age = Histogram(
             "seccam_security_frame_age_seconds",
-            "Age of frames, on arrival and when judged",
+            "Age of frames on arrival and after analysis",
             ["stage"],
             buckets=AGE,
             registry=registry,
         )
         self.age_received, self.age_done = age.labels("received"), age.labels("done")
-        step = Histogram("seccam_security_step_seconds", "Time of each step of a frame", ["step"], buckets=WORK, registry=registry)
+        step = Histogram(
+            "seccam_security_step_seconds", "Duration of each step of an analysis", ["step"], buckets=WORK, registry=registry
+        )
         self.steps = {name: step.labels(name) for name in STEPS}
-        info = Gauge("seccam_security_detector_info", "The detector in use: always 1", ["detector", "model"], registry=registry)
+        info = Gauge("seccam_security_detector_info", "The detector in use; always 1", ["detector", "model"], registry=registry)
         info.labels(detector.name, detector.model).set(1)
         self.label = CameraLabels(self._new_camera)
         self._new_camera(NO_CAMERA)

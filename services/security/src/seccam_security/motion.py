@@ -1,7 +1,7 @@
 """What moved between two grey miniatures of one camera. Pure.
 
-A miniature's pixel is the mean of 8 × 8 of the picture's, so a sensor's noise is an eighth of what it was; what is left of
-it is measured and stayed above. A change of all the light (gain and offset) is taken out first.
+A pixel of a miniature is the mean of 8 × 8 pixels, which reduces sensor noise to an eighth; the threshold stays above the
+measured rest. A change of the overall light (gain and offset) is removed first.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ import numpy as np
 from seccam.message import Box
 from seccam_security.decode import Pixels
 
-#: Least change of a cell, grey levels, that is motion.
+#: Smallest change of a cell that counts as motion, grey levels.
 LEAST_CHANGE = 7
-#: Where no cell changed by more than this, none moved: against light that changed as much the other way, it is still less.
+#: If no cell changed by more than this, nothing moved, even if the light changed as much in the other direction.
 _SURELY_STILL = LEAST_CHANGE // 2
-#: Least change again, in standard deviations of the noise; and the most that is ever asked for, as much motion looks like noise.
+#: The same in standard deviations of the noise, and its upper limit, because much motion looks like noise.
 SIGMAS, MOST_NOISE = 6, 24
-#: A median absolute deviation times this is a standard deviation (of a normal distribution).
+#: Standard deviation of a normal distribution in units of its median absolute deviation.
 _MAD = 1.4826
-#: Fewer changed cells than this, side by side, are no motion.
+#: Fewer adjacent changed cells than this are not motion.
 LEAST_CELLS = 2
-#: Regions that are told apart; more are told as one.
+#: Largest number of separate boxes; more are merged into one.
 MOST_REGIONS = 32
-#: Light that changes by more than this factor, or these grey levels, was switched: everything has changed.
+#: A light change by more than this factor, or these grey levels, was a switch: everything counts as changed.
 _SWITCHED, _SHIFTED = 1.5, 40
-#: Grey levels between the darker and the brighter half of a picture from which on a gain can be told from an offset.
+#: Contrast between the darker and the brighter half, grey levels, needed to separate a gain from an offset.
 _CONTRAST = 24
-#: Cells this close (in cells) to one another belong together.
+#: Cells this close to one another belong together.
 _GAP = np.ones((3, 3), np.uint8)
 
 
 def moved(before: Pixels, now: Pixels) -> list[Box]:
-    """Boxes, in cells, around what changed between two miniatures of the same size; the largest change first."""
-    if cv2.absdiff(before, now).max() <= _SURELY_STILL:  # most frames; to estimate the light takes 40 times as long
+    """Boxes, in cells, around the changes between two miniatures of the same size, largest change first."""
+    if cv2.absdiff(before, now).max() <= _SURELY_STILL:  # most frames; estimating the light takes 40 times as long
         return []
     change = changed(before, now)
     if not change.any():
@@ -50,7 +50,7 @@ def moved(before: Pixels, now: Pixels) -> list[Box]:
 
 
 def changed(before: Pixels, now: Pixels) -> Pixels:
-    """1 for each cell that changed by more than light and noise explain, 0 for the others."""
+    """1 for each cell that changed more than light and noise explain, 0 for the others."""
     gain, offset = _light(before, now)
     shift = (gain - 1) * float(before.mean()) + offset
     if not 1 / _SWITCHED < gain < _SWITCHED or abs(shift) > _SHIFTED:
@@ -61,7 +61,7 @@ def changed(before: Pixels, now: Pixels) -> Pixels:
 
 
 def _light(before: Pixels, now: Pixels) -> tuple[float, float]:
-    """How the light changed: the gain and offset that most of the darker and most of the brighter cells agree on."""
+    """The change of light: gain and offset, from the medians of the darker and of the brighter cells."""
     a = before[::2, ::2].astype(np.int16)
     b = now[::2, ::2].astype(np.int16)
     middle = np.median(a)

@@ -1,7 +1,7 @@
-"""Which parts of a picture the detector looks at, and how large. Pure.
+"""Which regions of a picture the detector searches, and at which scale. Pure.
 
-A detector's time goes by pixels, and it finds faces down to some 20 pixels in what it is given. So the whole picture is
-looked at scaled down, now and then, and what moved at full resolution, or larger where it is small.
+A detector's time is proportional to the pixels that it gets, and it finds faces down to about 20 pixels. So the whole picture
+is scanned now and then, scaled down, and what moved is searched at full resolution, or enlarged if it is small.
 """
 
 from __future__ import annotations
@@ -13,45 +13,45 @@ from dataclasses import dataclass
 from seccam.message import Box
 from seccam_security.faces import Face, area, intersection, union
 
-#: Pixels around what moved that are looked at with it: a head moves while the shoulders hardly do.
+#: Margin in pixels around what moved: a head moves while the shoulders hardly do.
 MARGIN = 40
-#: Least side of a part that is looked at, pixels; smaller ones are grown to it.
+#: Least side of a region, pixels; smaller ones are grown.
 LEAST_SIDE = 200
-#: A part of fewer pixels than this is enlarged towards it, at most by this factor: a face of 20 pixels is found surely at 30.
+#: A region with fewer pixels than this is enlarged, at most by this factor: a face of 20 pixels is found reliably at 30.
 ENLARGED_PIXELS, MOST_ENLARGED = 300 * 300, 1.5
-#: Pixels of one look at full resolution; a larger part is looked at in pieces.
+#: Pixels of a region at full resolution; a larger part is split into pieces.
 PIECE_PIXELS = 640 * 360
-#: Pieces overlap by this much, so that a face is whole in one of them; a larger one is seen by the look at the whole.
+#: Overlap of pieces in pixels, so that a face is complete in one of them; the full scan finds larger faces.
 OVERLAP = 80
-#: Pixels that the looks at parts of one frame come to, at most; what is left over has its turn with the next frames.
+#: Largest total of a frame's regions in pixels; the rest is searched in the next frames.
 FRAME_PIXELS = 2 * PIECE_PIXELS
-#: This much of a face within a look is as good as all of it: finds differ by some pixels.
+#: A region covers a face if it contains this part of its box, because boxes vary by some pixels.
 _COVERED = 0.9
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the picture as the detector gets it."""
+    """A part of the picture that the detector searches."""
 
     #: x, y, width, height in pixels of the picture.
     box: Box
-    #: Pixels of the detector's input for each of the picture's.
+    #: Scale of the detector's input relative to the picture.
     scale: float
-    #: Whether this is the look at the whole picture.
+    #: Whether this is the whole picture.
     full_scan: bool = False
 
     @property
     def cost(self) -> float:
-        """Pixels that the detector gets."""
+        """Pixels of the detector's input."""
         return area(self.box) * self.scale**2
 
     def covers(self, face: Face) -> bool:
-        """Whether this look would show the face, were it still there."""
+        """Whether the detector would find the face in this region if it were still there."""
         return area(intersection(face.box, self.box)) >= _COVERED * area(face.box)
 
 
 def full_scan(picture: Box, width: int) -> Region:
-    """The look at the whole picture, its longer side scaled down to `width`."""
+    """The whole picture, with its longer side scaled down to `width`."""
     return Region(picture, min(1.0, width / max(picture[2], picture[3])), full_scan=True)
 
 
@@ -65,33 +65,33 @@ def choose(
     smallest: int,
     turn: int,
 ) -> list[Region]:
-    """What to look at in a frame, the whole picture first if it is due; nothing if nothing moved and it isn't.
+    """The regions of a frame to search: the full scan first, if it is due; none if nothing moved and it is not.
 
-    `moved` are boxes in pixels; `known` are the faces remembered; `smallest` is the least face, in pixels of its input,
-    that the detector finds surely; `turn` (any number that grows by one with each frame looked at) says whose turn it is
-    where there is more to look at than a frame may cost.
+    `moved` are boxes in pixels; `known` are the remembered faces; `smallest` is the height in pixels of the smallest face that
+    the detector finds reliably; `turn` grows by one with each analysed frame and decides which regions come first when there
+    are more than a frame may cost.
     """
     overall = full_scan(picture, full_scan_width)
     parts = [_with_faces(grown(box, MARGIN, picture), known, picture) for box in moved]
     if full_scan_due:
-        # still faces too small for the look at the whole would be forgotten with it
+        # the full scan would forget still faces that are too small for it
         parts += [grown(face.box, MARGIN, picture) for face in known if face.box[3] * overall.scale < smallest]
     parts = joined([grown(part, 0, picture, least=LEAST_SIDE) for part in parts])
     pieces = [piece for part in parts for piece in split(part)]
     chosen = _affordable([Region(piece, enlargement(piece)) for piece in pieces], turn)
-    # a part in pieces may hold a face larger than a piece shows, and what is left over is at least seen from afar
+    # a face may be larger than a piece, and regions that must wait are at least in the full scan
     return [overall, *chosen] if full_scan_due or len(pieces) > len(parts) or len(chosen) < len(pieces) else chosen
 
 
 def grown(box: Box, margin: int, picture: Box, least: int = 0) -> Box:
-    """The box with a margin, at least `least` a side, shifted and cut to lie in the picture."""
+    """The box with a margin and sides of at least `least`, shifted and cut to fit into the picture."""
     x, w = _grown(box[0], box[2], margin, least, picture[2])
     y, h = _grown(box[1], box[3], margin, least, picture[3])
     return x, y, w, h
 
 
 def _grown(start: int, length: int, margin: int, least: int, limit: int) -> tuple[int, int]:
-    """One side of a grown box: start and length."""
+    """Start and length of one side of a grown box."""
     low, high = max(0, start - margin), min(limit, start + length + margin)
     wanted = min(limit, max(least, high - low))
     low = min(max(0, low - (wanted - (high - low)) // 2), limit - wanted)
@@ -99,7 +99,7 @@ def _grown(start: int, length: int, margin: int, least: int, limit: int) -> tupl
 
 
 def _with_faces(box: Box, known: Sequence[Face], picture: Box) -> Box:
-    """The box with all of each known face that it touches, so that it can tell whether that one is still there."""
+    """The box, extended to cover each known face that it touches, so that the search shows whether it is still there."""
     for face in known:
         if area(intersection(box, face.box)):
             box = union(box, grown(face.box, MARGIN // 4, picture))
@@ -107,7 +107,7 @@ def _with_faces(box: Box, known: Sequence[Face], picture: Box) -> Box:
 
 
 def joined(parts: Sequence[Box]) -> list[Box]:
-    """The parts, two as one wherever that is no more to look at than both."""
+    """The parts, with pairs merged where the union is no larger than both together."""
     rest = list(parts)
     done: list[Box] = []
     while rest:
@@ -124,7 +124,7 @@ def joined(parts: Sequence[Box]) -> list[Box]:
 
 
 def split(part: Box) -> list[Box]:
-    """The part in overlapping pieces of at most PIECE_PIXELS, halved along the longer side as often as it takes."""
+    """The part as overlapping pieces of at most PIECE_PIXELS, halved repeatedly along the longer side."""
     if area(part) <= PIECE_PIXELS:
         return [part]
     x, y, w, h = part
@@ -136,12 +136,12 @@ def split(part: Box) -> list[Box]:
 
 
 def enlargement(part: Box) -> float:
-    """The scale at which a part is looked at: 1, or more if it is small."""
+    """The scale at which a part is searched: 1, or more if it is small."""
     return max(1.0, min(MOST_ENLARGED, math.sqrt(ENLARGED_PIXELS / area(part))))
 
 
 def _affordable(wanted: Sequence[Region], turn: int) -> list[Region]:
-    """As many as a frame may cost, at least one; the next turn begins with others."""
+    """As many regions as a frame may cost, at least one; the next turn starts with others."""
     if sum(region.cost for region in wanted) <= FRAME_PIXELS:
         return list(wanted)
     start = turn * max(1, int(FRAME_PIXELS * len(wanted) / sum(region.cost for region in wanted))) % len(wanted)

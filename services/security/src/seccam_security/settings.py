@@ -17,26 +17,24 @@ FRAME_SECONDS = topology.FRAME_TTL_MS / 1000
 
 
 class SecuritySettings(OpsSettings):
-    """What a worker looks for, and how often it tells."""
+    """How a worker finds faces."""
 
     PREFIX = "SECCAM_SECURITY_"
 
     detector: Literal["libfacedetection", "yunet"] = Field(
-        "libfacedetection", description="Which detector finds faces; `yunet` needs a model file."
+        "libfacedetection", description="The face detector; `yunet` needs a model file."
     )
     yunet_model: str = Field(
         "",
         validate_default=True,
-        description="Path of YuNet's ONNX file (OpenCV Zoo: face_detection_yunet); only for the detector `yunet`.",
+        description="Path of YuNet's ONNX file (OpenCV Zoo: face_detection_yunet); only used by the detector `yunet`.",
     )
-    min_score: float = Field(
-        0, ge=0, le=1, description="Least score (0 to 1) at which a find counts as a face; 0: the detector's own."
-    )
+    min_score: float = Field(0, ge=0, le=1, description="Lowest score (0 to 1) that counts as a face; 0: the detector's default.")
     full_scan_interval_seconds: float = Field(
-        3, gt=0, le=3600, description="Seconds between two looks at the whole picture, which find faces that don't move."
+        3, gt=0, le=3600, description="Seconds between two scans of the whole picture, which find faces that don't move."
     )
     full_scan_width: int = Field(
-        640, ge=160, le=4096, description="Pixels of the longer side to which the picture is scaled down for these looks."
+        640, ge=160, le=4096, description="Length in pixels of the longer side to which the picture is scaled down for these scans."
     )
     max_age_seconds: float = Field(
         FRAME_SECONDS,
@@ -44,7 +42,7 @@ class SecuritySettings(OpsSettings):
         le=FRAME_SECONDS,
         description="Seconds after capture at which a frame is dropped unseen; the queue drops it after 2.",
     )
-    snapshot: bool = Field(True, description="Whether an event carries a small picture with the faces boxed.")
+    snapshot: bool = Field(True, description="Whether events carry a small picture with boxes around the faces.")
     worker: str = Field("", max_length=64, description="The worker's name in events; empty: host name and process id.")
 
     @field_validator("yunet_model")
@@ -56,5 +54,5 @@ class SecuritySettings(OpsSettings):
 
     @property
     def worker_name(self) -> str:
-        """Who this worker is."""
+        """The worker's name."""
         return self.worker or f"{socket.gethostname()}-{os.getpid()}"[-64:]

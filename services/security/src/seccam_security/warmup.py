@@ -1,4 +1,4 @@
-"""A worker's first picture, built in: the first run of a detector is slow, and a broken one shows before frames wait."""
+"""A warm-up with built-in pictures: a detector's first run is slow, and a broken detector shows before frames arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT = 1280, 720
 
 
 def warm_up(analyst: Analyst) -> float:
-    """Analyse two built-in pictures, so that whole and part are looked at; the seconds that took."""
+    """Analyse two built-in pictures, one by a full scan and one by region; the seconds that this took."""
     began = time.monotonic()
     memory = Memory()
     for seq in range(2):
@@ -23,7 +23,7 @@ def warm_up(analyst: Analyst) -> float:
 
 
 def _frame(seq: int) -> Frame:
-    """A grey slope with a bright square, which is elsewhere in each."""
+    """A grey gradient with a bright square, which moves from one picture to the next."""
     slope = np.linspace(40, 200, _WIDTH, dtype=np.uint8)
     pixels = np.repeat(np.tile(slope, (_HEIGHT, 1))[:, :, None], 3, axis=2)
     pixels[300:360, 300 + 200 * seq : 360 + 200 * seq] = 255

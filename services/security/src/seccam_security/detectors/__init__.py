@@ -1,4 +1,4 @@
-"""The face detectors, one a module, and which of them the settings ask for."""
+"""The face detectors, one per module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Detector", "DetectorError", "LibFaceDetection", "YuNet", "chosen"]
 
 
 def chosen(settings: SecuritySettings) -> Detector:
-    """The detector that the settings ask for."""
+    """The detector that the settings select. Raises DetectorError."""
     if settings.detector == "yunet":
         return YuNet(settings.yunet_model, settings.min_score)
     return LibFaceDetection(settings.min_score)

@@ -1,4 +1,4 @@
-"""What every detector can do."""
+"""The interface of detectors."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from seccam_security.faces import Face
 
 
 class DetectorError(SeccamError):
-    """A detector can't be made: its model is no model."""
+    """A detector can't be loaded: its model file is not a model."""
 
 
 class Detector(Protocol):
-    """Finds faces in the pixels it is given. One thread at a time."""
+    """Finds faces in pixels. Not thread-safe."""
 
-    #: Its name and its model's, for the metric.
+    #: The detector's name and its model's name, for the metric.
     name: str
     model: str
-    #: Least height in pixels of a face that it finds surely.
+    #: Height in pixels of the smallest face that it finds reliably.
     smallest: int
 
     def find(self, pixels: Pixels) -> list[Face]:
-        """The faces in an RGB picture, shape (height, width, 3), that reach the least score; boxes in its pixels."""
+        """The faces in an RGB picture, shape (height, width, 3), that reach the lowest score; boxes in its pixels."""
         ...

@@ -10,21 +10,21 @@ from seccam_security.decode import Pixels
 from seccam_security.detectors.base import DetectorError
 from seccam_security.faces import Face
 
-#: The faceless test pictures come to 0.76 at most at any size and quality (a cat, seen from near), faces of 20 pixels
-#: enlarged by 1.5 to 0.89 at least.
+#: Test pictures without faces score at most 0.76 at any size and quality (a cat in close-up); faces of 20 pixels, enlarged
+#: by 1.5, at least 0.89.
 MIN_SCORE = 0.8
-#: Finds of which two share this much of their union are one.
+#: Two boxes that share more than this part of their union are the same face.
 _OVERLAP = 0.3
 
 
 class YuNet:
-    """The detector for those who have its model file."""
+    """The detector for users who have its model file."""
 
     name = "yunet"
     smallest = 20
 
     def __init__(self, model: str, min_score: float = 0.0) -> None:
-        """`model` is the path of its ONNX file; finds below `min_score` are none, 0: MIN_SCORE. Raises DetectorError."""
+        """`model` is the path of the ONNX file; faces below `min_score` are ignored; 0 means MIN_SCORE. Raises DetectorError."""
         self.model = Path(model).name
         self._size = (320, 320)
         try:
@@ -33,7 +33,7 @@ class YuNet:
             raise DetectorError(f"{model} is not YuNet's model: {e.err}") from None
 
     def find(self, pixels: Pixels) -> list[Face]:
-        """The faces."""
+        """The faces; see Detector."""
         size = (pixels.shape[1], pixels.shape[0])
         if size != self._size:
             self._network.setInputSize(size)
