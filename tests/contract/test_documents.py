@@ -18,6 +18,19 @@ from seccam.frame_age import Age
 from seccam_security.reports import Times
 
 ROOT = Path(__file__).parents[2]
+DOMAIN_WORDS = [
+    "camera",
+    "frame",
+    "view frames",
+    "security frames",
+    "detection",
+    "visit",
+    "event",
+    "notification",
+    "status",
+    "parked",
+    "journal",
+]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("charts/*/*.md")])
 
 
@@ -52,7 +65,7 @@ def test_every_setting_and_every_flow_and_queue_is_in_the_reference(reference: M
                 assert f"`{name}`" in made["settings.md"]
     for name in [*topology.queues(), *topology.PERMISSIONS]:
         assert f"`{name}`" in made["topics.md"]
-    for flow in (topology.VIEW, topology.SECURITY, topology.STATUS, topology.FACES, topology.EVENTS):
+    for flow in (topology.VIEW, topology.SECURITY, topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS):
         assert f"`{flow}.<camera>`" in made["wire-format.md"]
 
 
@@ -84,7 +97,16 @@ def examples() -> Iterator[tuple[str, Any]]:
         yield found[1], json.loads(found[2])
 
 
-@pytest.mark.parametrize(("name", "file"), [("event", "event-face"), ("detection", "detection"), ("status", "status")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("event", "event-face"),
+        ("present", "event-presence"),
+        ("gone", "event-presence"),
+        ("detection", "detection"),
+        ("status", "status"),
+    ],
+)
 def test_the_examples_keep_to_their_schemas(name: str, file: str) -> None:
     schema = json.loads((ROOT / "docs" / "ref" / f"{file}.schema.json").read_text())
     example = dict(examples())[name]
@@ -97,6 +119,17 @@ def test_the_example_of_an_event_has_the_times_that_a_worker_tells() -> None:
     times = Times(1.0, Age(0.0, estimated=False, untimed=False), 1.0)
 
     assert dict(examples())["event"]["data"]["ms"].keys() == times.milliseconds().keys()
+
+
+def test_the_glossary_defines_each_domain_word_once() -> None:
+    words = re.findall(r"^## (.+)$", (ROOT / "docs" / "ref" / "glossary.md").read_text(), re.MULTILINE)
+
+    assert sorted(word.lower() for word in words) == sorted(DOMAIN_WORDS)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_the_pages_that_a_stranger_reads_first_link_the_glossary(page: str) -> None:
+    assert re.search(r"\]\((docs/)?ref/glossary\.md", (ROOT / page).read_text())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
