@@ -1,4 +1,4 @@
-"""The whole of seccam on this machine, as `make run` starts it, and what its processes cost."""
+"""All of seccam on this machine, as `make run` starts it, and the processor time and memory of its processes."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def python(module: str, *arguments: str) -> list[str]:
 
 
 def await_port(port: int, seconds: float = 60) -> None:
-    """Until somebody listens; TimeoutError if nobody does."""
+    """Wait until the port is open; raises TimeoutError."""
     end = time.monotonic() + seconds
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
             if time.monotonic() > end:
-                raise TimeoutError(f"nobody listens on port {port} after {seconds} s") from None
+                raise TimeoutError(f"port {port} is not open after {seconds} s") from None
             time.sleep(0.1)
         else:
             return
@@ -76,7 +76,7 @@ class Chain:
         return {name: [p for p, line in children if mark in line] for name, mark in PARTS.items()}
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Processor time that each part has used."""
+        """Processor seconds that each part has used."""
         return {name: sum(cpu_seconds(p) for p in found) for name, found in self.parts().items()}
 
     def memory(self) -> dict[str, int]:
@@ -85,14 +85,14 @@ class Chain:
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """Processor time that a process has used."""
+    """Processor seconds that a process has used."""
     times = process.cpu_times()
     return float(times.user + times.system)
 
 
 @contextmanager
 def chain(folder: Path, cameras: str, **settings: str) -> Iterator[Chain]:
-    """Seccam with these cameras, ready."""
+    """A running seccam with these cameras, once it is ready."""
     port = free_port()
     environment = {
         "SECCAM_CAMERAS": cameras,

@@ -1,9 +1,8 @@
-"""What a worker makes of its detector's speed, and what its motion gate saves: ratios against the bare detector in the same run.
+"""A worker's speed, with and without its motion gate, relative to the bare detector's in the same run.
 
-A real worker on a real broker is kept supplied with 1280×720 pictures of still scenes, one a camera: one worker that looks at
-the whole of every picture, and one that is left to its motion gate. In turn with it, second by second and while the worker is
-halted, the bare detector is given the same pictures, already decoded and scaled; so what else the machine does at the time
-burdens both alike.
+A real worker on a real broker always has 1280×720 frames of still scenes waiting, one scene per camera. It runs twice: with a
+full scan of every frame, and with its motion gate. Every second the worker is stopped for a second, in which the bare detector
+gets the same pictures, already decoded and scaled. So other load on the machine affects both alike.
 """
 
 from __future__ import annotations
@@ -34,36 +33,36 @@ from seccam_security.detectors import Detector, LibFaceDetection, YuNet
 from tests.brokers import RunningBroker, free_port, start_broker
 from tests.scenes import jpeg, scene
 
-#: Seconds of one turn; rounds (a turn each), of whose ratios the median counts.
+#: Seconds that the detector and the worker get in each round, and rounds; the median of the rounds' ratios is reported.
 SECONDS, ROUNDS = 1.0, 15
 FULL_SCAN_WIDTH = 640
-#: Frames that wait for the worker at any time, so that it never waits for them.
+#: Frames that wait for the worker at any time, so that it never has to wait.
 _WAITING = 12
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Frames a second of one detector and the worker around it, and their ratios."""
+    """Frames per second of one detector and of a worker that uses it, and their ratios."""
 
     detector: str
-    #: The bare detector, on decoded pictures.
+    #: The bare detector, with decoded pictures.
     bare: float
-    #: The worker that looks at every picture.
+    #: The worker with a full scan of every frame.
     worker: float
-    #: The worker that finds nothing has moved.
+    #: The worker with its motion gate, where nothing moves.
     still: float
-    #: Of the bare detector's speed, what the worker reaches.
+    #: The worker's speed relative to the bare detector's.
     share: float
-    #: How many times the bare detector's frames a second the motion gate lets through unseen.
+    #: The speed with the motion gate relative to the bare detector's.
     gate: float
-    #: The same two by processor time (the worker's process, all its threads): what they'd be with nothing to wait for.
+    #: Both by processor time (of all threads of the worker) instead of elapsed time, so without waiting.
     cpu_share: float
     cpu_gate: float
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Frames a second, and processor seconds a frame."""
+    """Frames per second, and processor seconds per frame."""
 
     rate: float
     cpu: float
@@ -71,7 +70,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Turn:
-    """One after the other."""
+    """The two paces of one round."""
 
     bare: Pace
     worker: Pace
@@ -79,21 +78,21 @@ class Turn:
 
 @dataclass(frozen=True)
 class SmallFace:
-    """Looking for a face of 20 pixels where something moved, against looking at all of the picture at full resolution."""
+    """The cost of searching the moved regions for a face of 20 pixels, and of searching the full picture at full resolution."""
 
     detector: str
-    #: Milliseconds a frame.
+    #: Milliseconds per frame.
     moved: float
     full: float
 
     @property
     def part(self) -> float:
-        """Of the full look's cost, what the look at what moved costs."""
+        """Cost of the moved regions relative to the full picture."""
         return self.moved / self.full
 
 
 def pictures() -> list[bytes]:
-    """Still scenes with up to three people, near enough for the look at the whole."""
+    """Still scenes with up to three people, near enough for a full scan."""
     return [
         jpeg(scene(("astronaut", 60, 200, 200))),
         jpeg(scene(("astronaut", 80, 700, 150), ("grace_hopper", 70, 100, 300), background="rocket")),
@@ -103,7 +102,7 @@ def pictures() -> list[bytes]:
 
 
 def measure_all(rounds: int = ROUNDS) -> tuple[list[Speed], list[SmallFace]]:
-    """Of each detector that is here; YUNET_MODEL in the environment is the path of that one's model."""
+    """The results of each available detector; yunet needs the path of its model in the variable YUNET_MODEL."""
     detectors: list[tuple[Detector, dict[str, str]]] = [(LibFaceDetection(), {})]
     if model := os.environ.get("YUNET_MODEL"):
         detectors.append((YuNet(model), {"DETECTOR": "yunet", "YUNET_MODEL": model}))
@@ -117,7 +116,7 @@ def measure_all(rounds: int = ROUNDS) -> tuple[list[Speed], list[SmallFace]]:
 
 
 def measure(broker: RunningBroker, detector: Detector, settings: Mapping[str, str], rounds: int) -> Speed:
-    """One detector's speeds, medians over the rounds; `settings` choose the same detector for the worker."""
+    """The medians of one detector's speeds over the rounds; `settings` select the same detector for the worker."""
     every = _turns(broker, detector, {"FULL_SCAN_INTERVAL_SECONDS": "0.0001", **settings}, "analysed", rounds)
     gated = _turns(broker, detector, {"FULL_SCAN_INTERVAL_SECONDS": "3600", **settings}, "still", rounds)
     return Speed(
@@ -152,9 +151,9 @@ def section(speeds: list[Speed], faces: list[SmallFace]) -> str:
     lines = [
         "## Detection",
         "",
-        "One worker on a real broker, kept supplied with 1280×720 pictures, and between its turns the bare detector on",
-        f"the same pictures, decoded and scaled down to {FULL_SCAN_WIDTH} wide: medians of {ROUNDS} rounds. On still scenes",
-        "nothing moves and no look at the whole is due.",
+        "One worker on a real broker with 1280×720 frames always waiting, alternating with the bare detector on the same",
+        f"pictures, decoded and scaled to a width of {FULL_SCAN_WIDTH}: medians of {ROUNDS} rounds. On still scenes nothing moves",
+        "and no full scan is due.",
         "",
         report.HEAD,
     ]
@@ -167,13 +166,14 @@ def section(speeds: list[Speed], faces: list[SmallFace]) -> str:
             report.row(f"{speed.detector}: motion gate, {speed.still:.0f} frames/s on still scenes", gate, "≥ 8 ×", speed.gate >= 8)
         )
     for face in faces:
-        what = f"{face.detector}: moving face of 20 pixels, {face.moved:.1f} ms a frame of the full look's {face.full:.0f} ms"
+        cost = f"{face.moved:.1f} ms per frame instead of {face.full:.0f} ms for the full picture"
+        what = f"{face.detector}: moving face of 20 pixels, {cost}"
         lines.append(report.row(what, f"{face.part:.2f}", "a fraction", face.part < 0.5))
     return "\n".join(lines)
 
 
 def _pace(work: Callable[[int], object], seconds: float) -> Pace:
-    """Of doing this again and again in this thread."""
+    """The pace of calling `work` repeatedly in this thread."""
     work(0)
     began, cpu = time.perf_counter(), time.thread_time()
     turn = 0
@@ -194,7 +194,7 @@ def _whole(file: bytes) -> Pixels:
 
 
 def _turns(broker: RunningBroker, detector: Detector, settings: Mapping[str, str], outcome: str, rounds: int) -> list[Turn]:
-    """The bare detector and a worker (its frames with this outcome), round by round."""
+    """The paces of the bare detector and of a worker, by round; the worker's frames with this outcome are counted."""
     files = pictures()
     ready = [_whole(file) for file in files]
     port = free_port()
@@ -215,7 +215,7 @@ def _turns(broker: RunningBroker, detector: Detector, settings: Mapping[str, str
             bare = _pace(lambda turn: detector.find(ready[turn % len(ready)]), SECONDS)
             worker.send_signal(signal.SIGCONT)
             supply.pause(False)
-            time.sleep(0.2)  # what waited meanwhile is gone
+            time.sleep(0.2)  # frames that waited meanwhile have expired
             began, (before, cpu_before) = time.perf_counter(), _done(port, outcome)
             time.sleep(SECONDS)
             after, cpu_after = _done(port, outcome)
@@ -225,19 +225,19 @@ def _turns(broker: RunningBroker, detector: Detector, settings: Mapping[str, str
 
 
 class Supply:
-    """Keeps frames waiting for the worker."""
+    """Keeps frames waiting for the worker in its queue."""
 
     def __init__(self, broker: RunningBroker, files: list[bytes]) -> None:
         self._broker, self._files = broker, files
         self._end, self._paused = threading.Event(), threading.Event()
 
     def pause(self, paused: bool) -> None:
-        """Leave the machine to others, or go on."""
+        """Stop publishing, or continue."""
         (self._paused.set if paused else self._paused.clear)()
 
     @contextmanager
     def going(self) -> Iterator[None]:
-        """Supply as long as the block lasts."""
+        """Publish until the block ends."""
         thread = threading.Thread(target=self._run)
         thread.start()
         try:
@@ -263,7 +263,7 @@ class Supply:
 
 
 def _done(port: int, outcome: str) -> tuple[float, float]:
-    """Of a worker: frames done with this outcome, and its processor seconds so far."""
+    """Frames that the worker has finished with this outcome, and the processor seconds that it has used."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
             samples = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#")]

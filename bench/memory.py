@@ -1,4 +1,4 @@
-"""Memory of each service over ten minutes of the demo: level, or not."""
+"""Whether the memory of each service stays level over ten minutes of the demo."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from bench.chain import chain, python, running
 
 SECONDS = 600.0
 _EVERY = 15.0
-#: Caches fill and allocators settle for so long; what grows after it is growth.
+#: Seconds in which caches fill and allocators settle; growth is measured after them.
 _SETTLED = 180.0
-#: Growth that still counts as level, percent: the broker's collector breathes by as much.
+#: Percent of growth that still counts as level: the broker's garbage collector varies by as much.
 _LEVEL = 5.0
 _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Of one part's resident memory, MiB."""
+    """One part's resident memory, MiB."""
 
     settled: float
     end: float
 
     @property
     def percent(self) -> float:
-        """Growth since it had settled."""
+        """Growth since it settled."""
         return (self.end / self.settled - 1) * 100
 
 
 def measure(seconds: float = SECONDS) -> dict[str, Growth]:
-    """The demo camera, one viewer, one worker; medians of three samples at either end."""
+    """Run the demo camera with one viewer and one worker; medians of three samples after settling and at the end."""
     samples: list[tuple[float, dict[str, int]]] = []
     folder = Path(tempfile.mkdtemp(prefix="seccam-bench-"))
     with chain(folder / "seccam", "demo=demo") as seccam:
@@ -56,7 +56,7 @@ def section(growth: dict[str, Growth]) -> str:
     lines = [
         "## Memory",
         "",
-        f"Resident memory over {SECONDS / 60:.0f} minutes of the demo with one viewer and one worker:",
+        f"Resident memory during {SECONDS / 60:.0f} minutes of the demo with one viewer and one worker:",
         f"after {_SETTLED / 60:.0f} minutes, and at the end.",
         "",
         report.HEAD,

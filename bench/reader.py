@@ -1,7 +1,7 @@
-"""A client of an MJPEG stream that notes when each picture came: `python -m bench.reader URL SECONDS FILE`.
+"""A client of an MJPEG stream that records when each picture arrives: `python -m bench.reader URL SECONDS FILE`.
 
-Writes lines `number born_ns arrived_ns`; with no comment in the pictures (they were encoded anew) the number is read
-from the pixels and born is 0.
+Writes lines `number born_ns arrived_ns`. If the pictures were encoded again and have lost their comment, the number is read
+from the pixels, and born_ns is 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bench import stamp
 
 
 def parts(response: HTTPResponse) -> Iterator[bytes]:
-    """The pictures of a multipart/x-mixed-replace answer whose parts tell their length."""
+    """The pictures in a multipart/x-mixed-replace response whose parts have a Content-Length."""
     length = 0
     while line := response.readline():
         name, _, value = line.partition(b":")
@@ -31,7 +31,7 @@ def parts(response: HTTPResponse) -> Iterator[bytes]:
 
 
 def main(url: str, seconds: float, file: Path) -> None:
-    """Read for so long, then write what was seen."""
+    """Read for `seconds`, then write the file."""
     end = time.monotonic() + seconds
     lines: list[str] = []
     unread: list[tuple[bytes, int]] = []

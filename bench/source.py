@@ -1,4 +1,4 @@
-"""An HTTP MJPEG camera whose pictures carry their time of birth: `python -m bench.source PORT [FPS]`."""
+"""An HTTP MJPEG camera that stamps each picture with the time: `python -m bench.source PORT [FPS]`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: multipart/x-mixe
 
 
 def pictures(count: int = stamp.NUMBERS) -> list[bytes]:
-    """A photo that drifts sideways, each picture with its number painted in; JPEGs of about 100 kB."""
+    """JPEGs of about 100 kB of a photo that moves sideways, each with its number drawn in."""
     photo = (transform.resize(data.coffee(), (HEIGHT, WIDTH), anti_aliasing=True) * 255).astype(np.uint8)
     made = []
     for number in range(count):
@@ -29,7 +29,7 @@ def pictures(count: int = stamp.NUMBERS) -> list[bytes]:
 
 
 class Camera:
-    """Serves the newest picture to every client, as a camera does: whoever is slow misses some."""
+    """Serves the newest picture to every client, as a camera does; a slow client misses some."""
 
     def __init__(self, fps: float) -> None:
         self._pictures = pictures()
@@ -39,7 +39,7 @@ class Camera:
         self._fresh = threading.Condition()
 
     def serve(self, port: int) -> None:
-        """Until the process ends."""
+        """Serve until the process ends."""
         threading.Thread(target=self._film, daemon=True).start()
         with socket.create_server(("127.0.0.1", port)) as server:
             while True:
@@ -69,10 +69,10 @@ class Camera:
                     part, seen = self._after(seen)
                     client.sendall(part)
             except OSError:
-                return  # the client has gone, as clients do
+                return  # the client has disconnected
 
     def _after(self, seen: int) -> tuple[bytes, int]:
-        """The newest part, and its count, once there is one after `seen`."""
+        """The newest part and its count, as soon as the count is above `seen`."""
         with self._fresh:
             self._fresh.wait_for(lambda: self._count > seen)
             return self._newest, self._count

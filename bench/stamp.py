@@ -1,6 +1,7 @@
-"""A picture's number and time of birth, in its pixels and beside them.
+"""Stamps a picture with a number and the time at which it was made.
 
-The comment segment survives whatever passes the JPEG on as it is; the pixels survive being encoded anew.
+Both are in a comment segment, which survives if the JPEG file is passed on unchanged. The number is in the pixels, too, which
+survive another encoding.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from seccam import jpeg
 
-#: Numbers wrap round here: eight blocks, black or white.
+#: Numbers wrap around here: they are drawn as eight black or white blocks.
 NUMBERS = 256
 _BLOCK = 32
 _COMMENT = 0xFE
@@ -21,28 +22,28 @@ _MAGIC = b"born"
 
 
 def draw(picture: np.ndarray[Any, Any], number: int) -> None:
-    """Paint the number into the picture's upper left corner, a block a bit."""
+    """Draw the number into the upper left corner, one block per bit."""
     for bit in range(8):
         picture[:_BLOCK, bit * _BLOCK : (bit + 1) * _BLOCK] = 255 if number >> bit & 1 else 0
 
 
 def read(grey: np.ndarray[Any, Any]) -> int:
-    """The number painted into a picture, height × width, 0 to 255."""
+    """The number in a grey picture of shape (height, width)."""
     middle = _BLOCK // 2
     return sum((int(grey[middle, bit * _BLOCK + middle]) > 127) << bit for bit in range(8))
 
 
 def born(data: bytes, number: int, at_ns: int) -> bytes:
-    """The JPEG with a comment that holds its number and the time (CLOCK_MONOTONIC, ns) it came into being."""
+    """The JPEG with a comment of its number and the time at which it was made (CLOCK_MONOTONIC, ns)."""
     payload = _PAYLOAD.pack(_MAGIC, number, at_ns)
     return b"".join((data[:2], b"\xff", bytes((_COMMENT,)), (len(payload) + 2).to_bytes(2, "big"), payload, data[2:]))
 
 
 def birth(data: bytes) -> tuple[int, int]:
-    """(number, time of birth) in the comment; ValueError if it has none."""
+    """The number and the time in the comment; raises ValueError if there is none."""
     for segment in jpeg.segments(data):
         payload = data[segment.start + 4 : segment.end]
         if segment.marker == _COMMENT and payload.startswith(_MAGIC):
             _, number, at_ns = _PAYLOAD.unpack(payload)
             return number, at_ns
-    raise ValueError("no time of birth in this picture")
+    raise ValueError("the picture has no comment with its time")
