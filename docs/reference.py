@@ -105,15 +105,15 @@ def registries() -> Iterator[tuple[str, CollectorRegistry]]:
     logs.count_lines(shared)
     camera = CollectorRegistry()
     CameraMetrics(camera, "front", {"view": 15, "security": 2})
-    monitor, security, told = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
+    monitor, security, notifications = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
     MonitorMetrics(monitor, ["front"])
     SecurityMetrics(security, _AnyDetector())  # type: ignore[arg-type]  # it is asked for its names alone
-    NotifierMetrics(told, "ifttt")
+    NotifierMetrics(notifications, "ifttt")
     yield "All services", shared
     yield "Camera", camera
     yield "Monitor", monitor
     yield "Security", security
-    yield "Notifier", told
+    yield "Notifier", notifications
 
 
 def metrics_page() -> str:

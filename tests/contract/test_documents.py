@@ -77,7 +77,7 @@ def test_every_setting_says_what_it_means(reference: ModuleType) -> None:
 
 
 def test_metrics_keep_to_the_rules_of_names(reference: ModuleType) -> None:
-    """Prometheus' practices, and no label that a scrape adds by itself."""
+    """Prometheus' naming practices, and no label that a scrape adds itself."""
     for _, registry in reference.registries():
         for metric in registry.collect():
             if not metric.name.startswith("seccam_"):
@@ -115,7 +115,7 @@ def test_the_examples_keep_to_their_schemas(name: str, file: str) -> None:
     assert message.SCHEMAS[file].decode(json.dumps(example).encode())
 
 
-def test_the_example_of_an_event_has_the_times_that_a_worker_tells() -> None:
+def test_the_example_of_an_event_has_the_times_that_a_worker_measures() -> None:
     times = Times(1.0, Age(0.0, estimated=False, untimed=False), 1.0)
 
     assert dict(examples())["event"]["data"]["ms"].keys() == times.milliseconds().keys()
@@ -155,5 +155,5 @@ def test_settings_and_metrics_that_a_page_names_exist(reference: ModuleType, pag
     assert names - known - settings.OTHER_NAMES <= {p.rstrip("_") for p in settings.PREFIXES}
 
     metrics = {m.name for _, registry in reference.registries() for m in registry.collect()} | {"seccam_ready"}
-    told = set(re.findall(r"`(seccam_[a-z_]+_(?:total|seconds|bytes|hertz|info))`", text))
-    assert {name.removesuffix("_total") for name in told} <= metrics
+    named = set(re.findall(r"`(seccam_[a-z_]+_(?:total|seconds|bytes|hertz|info))`", text))
+    assert {name.removesuffix("_total") for name in named} <= metrics
