@@ -92,7 +92,9 @@ def readme() -> str:
     values = Values((CHART / "values.yaml").read_text())
     parts = {
         "cameras": f"```yaml\n{values.cameras()}\n```\n",
-        "values": table(("Value", "Default", "Description"), ((f"`{path}`", default, said) for path, default, said in values.rows())),
+        "values": table(
+            ("Value", "Default", "Description"), ((f"`{path}`", default, said) for path, default, said in values.rows())
+        ),
     }
     text = (CHART / "README.md").read_text()
     for name, part in parts.items():

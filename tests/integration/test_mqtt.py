@@ -13,7 +13,7 @@ import pytest
 from seccam import topology
 from tests.brokers import RunningBroker
 from tests.integration.monitors import Sender, picture, running
-from tests.integration.test_security import WorkerProcess
+from tests.integration.workers import WorkerProcess
 from tests.scenes import jpeg, photo
 from tests.waiting import eventually
 
@@ -100,8 +100,8 @@ def test_a_bare_jpeg_for_viewing_is_shown_and_its_camera_listed(broker: RunningB
 
 
 def test_the_faces_in_a_bare_jpeg_for_security_are_counted(broker: RunningBroker, clients: Clients, tmp_path: Path) -> None:
-    # announced again soon, as the first time nobody may listen yet
-    worker = WorkerProcess(broker, tmp_path, {"SECCAM_SECURITY_COOLDOWN_SECONDS": "1"})
+    # reminders follow, because nobody may listen yet when the first event comes
+    worker = WorkerProcess(broker, tmp_path, {"SECCAM_VISIT_REMINDER_SECONDS": "1"})
     try:
         eventually(worker.ready, within=60, every=0.2, what="worker ready")
         listener = clients.subscribe("seccam/events/garden")
