@@ -124,7 +124,8 @@ def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
                 "message-ttl": FRAME_TTL_MS,
             },
         ),
-        EVENTS_QUEUE: (exactly[EVENTS_QUEUE], {**event_queue, "delivery-limit": 100}),
+        # presence events are small and many: a busy house must not fill the queue while the notifier is away for a night
+        EVENTS_QUEUE: (exactly[EVENTS_QUEUE], {**event_queue, "max-length": 100_000, "delivery-limit": 100}),
         # listing parked events counts as a delivery, and RabbitMQ 4 drops a message after 20 deliveries
         PARKED_QUEUE: (exactly[PARKED_QUEUE], {"max-length": 10_000, "overflow": "reject-publish", "delivery-limit": 1_000_000}),
         EVENTS_LOG: (
