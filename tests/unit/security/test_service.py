@@ -9,14 +9,14 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from seccam.broker import Delivery, Publisher
+from seccam.broker import Consumer, Delivery, Publisher
 from seccam.frame import FrameDecoder
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.settings import BrokerSettings, VisitSettings
 from seccam_security.analysis import Analyst
 from seccam_security.detectors import LibFaceDetection
 from seccam_security.metrics import DROPS, SecurityMetrics
-from seccam_security.service import MOST_CAMERAS, Worker
+from seccam_security.service import MOST_CAMERAS, Worker, live, ready
 from seccam_security.settings import SecuritySettings
 from tests.scenes import jpeg, photo
 
@@ -156,3 +156,15 @@ def test_every_known_combination_of_labels_is_there_from_the_start(bench: Bench)
         assert bench.registry.get_sample_value("seccam_security_frames_dropped_total", labels) == 0
     assert bench.registry.get_sample_value("seccam_security_step_seconds_count", {"step": "detect_moved"}) == 0
     assert bench.count("seccam_security_detector_info", detector="libfacedetection", model="built in") == 1
+
+
+@pytest.mark.parametrize("thread", ["consumer", "publisher"])
+def test_a_worker_with_a_thread_that_hangs_is_neither_live_nor_ready(bench: Bench, thread: str) -> None:
+    consumer = Consumer(BrokerSettings(), "test", BrokerMetrics(CollectorRegistry(), ("consume",)), [])
+    parts = bench.worker, consumer, bench.publisher
+    assert live(*parts) == {}
+
+    {"consumer": consumer, "publisher": bench.publisher}[thread].heartbeat.beat(-60.0)
+
+    assert live(*parts) == {thread: "silent for 60 s"}
+    assert ready(*parts)[thread] == "silent for 60 s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Mapping
 
 from seccam import logs, service
 from seccam.broker import Consumer, Publisher
@@ -17,7 +16,7 @@ from seccam_security import detectors
 from seccam_security.analysis import Analyst
 from seccam_security.detectors import DetectorError
 from seccam_security.metrics import SecurityMetrics
-from seccam_security.service import MOST_SECONDS, MOST_SILENCE, MOST_UNCONFIRMED, Worker, serve
+from seccam_security.service import Worker, live, ready, serve
 from seccam_security.settings import SecuritySettings
 from seccam_security.warmup import warm_up
 
@@ -51,22 +50,10 @@ def run(context: ServiceContext, broker: BrokerSettings, visits: VisitSettings, 
     consumer = Consumer(broker, PROGRAM, broker_metrics, [worker.subscription()])
     log.info("warmed_up", detector=detector.name, model=detector.model, seconds=round(warm_up(analyst), 3))
 
-    def live() -> Mapping[str, str]:
-        hung = worker.busy_for()
-        return {
-            **consumer.heartbeat.silent("consumer", MOST_SILENCE),
-            **publisher.heartbeat.silent("publisher", MOST_SILENCE),
-            **({"frame": f"being analysed for {hung:.0f} s"} if hung > MOST_SECONDS else {}),
-        }
-
-    def ready() -> Mapping[str, str]:
-        waiting = publisher.oldest_unconfirmed()
-        return {
-            **consumer.trouble(),
-            **({"events": f"unconfirmed for {waiting:.0f} s"} if waiting > MOST_UNCONFIRMED else {}),
-        }
-
-    context.probes.watch(live=live, ready=ready)
+    context.probes.watch(
+        live=lambda: live(worker, consumer, publisher),
+        ready=lambda: ready(worker, consumer, publisher),
+    )
     serve(worker, consumer, publisher, context.stop)
     return 0
 

@@ -230,6 +230,26 @@ class Worker:
         watched.presence = after
 
 
+def live(worker: Worker, consumer: Consumer, publisher: Publisher) -> dict[str, str]:
+    """The checks of /healthz that fail: a thread hangs."""
+    busy = worker.busy_for()
+    return {
+        **consumer.heartbeat.silent("consumer", MOST_SILENCE),
+        **publisher.heartbeat.silent("publisher", MOST_SILENCE),
+        **({"frame": f"being analysed for {busy:.0f} s"} if busy > MOST_SECONDS else {}),
+    }
+
+
+def ready(worker: Worker, consumer: Consumer, publisher: Publisher) -> dict[str, str]:
+    """The checks of /readyz that fail: a thread hangs, no frames come, or no event is confirmed."""
+    waiting = publisher.oldest_unconfirmed()
+    return {
+        **live(worker, consumer, publisher),
+        **consumer.trouble(),
+        **({"events": f"unconfirmed for {waiting:.0f} s"} if waiting > MOST_UNCONFIRMED else {}),
+    }
+
+
 def serve(worker: Worker, consumer: Consumer, publisher: Publisher, stop: threading.Event) -> None:
     """Connect, work until the end comes, and leave nothing owed: the last frame acknowledged, events confirmed."""
     publisher.start()
