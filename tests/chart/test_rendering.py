@@ -41,7 +41,7 @@ def test_the_services_accept_the_settings_of_the_chart(case: str) -> None:
             continue
         variables = {one["name"]: one.get("value") for one in pod["spec"]["containers"][0]["env"]}
         own = groups[component]
-        shared = [BrokerSettings, LogSettings, *([] if component == "camera" else [VisitSettings])]
+        shared: list[type[Group]] = [BrokerSettings, LogSettings, *([] if component == "camera" else [VisitSettings])]
         known = {one for group in (own, *shared) for one in names(group)}
         assert {one for one in variables if one.startswith("SECCAM_")} <= known, name
         from_elsewhere = {"SECCAM_BROKER_PASSWORD", "SECCAM_CAMERA_SOURCE", "SECCAM_MONITOR_USERS_FILE"}
