@@ -41,13 +41,15 @@ def test_the_services_accept_the_settings_of_the_chart(case: str) -> None:
             continue
         variables = {one["name"]: one.get("value") for one in pod["spec"]["containers"][0]["env"]}
         own = groups[component]
-        shared: list[type[Group]] = [BrokerSettings, LogSettings, *([] if component == "camera" else [VisitSettings])]
-        known = {one for group in (own, *shared) for one in names(group)}
+        used: list[type[Group]] = [BrokerSettings, LogSettings, own]
+        if component != "camera":
+            used.append(VisitSettings)
+        known = {one for group in used for one in names(group)}
         assert {one for one in variables if one.startswith("SECCAM_")} <= known, name
         from_elsewhere = {"SECCAM_BROKER_PASSWORD", "SECCAM_CAMERA_SOURCE", "SECCAM_MONITOR_USERS_FILE"}
         from_elsewhere |= {"SECCAM_MONITOR_SESSION_KEY_FILE", "SECCAM_MONITOR_HOST", "SECCAM_BROKER_CA_FILE"}
         plain = {one: value for one, value in variables.items() if value is not None and one not in from_elsewhere}
-        load(*shared, own, environ=plain)  # raises if one is invalid
+        load(*used, environ=plain)  # raises if one is invalid
 
 
 def test_each_camera_is_a_deployment_with_never_more_than_one_pod() -> None:

@@ -1,4 +1,4 @@
-"""The cluster that KUBECONFIG names, by kubectl and helm as a person would use them."""
+"""Operates on a cluster (KUBECONFIG) with kubectl and helm."""
 
 from __future__ import annotations
 
@@ -20,70 +20,70 @@ _MANIFESTS = Path(__file__).parent / "manifests"
 
 
 def run(command: Sequence[str], *, stdin: str | None = None, timeout: float = 120, check: bool = True) -> str:
-    """What the command prints; AssertionError with what it said if it fails."""
+    """Run a command and return its standard output; AssertionError with its output if it fails."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
 def has_api(group: str) -> bool:
-    """Whether the cluster serves this group of APIs, as metrics.k8s.io."""
+    """Return whether the cluster serves this API group, such as metrics.k8s.io."""
     return group in run(["kubectl", "api-versions"])
 
 
 class Namespace:
-    """One namespace and what is in it."""
+    """A namespace and the objects in it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @classmethod
     def make(cls, name: str, *, level: str = "restricted") -> Namespace:
-        """A new one that enforces this level of Pod Security."""
+        """Create a namespace that enforces this level of Pod Security."""
         run(["kubectl", "create", "namespace", name])
         run(["kubectl", "label", "namespace", name, f"pod-security.kubernetes.io/enforce={level}"])
         made = cls(name)
-        eventually(lambda: made.names("serviceaccounts"), within=60, every=0.2, what=f"the account that pods of {name} have")
+        eventually(lambda: made.names("serviceaccounts"), within=60, every=0.2, what=f"the default ServiceAccount of {name}")
         return made
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120, check: bool = True) -> str:
-        """kubectl in this namespace."""
+        """Run kubectl in this namespace."""
         return run(["kubectl", "--namespace", self.name, *arguments], stdin=stdin, timeout=timeout, check=check)
 
     def helm(self, *arguments: str, stdin: str | None = None, timeout: float = 600) -> str:
-        """Helm in this namespace."""
+        """Run helm in this namespace."""
         return run(["helm", "--namespace", self.name, *arguments], stdin=stdin, timeout=timeout)
 
     def get(self, *what: str) -> Any:
-        """Objects as kubectl knows them."""
+        """Return the JSON output of kubectl get."""
         return json.loads(self.kubectl("get", *what, "--output", "json"))
 
     def apply(self, manifest: str, **names: str) -> None:
-        """A file of manifests/, with $names filled in."""
+        """Apply a file of manifests/, with its $names replaced."""
         text = (_MANIFESTS / manifest).read_text()
         self.kubectl("apply", "--filename", "-", stdin=Template(text).substitute(names))
 
     def pods(self, selector: str = "") -> list[dict[str, Any]]:
-        """The pods that are to stay, as they are now; none that have done their work."""
+        """Return the pods, except completed ones and those being deleted."""
         found = self.get("pods", "--selector", selector)["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] != "Succeeded"]
 
     def names(self, kind: str, selector: str = "") -> set[str]:
-        """What objects of a kind are called."""
+        """Return the names of the objects of a kind."""
         return {item["metadata"]["name"] for item in self.get(kind, "--selector", selector)["items"]}
 
     def secret(self, name: str, key: str) -> str:
-        """A Secret's value."""
+        """Return a value of a Secret."""
         path = key.replace(".", "\\.")
         return self.kubectl("get", "secret", name, "--output", f"go-template={{{{index .data {json.dumps(path)} | base64decode}}}}")
 
     def execute(self, pod: str, *command: str) -> str:
-        """What a command in the pod prints."""
+        """Run a command in the pod and return its output."""
         return self.kubectl("exec", pod, "--", *command)
 
     @contextmanager
     def forward(self, target: str, port: int) -> Iterator[int]:
-        """A port on loopback that leads to the target's (pod/x, service/x). ConnectionError where the target has just gone."""
+        """Forward a port on loopback to the target's (pod/x, service/x). ConnectionError if the target is gone."""
         command = ["kubectl", "--namespace", self.name, "port-forward", "--address", "127.0.0.1", target, f":{port}"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout is not None
@@ -99,12 +99,12 @@ class Namespace:
             process.communicate()
 
     def fetch(self, target: str, port: int, path: str) -> httpx.Response:
-        """GET through a forwarded port."""
+        """Send a GET request through a forwarded port."""
         with self.forward(target, port) as local:
             return httpx.get(f"http://127.0.0.1:{local}{path}", timeout=20)
 
     def describe(self) -> str:
-        """What is to be known when something went wrong: pods, events, the last lines of every container."""
+        """Describe pods and events, with the last lines of every container's log, for a failed test."""
         parts = [
             self.kubectl("get", "pods", "--output", "wide", check=False),
             self.kubectl("get", "events", "--sort-by", ".lastTimestamp", check=False)[-6000:],
@@ -117,18 +117,18 @@ class Namespace:
         return "\n".join(parts)
 
     def delete(self) -> None:
-        """Remove it, claims and all."""
+        """Delete it, including its claims."""
         run(["kubectl", "delete", "namespace", self.name, "--timeout", "180s"], timeout=200)
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod says so."""
+    """Return whether the pod is ready."""
     conditions = pod["status"].get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def patiently_ready(namespace: Namespace, selector: str, count: int, *, within: float = 120) -> list[dict[str, Any]]:
-    """The pods, once there are so many and all are ready."""
+def wait_ready(namespace: Namespace, selector: str, count: int, *, within: float = 120) -> list[dict[str, Any]]:
+    """Wait until there are `count` pods and all are ready, and return them."""
 
     def ready() -> list[dict[str, Any]]:
         pods = namespace.pods(selector)

@@ -1,4 +1,4 @@
-"""A cluster, a release that most tests share, and what is kept when one fails."""
+"""Fixtures: the cluster, the release that most tests share, and a report of failures."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tests.e2e import ifttt
 from tests.e2e.cluster import Namespace, run
 from tests.e2e.release import Release
 
-#: Images that are not the chart's defaults: the tests' own (tests/e2e/Dockerfile), and another RabbitMQ as repository:tag.
+#: The image of the tests (tests/e2e/Dockerfile), and another image of RabbitMQ than the chart's, as repository:tag.
 TESTS_IMAGE = os.environ.get("E2E_TESTS_IMAGE", f"ghcr.io/seccam/tests:{__version__}")
 BROKER_IMAGE = os.environ.get("E2E_BROKER_IMAGE", "")
 
 
 @pytest.fixture(scope="session")
 def cluster() -> None:
-    """A cluster that answers; where one is named and doesn't, the test fails."""
+    """A responding cluster. Skips without KUBECONFIG, or fails in CI."""
     if not os.environ.get("KUBECONFIG"):
         if os.environ.get("CI"):
-            pytest.fail("KUBECONFIG names no cluster")
-        pytest.skip("KUBECONFIG names no cluster")
+            pytest.fail("KUBECONFIG is not set")
+        pytest.skip("KUBECONFIG is not set")
     for program in ("kubectl", "helm"):
         if shutil.which(program) is None:
             pytest.fail(f"{program} is not installed")
@@ -38,7 +38,7 @@ def cluster() -> None:
 
 MakeNamespace = Callable[..., Namespace]
 
-#: Those that are there now.
+#: The namespaces that exist now.
 _NAMESPACES: list[Namespace] = []
 
 
@@ -50,21 +50,21 @@ def _made(purpose: str, level: str = "restricted") -> Namespace:
 
 
 def _delete(since: int) -> None:
-    """Those made since there were so many."""
+    """Delete all namespaces but the first `since`."""
     while len(_NAMESPACES) > since:
         _NAMESPACES.pop().delete()
 
 
 @pytest.fixture
 def make_namespace(cluster: None) -> Iterator[MakeNamespace]:
-    """Makes namespaces with a stand-in for IFTTT in them: purpose, level of Pod Security. They go at the test's end."""
+    """Creates a namespace with a stand-in for IFTTT: (purpose, level of Pod Security). Deleted at the end of the test."""
     before = len(_NAMESPACES)
     yield _made
     _delete(before)
 
 
 def a_release(namespace: Namespace, name: str = "seccam", **values: Any) -> Release:
-    """One that is not installed yet."""
+    """Return a release that is not installed yet."""
     release = Release(namespace, name, **values)
     if BROKER_IMAGE:
         repository, _, tag = BROKER_IMAGE.rpartition(":")
@@ -72,7 +72,7 @@ def a_release(namespace: Namespace, name: str = "seccam", **values: Any) -> Rele
     return release
 
 
-# apart from `release`, so that a namespace in which nothing gets ready is still there when that is reported
+# Separate from `release`, so that the namespace of a failed installation still exists when it is reported.
 @pytest.fixture(scope="package")
 def _shared_namespace(cluster: None) -> Iterator[Callable[[], Namespace]]:
     before = len(_NAMESPACES)
@@ -82,7 +82,7 @@ def _shared_namespace(cluster: None) -> Iterator[Callable[[], Namespace]]:
 
 @pytest.fixture(scope="package")
 def release(_shared_namespace: Callable[[], Namespace]) -> Release:
-    """The release that most tests share, in a namespace that enforces Pod Security `restricted`."""
+    """The release that most tests share, in a namespace that enforces Pod Security restricted."""
     shared = a_release(_shared_namespace())
     shared.install()
     return shared
@@ -90,10 +90,10 @@ def release(_shared_namespace: Callable[[], Namespace]) -> Release:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure comes with what the cluster says of the namespaces the tests made."""
+    """Add a description of the tests' namespaces to the report of a failure."""
     report = yield
     if report.failed:
         for namespace in _NAMESPACES:
-            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):  # of a cluster that says nothing any more
+            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):  # the cluster may be down
                 report.sections.append((f"namespace {namespace.name}", namespace.describe()))
     return report

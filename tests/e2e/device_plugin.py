@@ -1,7 +1,7 @@
-"""A device plugin for one device node: hands it to pods that ask the kubelet for its resource.
+"""A device plugin that provides one device node to pods that request its resource.
 
-What a webcam's plugin does, with a device that every machine can have. Runs in a privileged pod on the node, which it leaves as
-it was: the node is made at the start and removed at the end. kubelet's API: k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1.
+It does what a webcam's plugin does, with a device that every machine can have. It runs in a privileged pod, creates the
+device node at startup and removes it at the end. The kubelet's API is k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ import grpc
 
 _API = "v1beta1"
 _ENDPOINT = "seccam-tests.sock"
-#: Seconds between two looks at the kubelet's socket, which is made anew when the kubelet is.
+#: Seconds between checks of the kubelet's socket, which is recreated when the kubelet restarts.
 _LOOK = 1.0
 
 
 def field(number: int, value: str | bytes) -> bytes:
-    """One field of a protobuf message: text, or a message within it. The API's messages have no others that are needed here."""
+    """Encode a string or message field of a protobuf message, the only types needed here."""
     data = value.encode() if isinstance(value, str) else value
-    assert len(data) < 128, "a length of one byte"
+    assert len(data) < 128, "longer lengths need more than one byte"
     return bytes((number << 3 | 2, len(data))) + data
 
 
 def registration(resource: str) -> bytes:
-    """RegisterRequest: version, endpoint, resource_name."""
+    """Encode a RegisterRequest: version, endpoint, resource_name."""
     return field(1, _API) + field(2, _ENDPOINT) + field(3, resource)
 
 
 def devices() -> bytes:
-    """ListAndWatchResponse: one device, healthy."""
+    """Encode a ListAndWatchResponse with one healthy device."""
     return field(1, field(1, "0") + field(2, "Healthy"))
 
 
 def allocation(request: bytes, node: str) -> bytes:
-    """AllocateResponse: the node for each container of the AllocateRequest, to read and write, at the same path."""
+    """Encode an AllocateResponse that mounts the device node, read-write, in each container of the request."""
     spec = field(3, field(1, node) + field(2, node) + field(3, "rw"))
     return b"".join(field(1, spec) for _ in range(containers(request)))
 
 
 def containers(request: bytes) -> int:
-    """How many container_requests an AllocateRequest has: all its fields are."""
+    """Count the container_requests of an AllocateRequest, which has no other fields."""
     count = at = 0
     while at < len(request):
         at += 2 + request[at + 1]
@@ -58,13 +58,13 @@ def containers(request: bytes) -> int:
 
 
 class Plugin(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    """The service that the kubelet calls."""
+    """The gRPC service that the kubelet calls."""
 
     def __init__(self, node: str) -> None:
         self._node, self._stopped = node, threading.Event()
 
     def service(self, handler_call_details: Any) -> Any:
-        """The method by its name; the messages stay bytes."""
+        """Return the handler of a method. Messages are not decoded."""
         method = handler_call_details.method.rsplit("/", 1)[-1]
         if method == "ListAndWatch":
             return grpc.unary_stream_rpc_method_handler(lambda request, context: self._list_and_watch())
@@ -75,7 +75,7 @@ class Plugin(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         return grpc.unary_unary_rpc_method_handler(answers[method]) if method in answers else None
 
     def stop(self) -> None:
-        """End the streams."""
+        """End all streams."""
         self._stopped.set()
 
     def _list_and_watch(self) -> Iterator[bytes]:
@@ -84,13 +84,13 @@ class Plugin(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
 
 
 def register(folder: Path, resource: str) -> None:
-    """Tell the kubelet; grpc.RpcError if it can't be reached."""
+    """Register with the kubelet; grpc.RpcError if it can't be reached."""
     with grpc.insecure_channel(f"unix://{folder}/kubelet.sock") as channel:
         channel.unary_unary(f"/{_API}.Registration/Register")(registration(resource), timeout=10)
 
 
 def make_node(path: Path, group: int) -> None:
-    """A device that reads as zeros, for this group, as /dev/video0 is for `video`."""
+    """Create a device that reads as zeros and belongs to this group, as /dev/video0 belongs to `video`."""
     path.unlink(missing_ok=True)
     os.mknod(path, stat.S_IFCHR, os.makedev(1, 5))
     os.chown(path, 0, group)
@@ -98,7 +98,7 @@ def make_node(path: Path, group: int) -> None:
 
 
 def serve(folder: Path, resource: str, node: Path, ended: threading.Event) -> None:
-    """Be there for the kubelet, and again for the one that follows it."""
+    """Serve the kubelet, and register again whenever it restarts."""
     while not ended.is_set():
         plugin = Plugin(str(node))
         server = grpc.server(ThreadPoolExecutor(4), handlers=[plugin])
@@ -125,10 +125,10 @@ def main() -> int:
     """Run until SIGTERM."""
     parser = argparse.ArgumentParser("device_plugin")
     parser.add_argument("--resource", required=True, help="as in a pod's limits: example.com/device")
-    parser.add_argument("--node", type=Path, required=True, help="the device node that is made")
-    parser.add_argument("--group", type=int, default=44, help="the node's group")
+    parser.add_argument("--node", type=Path, required=True, help="path of the device node to create")
+    parser.add_argument("--group", type=int, default=44, help="group of the device node")
     parser.add_argument(
-        "--folder", type=Path, default=Path("/var/lib/kubelet/device-plugins"), help="where the kubelet's socket is"
+        "--folder", type=Path, default=Path("/var/lib/kubelet/device-plugins"), help="directory of the kubelet's socket"
     )
     options = parser.parse_args()
 

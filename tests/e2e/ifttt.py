@@ -1,27 +1,27 @@
-"""The stand-in for IFTTT in the cluster, and what it was told."""
+"""The stand-in for IFTTT in the cluster, and the notifications that it received."""
 
 from __future__ import annotations
 
 import json
 
-from tests.e2e.cluster import Namespace, patiently_ready
+from tests.e2e.cluster import Namespace, wait_ready
 
-#: (camera, faces) of a call.
-Told = tuple[str, str]
+#: Camera and number of faces.
+Notification = tuple[str, str]
 
 
 def start(namespace: Namespace, image: str) -> None:
-    """Run it; the chart's values lead there."""
+    """Start it. The URL in values.yaml refers to it."""
     namespace.apply("ifttt.yaml", image=image)
-    patiently_ready(namespace, "app=ifttt", 1)
+    wait_ready(namespace, "app=ifttt", 1)
 
 
 def calls(namespace: Namespace) -> list[dict[str, str]]:
-    """All calls so far, oldest first: value1 camera, value2 faces, value3 when."""
+    """Return all calls so far, oldest first. value1 is the camera, value2 the number of faces, value3 the time."""
     lines = namespace.kubectl("logs", "ifttt", "--tail", "-1").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def told(namespace: Namespace) -> list[Told]:
-    """Camera and faces of all calls so far."""
+def notifications(namespace: Namespace) -> list[Notification]:
+    """Return all notifications so far, oldest first."""
     return [(call["value1"], call["value2"]) for call in calls(namespace)]

@@ -1,4 +1,4 @@
-"""What became of each event, from the broker's two streams: what workers published, and what the notifier decided."""
+"""The events that workers published and the notifier's decisions, read from the broker's two streams."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from seccam.broker.connection import PIKA_ERRORS
 from tests.e2e.release import Release
 from tests.waiting import eventually
 
-#: Outcomes that are an end.
+#: Outcomes after which an event is not processed again.
 FINAL = {"notified", "suppressed", "parked"}
-#: Seconds of silence after which a stream's end is reached.
+#: Seconds without a message after which a stream counts as read to its end.
 _SILENCE = 2.0
-#: Seconds in which some node must be able to read a stream.
+#: Seconds within which a node must be able to read a stream.
 _PATIENCE = 60.0
 
 
 @contextmanager
 def channel(release: Release, user: str = topology.OPERATOR_USER) -> Iterator[BlockingChannel]:
-    """A channel of the release's broker, through a forwarded port."""
+    """Open a channel to the release's broker through a forwarded port."""
     with release.namespace.forward(f"service/{release.prefix}-rabbitmq", 5672) as port:
         login = pika.PlainCredentials(user, release.broker_password(user))
         with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port, credentials=login)) as connection:
@@ -34,9 +34,9 @@ def channel(release: Release, user: str = topology.OPERATOR_USER) -> Iterator[Bl
 
 
 def _stream(release: Release, queue: str) -> list[tuple[str, bytes]]:
-    """Id and body of all its messages, from any node that has them.
+    """Return id and body of all messages of a stream, from any node.
 
-    While another node goes or comes, a node may refuse for a moment: its replica of the stream is being started.
+    While another node stops or starts, a node may refuse for a moment, until its replica of the stream is running.
     """
 
     def ask() -> list[list[tuple[str, bytes]]]:
@@ -61,41 +61,41 @@ def _messages(opened: BlockingChannel, queue: str) -> list[tuple[str, bytes]]:
 
 
 def published(release: Release, *known: str) -> set[str]:
-    """Ids of all events that the broker has ever taken, but for those of presence, of which nobody is notified.
+    """Return the ids of all events in the stream, except presence events, which are never notified.
 
-    AssertionError if known ones are not among them.
+    AssertionError if one of the known ids is missing.
     """
     presence = {message.FACE_PRESENT, message.FACE_GONE}
 
     def ask() -> list[set[str]]:
         events = _stream(release, topology.EVENTS_LOG)
         found = {identity for identity, body in events if json.loads(body)["type"] not in presence}
-        return [found] if found.issuperset(known) else []  # a broker that is busy may have fallen silent before its end
+        return [found] if found.issuperset(known) else []  # a busy broker may pause before the end of the stream
 
-    (found,) = eventually(ask, within=_PATIENCE, every=1, what=f"all of {known} in the log of events")
+    (found,) = eventually(ask, within=_PATIENCE, every=1, what=f"all of {known} in the stream of events")
     return found
 
 
 def cameras(events: set[str]) -> set[str]:
-    """The cameras that these events are of."""
+    """Return the cameras of these events."""
     return {identity.rsplit("-", 2)[0] for identity in events}
 
 
 def decided(release: Release) -> set[str]:
-    """Ids of all events that were told, suppressed on record, or parked."""
+    """Return the ids of all events that were notified, suppressed or parked."""
     entries = [json.loads(body) for _, body in _stream(release, topology.JOURNAL)]
     return {entry["id"] for entry in entries if entry.get("outcome") in FINAL}
 
 
 def settle(release: Release, *known: str) -> set[str]:
-    """Ids of all events so far, once each of them is decided upon; AssertionError if known ones are not among them."""
+    """Wait until all events so far are decided, and return their ids; AssertionError if a known one is missing."""
     events = published(release, *known)
-    eventually(lambda: not events - decided(release), within=90, every=2, what="every event told, suppressed or parked")
+    eventually(lambda: not events - decided(release), within=90, every=2, what="every event notified, suppressed or parked")
     return events
 
 
-class Announcements:
-    """The log lines of a worker from now to its end: which events it had to tell."""
+class ReportedEvents:
+    """Follows a worker's log, to learn which events it reports."""
 
     def __init__(self, release: Release, pod: str, folder: Path) -> None:
         self.pod = pod
@@ -105,7 +105,7 @@ class Announcements:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
     def stop(self) -> set[str]:
-        """Ids of the events it announced."""
+        """Stop following, and return the ids of the reported events."""
         self._process.kill()
         self._process.wait()
         lines = [json.loads(line) for line in self._path.read_text().splitlines() if line.startswith("{") and line.endswith("}")]

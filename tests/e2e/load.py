@@ -1,4 +1,4 @@
-"""Cameras that always see a face, sent from outside the cluster: each is one visit, for as long as it sends."""
+"""Simulated cameras outside the cluster that always see a face. Each is one visit for as long as it sends."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SIZE = (1280, 720)
 
 
 def walk() -> list[bytes]:
-    """Pictures of somebody who crosses the scene."""
+    """Return pictures of a person who walks through the scene."""
     return [jpeg(scene(("astronaut", 200, x, 60))) for x in range(0, 900, 90)]
 
 
 @contextmanager
 def cameras(release: Release, count: int, fps: float) -> Iterator[list[str]]:
-    """So many cameras send frames to the workers, each so many a second; their names, which no earlier visit has."""
+    """Send security frames from `count` cameras at `fps` each. Yields their names, which are new, so that each begins a visit."""
     names = [f"load-{secrets.token_hex(4)}-{n}" for n in range(count)]
     ended = threading.Event()
     thread = threading.Thread(target=_send, args=(release, names, fps, ended), daemon=True)
@@ -41,21 +41,21 @@ def cameras(release: Release, count: int, fps: float) -> Iterator[list[str]]:
 
 
 def _send(release: Release, names: list[str], fps: float, ended: threading.Event) -> None:
-    """Until it is ended; connects again when its node of the broker goes, as a camera does."""
-    shots = _shots(names)
+    """Send frames until `ended` is set. Reconnects like a camera when its node of the broker goes away."""
+    frames = _frames(names)
     while not ended.is_set():
         with suppress(*PIKA_ERRORS), ledger.channel(release, topology.CAMERA_USER) as channel:
             due = time.monotonic()
             while not ended.is_set():
-                shot = next(shots)
-                properties = pika.BasicProperties(content_type=frame.CONTENT_TYPE, headers=shot.headers(), expiration="2000")
-                channel.basic_publish(topology.EXCHANGE, topology.key(topology.SECURITY, shot.camera), shot.jpeg, properties)
+                sent = next(frames)
+                properties = pika.BasicProperties(content_type=frame.CONTENT_TYPE, headers=sent.headers(), expiration="2000")
+                channel.basic_publish(topology.EXCHANGE, topology.key(topology.SECURITY, sent.camera), sent.jpeg, properties)
                 due += 1 / fps / len(names)
                 channel.connection.process_data_events(max(0.0, due - time.monotonic()))
 
 
-def _shots(names: list[str]) -> Iterator[Frame]:
-    """The cameras' pictures in turn, for ever; each is of now."""
+def _frames(names: list[str]) -> Iterator[Frame]:
+    """Yield frames of the cameras in turn, forever, with the current time as capture time."""
     pictures, boot_id = walk(), secrets.token_hex(8)
     for seq in itertools.count(1):
         for name in names:

@@ -1,4 +1,4 @@
-"""A release of the chart, and what can be learned of it from outside."""
+"""A release of the chart, as seen from outside the cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.cluster import CHART, Namespace, patiently_ready
+from tests.e2e.cluster import CHART, Namespace, wait_ready
 from tests.waiting import eventually
 
 VALUES = Path(__file__).with_name("values.yaml")
@@ -19,24 +19,24 @@ Values = Mapping[str, Any]
 
 
 class Release:
-    """What `helm install NAME charts/seccam` makes."""
+    """A release of the chart in a namespace."""
 
     def __init__(self, namespace: Namespace, name: str = "seccam", **values: Any) -> None:
         self.namespace, self.name = namespace, name
-        #: What it is installed with, beside values.yaml.
+        #: Values in addition to values.yaml.
         self.values: Values = values
 
     @property
     def prefix(self) -> str:
-        """What the names of its objects begin with."""
+        """Prefix of the names of its objects."""
         return self.name if "seccam" in self.name else f"{self.name}-seccam"
 
     def add(self, **more: Any) -> None:
-        """Further values for the next install."""
+        """Add values for the next installation."""
         self.values = merged(self.values, more)
 
     def install(self, *, wait: bool = True, **more: Any) -> None:
-        """Install it, or upgrade it with further values; returns when all is ready, if it is to wait."""
+        """Install it, or upgrade it with further values. By default, wait until everything is ready."""
         self.add(**more)
         self.namespace.helm(
             *("upgrade", "--install", self.name, str(CHART), "--values", str(VALUES), "--values", "-", "--timeout", "6m"),
@@ -45,49 +45,49 @@ class Release:
         )
 
     def uninstall(self) -> None:
-        """Remove it; returns when its pods are gone."""
+        """Uninstall it, and wait until its pods are gone."""
         self.namespace.helm("uninstall", self.name, "--wait", "--timeout", "3m")
 
     def selector(self, component: str = "") -> str:
-        """Labels of its objects, or of a component's."""
+        """Return the label selector of its objects, or of a component's."""
         labels = f"app.kubernetes.io/instance={self.name}"
         return f"{labels},app.kubernetes.io/component={component}" if component else labels
 
     def pods(self, component: str = "") -> list[str]:
-        """Names of its pods."""
+        """Return the names of its pods, or of a component's."""
         return [pod["metadata"]["name"] for pod in self.namespace.pods(self.selector(component))]
 
     def ready(self, component: str, count: int = 1, *, within: float = 120) -> list[str]:
-        """Names of a component's pods, once so many are ready."""
-        found = patiently_ready(self.namespace, self.selector(component), count, within=within)
+        """Wait until a component has `count` ready pods, and return their names."""
+        found = wait_ready(self.namespace, self.selector(component), count, within=within)
         return [pod["metadata"]["name"] for pod in found]
 
     def gone(self, component: str, *, within: float = 60) -> None:
-        """Returns when a component has no pods, not even ones that are ending."""
+        """Wait until a component has no pods, not even terminating ones."""
         selector = self.selector(component)
         eventually(lambda: not self.namespace.names("pods", selector), within=within, every=0.5, what=f"no {component}")
 
     def scale(self, component: str, replicas: int) -> None:
-        """As a person would: kubectl scale."""
+        """Scale a component with kubectl."""
         self.namespace.kubectl("scale", f"deployment/{self.prefix}-{component}", f"--replicas={replicas}")
 
     def broker_password(self, user: str) -> str:
-        """Of a user of the broker."""
+        """Return the password of a user of the broker."""
         return self.namespace.secret(f"{self.prefix}-broker", user)
 
     def login(self) -> tuple[str, str]:
-        """User and password of the page."""
+        """Return user and password of the page."""
         return "admin", self.namespace.secret(f"{self.prefix}-login", "password")
 
     def page(self, path: str) -> Any:
-        """What the monitor's API says."""
+        """Return the JSON response of the monitor's API."""
         with self.namespace.forward(f"service/{self.prefix}-monitor", 80) as port:
             answer = httpx.get(f"http://127.0.0.1:{port}{path}", auth=self.login(), timeout=20)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def metrics(self, pod: str) -> dict[str, float]:
-        """A pod's samples now, by name and labels as in the text: `seccam_ready`, `seccam_x_total{a="b"}`."""
+        """Return a pod's metrics, by name and labels as in the text format: `seccam_ready`, `seccam_x_total{a="b"}`."""
         text = self.namespace.fetch(f"pod/{pod}", OPS, "/metrics").text
         return {
             sample.name + _labels(sample.labels): sample.value
@@ -96,14 +96,14 @@ class Release:
         }
 
     def total(self, component: str, name: str) -> float:
-        """A metric, added up over a component's pods and all labels."""
+        """Return the sum of a metric over a component's pods and all labels."""
         return sum(
             value for pod in self.pods(component) for sample, value in self.metrics(pod).items() if sample.partition("{")[0] == name
         )
 
 
 def merged(old: Values, new: Values) -> Values:
-    """As Helm lays one values file over another: maps are merged, all else is replaced."""
+    """Merge values as Helm does: maps are merged, everything else is replaced."""
     return {
         **old,
         **{

@@ -1,4 +1,4 @@
-"""The whole chain on a cluster: from the camera to the phone, to the browser, and to whoever speaks MQTT."""
+"""The whole chain on a cluster: from the camera to IFTTT, to the browser and to MQTT clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.release import Release
 from tests.scenes import jpeg, photo
 from tests.waiting import eventually
 
-#: Answers a canvas's pixels as a short number.
+#: Returns a hash of a canvas's pixels.
 PIXELS = """canvas => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let sum = 0;
@@ -26,8 +26,8 @@ PIXELS = """canvas => {
 }"""
 
 
-def test_all_pods_get_ready_in_a_namespace_that_enforces_restricted(release: Release) -> None:
-    # that helm returned says that they are; here: that it is all of them, and that none had to be started again
+def test_all_pods_become_ready_in_a_restricted_namespace(release: Release) -> None:
+    # `helm --wait` has checked that they are ready. This checks that all exist, and that none was restarted.
     pods = release.namespace.pods(release.selector())
     components = Counter(pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods)
     assert components == dict.fromkeys(("camera", "monitor", "security", "notifier", "rabbitmq"), 1)
@@ -40,28 +40,28 @@ def test_helm_test_passes(release: Release) -> None:
     assert "Phase:          Succeeded" in release.namespace.helm("test", release.name, "--timeout", "3m")
 
 
-def test_the_demos_faces_are_told_to_ifttt_with_their_count(release: Release) -> None:
+def test_ifttt_is_notified_of_the_demos_faces_with_their_number(release: Release) -> None:
     def one_and_then_two() -> bool:
-        told = [call for call in ifttt.told(release.namespace) if call[0] == "demo"]
-        return any(pair == (("demo", "1"), ("demo", "2")) for pair in itertools.pairwise(told))
+        notified = [one for one in ifttt.notifications(release.namespace) if one[0] == "demo"]
+        return any(pair == (("demo", "1"), ("demo", "2")) for pair in itertools.pairwise(notified))
 
-    # somebody comes 1 s into each minute of the demo, somebody else 8 s
+    # In each minute of the demo, a person comes at second 1 and another at second 8.
     eventually(one_and_then_two, within=150, every=2, what="one face, and then two")
 
 
-def test_a_face_that_stays_is_one_message(release: Release) -> None:
+def test_a_face_that_stays_is_notified_once(release: Release) -> None:
     with load.cameras(release, 1, 2.0) as (camera,):
 
         def reports(kind: str) -> float:
             name = f'seccam_security_reports_total{{camera="{camera}",report="{kind}"}}'
             return sum(release.metrics(pod).get(name, 0) for pod in release.pods("security"))
 
-        # a worker says at most once in a third of the visit gap that a face is still there
+        # A worker reports that a face is still present at most once in a third of the visit gap.
         eventually(lambda: reports("present") >= 6, within=90, every=2, what="a visit of two gaps")
         assert reports("visit") == 1
 
     eventually(lambda: reports("gone") == 1, within=60, every=2, what="its end")
-    assert [told for told in ifttt.told(release.namespace) if told[0] == camera] == [(camera, "1")]
+    assert [one for one in ifttt.notifications(release.namespace) if one[0] == camera] == [(camera, "1")]
 
 
 def test_the_page_shows_moving_video_with_boxes_after_login(release: Release, open_page: Open) -> None:
@@ -85,7 +85,7 @@ def test_the_page_shows_moving_video_with_boxes_after_login(release: Release, op
         expect(seen.part(page, "demo", "boxes").locator("rect").first).to_be_attached(timeout=60_000)
         expect(page.locator(".event").first).to_be_visible(timeout=60_000)
         keep(page, "on-kubernetes")
-        page.goto("about:blank")  # before its monitor is out of reach
+        page.goto("about:blank")  # before the forwarded port closes
 
 
 def test_a_wrong_password_shows_no_camera(release: Release, open_page: Open) -> None:
@@ -98,7 +98,7 @@ def test_a_wrong_password_shows_no_camera(release: Release, open_page: Open) -> 
         expect(page.locator(".tile")).to_have_count(0)
 
 
-def test_an_mqtt_client_outside_gets_pictures_and_is_a_camera(release: Release) -> None:
+def test_an_mqtt_client_outside_receives_frames_and_can_be_a_camera(release: Release) -> None:
     login = ["-u", topology.MQTT_USER, "-P", release.broker_password(topology.MQTT_USER)]
     with release.namespace.forward(f"service/{release.prefix}-rabbitmq", 1883) as port:
         where = ["-h", "127.0.0.1", "-p", str(port), *login, "-q", "1"]
@@ -117,4 +117,4 @@ def test_an_mqtt_client_outside_gets_pictures_and_is_a_camera(release: Release) 
         eventually(announced, within=60, every=0.5, what="an event")
         event = json.loads(listener.communicate()[0])
     assert (event["data"]["camera"], event["data"]["faces"]) == ("porch", 1)
-    eventually(lambda: ("porch", "1") in ifttt.told(release.namespace), within=30, every=1, what="it told to IFTTT")
+    eventually(lambda: ("porch", "1") in ifttt.notifications(release.namespace), within=30, every=1, what="its notification")

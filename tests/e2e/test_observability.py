@@ -1,4 +1,4 @@
-"""Metrics of a release: scraped as the chart's monitors say, every panel and every rule gets an answer."""
+"""Every panel and rule has data when a release is scraped as its monitors define."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = ("ServiceMonitor", "PodMonitor", "PrometheusRule")
 
 @pytest.fixture
 def proxy() -> Iterator[str]:
-    """The address of a way through the API server."""
+    """Address of a `kubectl proxy` to the API server."""
     process = subprocess.Popen(["kubectl", "proxy", "--address", "127.0.0.1", "--port", "0"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -36,10 +36,10 @@ def proxy() -> Iterator[str]:
 
 
 def rendered(release: Release) -> list[dict[str, Any]]:
-    """What the chart hands to the operator for this release, whether the cluster has one or not."""
+    """Return the chart's objects for the Prometheus operator, whether or not the cluster has one."""
     versions = [f"--api-versions=monitoring.coreos.com/v1/{kind}" for kind in KINDS]
     values = ",".join(f"observability.{kind[0].lower()}{kind[1:]}.enabled=true" for kind in KINDS)
-    # the least version that the chart takes, as this helm may know of none
+    # the lowest supported version, as this helm may not know the cluster's
     text = release.namespace.helm("template", release.name, str(CHART), "--kube-version", "1.29.0", *versions, "--set", values)
     return [one for one in yaml.safe_load_all(text) if one]
 
@@ -57,7 +57,7 @@ def prometheus(release: Release, proxy: str, tmp_path: Path, prometheus_programs
     server.stop()
 
 
-def test_every_panel_and_rule_has_an_answer(release: Release, prometheus: Prometheus) -> None:
+def test_every_panel_and_rule_has_data(release: Release, prometheus: Prometheus) -> None:
     def components() -> dict[str, str]:
         return {one["labels"]["component"]: one["health"] for one in prometheus.targets()}
 

@@ -1,4 +1,4 @@
-"""Any pod may go at any time; it comes back, and no event is forgotten."""
+"""Any pod may be deleted at any time: it comes back, and no event is lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.waiting import eventually
 
 
 @pytest.mark.parametrize("component", ["camera", "monitor", "security", "notifier", "rabbitmq"])
-def test_a_pod_that_is_deleted_comes_back_and_events_are_kept(release: Release, component: str) -> None:
+def test_a_deleted_pod_comes_back_and_events_are_kept(release: Release, component: str) -> None:
     events = ledger.settle(release)
     (pod,) = release.ready(component)
     (found,) = [one for one in release.namespace.pods(release.selector(component)) if one["metadata"]["name"] == pod]
@@ -33,13 +33,13 @@ def test_a_pod_that_is_deleted_comes_back_and_events_are_kept(release: Release, 
     for each in ("rabbitmq", "camera", "monitor", "security", "notifier"):
         release.ready(each)
     ledger.published(release, *events)
-    eventually(lambda: ledger.settle(release) - events, within=90, every=2, what="further events, all decided upon")
+    eventually(lambda: ledger.settle(release) - events, within=90, every=2, what="further events, all decided")
 
 
-def test_events_wait_in_the_broker_for_a_notifier_while_the_broker_is_started_anew(release: Release) -> None:
+def test_events_wait_for_the_notifier_in_the_broker_and_survive_its_restart(release: Release) -> None:
     release.scale("notifier", 0)
     release.gone("notifier")
-    told = len(ifttt.calls(release.namespace))
+    calls = len(ifttt.calls(release.namespace))
     before = ledger.published(release)
     with load.cameras(release, 2, 2.0) as cameras:
         eventually(lambda: ledger.cameras(ledger.published(release) - before) >= set(cameras), within=60, every=1, what="events")
@@ -47,16 +47,16 @@ def test_events_wait_in_the_broker_for_a_notifier_while_the_broker_is_started_an
 
     release.namespace.kubectl("delete", "pod", f"{release.prefix}-rabbitmq-0", "--grace-period", "1")
     release.ready("rabbitmq")
-    assert len(ifttt.calls(release.namespace)) == told
+    assert len(ifttt.calls(release.namespace)) == calls
     release.scale("notifier", 1)
     release.ready("notifier")
 
     ledger.settle(release, *waiting)
-    assert {camera for camera, _ in ifttt.told(release.namespace)[told:]} >= set(cameras)
+    assert {camera for camera, _ in ifttt.notifications(release.namespace)[calls:]} >= set(cameras)
 
 
 def parked(release: Release, *arguments: str) -> str:
-    """What `seccam parked` says, called by the lines of the page on IFTTT."""
+    """Run `seccam parked` with the shell function of docs/howto/ifttt.md."""
     page = (Path(__file__).parents[2] / "docs/howto/ifttt.md").read_text()
     function = re.search(r"^parked\(\) {\n.*?^}\n", page, re.DOTALL | re.MULTILINE)
     assert function
@@ -64,7 +64,7 @@ def parked(release: Release, *arguments: str) -> str:
     return run(["bash", "-c", f'{here}{function[0]}parked "$@"', "bash", *arguments])
 
 
-def test_an_operator_sees_what_is_parked_and_sends_it_again_as_the_page_on_ifttt_says(release: Release) -> None:
+def test_an_operator_lists_and_replays_parked_events_as_documented(release: Release) -> None:
     taken = datetime.now(UTC) - timedelta(days=2)
     seen = message.Detection(
         camera="gate",
@@ -82,8 +82,8 @@ def test_an_operator_sees_what_is_parked_and_sends_it_again_as_the_page_on_ifttt
         properties = pika.BasicProperties(content_type="application/json", message_id=late.id, delivery_mode=2)
         channel.basic_publish("", topology.EVENTS_QUEUE, late.encode(), properties)
 
-    eventually(lambda: late.id in parked(release, "list"), within=60, every=1, what="it among the parked")
+    eventually(lambda: late.id in parked(release, "list"), within=60, every=1, what="the parked event")
     assert parked(release, "replay", "--id", late.id).split() == [late.id]
 
-    eventually(lambda: ("gate", "1") in ifttt.told(release.namespace), within=60, every=1, what="it told to IFTTT")
+    eventually(lambda: ("gate", "1") in ifttt.notifications(release.namespace), within=60, every=1, what="its notification")
     assert late.id not in parked(release, "list")

@@ -1,4 +1,4 @@
-"""A broker that takes TLS only, with a certificate of one's own."""
+"""A broker that accepts only TLS, with an existing certificate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.e2e.conftest import MakeNamespace, a_release
 from tests.waiting import eventually
 
 
-def test_by_tls_faces_are_told_and_mqtt_is_heard_and_nothing_goes_in_clear(make_namespace: MakeNamespace, tmp_path: Path) -> None:
+def test_events_and_mqtt_work_over_tls_and_no_port_accepts_plain_text(make_namespace: MakeNamespace, tmp_path: Path) -> None:
     namespace = make_namespace("tls")
     certificates.make(tmp_path, "DNS:seccam-rabbitmq,IP:127.0.0.1")
     files = {"tls.crt": "broker.pem", "tls.key": "broker.key", "ca.crt": "ca.pem"}
@@ -27,6 +27,6 @@ def test_by_tls_faces_are_told_and_mqtt_is_heard_and_nothing_goes_in_clear(make_
         subscribe = ["mosquitto_sub", *where, "-C", "1", "-W", "60", "-N", "-t", "seccam/view/demo"]
         picture = subprocess.run(subscribe, capture_output=True, timeout=90, check=True).stdout
     assert picture[:2] == b"\xff\xd8"
-    eventually(lambda: ("demo", "1") in ifttt.told(namespace), within=120, every=1, what="a face told to IFTTT")
+    eventually(lambda: ("demo", "1") in ifttt.notifications(namespace), within=120, every=1, what="a notification")
     open_ports = {port["port"] for port in namespace.get("service", f"{release.prefix}-rabbitmq")["spec"]["ports"]}
     assert not open_ports & {5672, 1883}

@@ -1,4 +1,4 @@
-"""Two releases beside one another, and what is left of one that goes."""
+"""Two releases in one namespace, and what remains after uninstalling one."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def camera(name: str) -> dict[str, Any]:
 
 
 def objects(namespace: Namespace) -> set[str]:
-    """All objects but the cluster's own record of events."""
+    """Return all objects except events of Kubernetes."""
     kinds = run(["kubectl", "api-resources", "--namespaced", "--verbs", "list", "--output", "name"]).split()
     kinds = [kind for kind in kinds if not kind.startswith("events") and not kind.endswith("metrics.k8s.io")]
     return set(namespace.kubectl("get", ",".join(kinds), "--output", "name", "--ignore-not-found").split())
 
 
-def told(namespace: Namespace, event: str) -> set[str]:
-    """Cameras that one release's notifier has told of."""
+def notified(namespace: Namespace, event: str) -> set[str]:
+    """Return the cameras in the notifications with this event name."""
     return {call["value1"] for call in ifttt.calls(namespace) if call["event"] == event}
 
 
-def test_two_releases_in_a_namespace_keep_apart_and_the_one_that_goes_leaves_its_claim_alone(make_namespace: MakeNamespace) -> None:
+def test_two_releases_are_independent_and_uninstalling_one_leaves_only_its_claim(make_namespace: MakeNamespace) -> None:
     namespace = make_namespace("two")
     before = objects(namespace)
     one = a_release(namespace, "one", cameras=[camera("left")], notifier={"ifttt": {"event": "one"}})
@@ -38,8 +38,8 @@ def test_two_releases_in_a_namespace_keep_apart_and_the_one_that_goes_leaves_its
     two.install()
 
     for release, event, name in ((one, "one", "left"), (two, "two", "right")):
-        eventually(partial(told, namespace, event), within=120, every=2, what=f"a call of {event}")
-        assert told(namespace, event) == {name}
+        eventually(partial(notified, namespace, event), within=120, every=2, what=f"a call of {event}")
+        assert notified(namespace, event) == {name}
         assert [found["name"] for found in release.page("/cameras")] == [name]
     assert one.login()[1] != two.login()[1]
     assert one.broker_password("camera") != two.broker_password("camera")
@@ -52,18 +52,18 @@ def test_two_releases_in_a_namespace_keep_apart_and_the_one_that_goes_leaves_its
 
 
 def assert_left(namespace: Namespace, before: set[str], claims: set[str], of: Release | None = None) -> None:
-    """What the cluster made of a release's objects follows them a little later."""
+    """Assert that only these claims are left. The cluster deletes dependent objects with a delay."""
 
     left: set[str] = set()
 
     def only_claims() -> bool:
         nonlocal left
-        with contextlib.suppress(AssertionError):  # kubectl, of an API that is away for a moment
+        with contextlib.suppress(AssertionError):  # kubectl fails while an API is briefly unavailable
             found = objects(namespace) - before
             left = {one for one in found if of is None or of.prefix in one}
         return left == claims
 
-    with contextlib.suppress(AssertionError):  # told below in more words
+    with contextlib.suppress(AssertionError):  # the assertion below has more details
         eventually(only_claims, within=60, every=1)
     assert left == claims
 
@@ -79,4 +79,4 @@ def assert_goes_on(release: Release) -> None:
         return release.total("security", "seccam_security_frames_done_total")
 
     before = done()
-    eventually(lambda: done() > before + 4, within=30, every=1, what=f"more frames judged by {worker}")
+    eventually(lambda: done() > before + 4, within=30, every=1, what=f"more frames processed by {worker}")

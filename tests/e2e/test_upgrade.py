@@ -1,4 +1,4 @@
-"""`helm upgrade`: everything changes but what has to stay."""
+"""`helm upgrade` changes every component and keeps passwords, logins and events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES: dict[str, Any] = {
 
 @pytest.fixture
 def log_in_before(release: Release) -> httpx.Cookies:
-    """The cookie of a login."""
+    """Cookies of a login before the upgrade."""
     name, password = release.login()
     with release.namespace.forward(f"service/{release.prefix}-monitor", 80) as port:
         origin = f"http://127.0.0.1:{port}"
@@ -61,6 +61,6 @@ def test_an_upgrade_that_changes_every_component_keeps_passwords_logins_and_even
     with release.namespace.forward(f"service/{release.prefix}-monitor", 80) as port:
         seen = httpx.get(f"http://127.0.0.1:{port}/cameras", cookies=log_in_before, timeout=20)
     assert seen.status_code == 200
-    # the list of events is read from the stream: it survives the monitor
+    # The monitor reads past events from the stream.
     eventually(lambda: {row["id"] for row in release.page("/events")} & events, within=30, every=1, what="events of before")
-    eventually(lambda: ledger.settle(release) - events, within=90, every=2, what="further events, all decided upon")
+    eventually(lambda: ledger.settle(release) - events, within=90, every=2, what="further events, all decided")
