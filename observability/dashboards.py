@@ -1,7 +1,7 @@
-"""Makes Grafana's dashboards in charts/seccam/files/dashboards from the rows in boards.py. Run by `make docs`.
+"""Generates Grafana's dashboards in charts/seccam/files/dashboards from the rows in boards.py. Run by `make docs`.
 
-With --check nothing is written, and the exit status is 1 if anything would be. The JSON is of Grafana's classic model, which
-10 to 13 read; which data source, namespace and release it shows is chosen there, by variables.
+With --check it writes nothing, and exits with 1 if a dashboard is out of date. The JSON uses Grafana's classic model, which
+versions 10 to 13 read. Data source, namespace and release are variables of the dashboards.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-if __name__ == "__main__":  # as a script it finds its neighbours
+if __name__ == "__main__":  # makes the package importable when run as a script
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from observability.boards import BOARDS, Board, Limits, Panel, Query, Row
@@ -45,7 +45,7 @@ _METRIC = re.compile(r'(?<!["\w])((?:(?:seccam|rabbitmq|process)_|(?:camera|rele
 
 
 def selected(expr: str) -> str:
-    """The expression of one release, in Grafana's words."""
+    """Return the expression with the selector of the chosen release and Grafana's variables."""
     named = _METRIC.sub(lambda found: f"{found[1]}{{{SELECTOR}{',' if found[2] else '}'}", expr)
     return named.replace("{__name__", f"{{{SELECTOR},__name__").replace("[R]", "[$__rate_interval]")
 
@@ -104,7 +104,7 @@ def _series(panel: Panel) -> timeseries.Panel:
     if panel.stacked:
         built = built.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
     if panel.log:
-        # symlog, as log has no place for 0
+        # symlog, as a log scale has no 0
         scale = common.ScaleDistributionConfig().type(options.ScaleDistribution.SYMLOG).log(10).linear_threshold(0.001)
         built = built.scale_distribution(scale)
     else:
@@ -119,7 +119,7 @@ def _timeline(_: Panel) -> statetimeline.Panel:
 
 
 def _table(panel: Panel) -> table.Panel:
-    # one row for what all columns have in common, such as the camera
+    # merges the columns into one row for each combination of labels, such as a camera
     names = {f"Value #{ref}": query.name for ref, query in _references(panel)} | {"Value": panel.queries[0].name}
     built = table.Panel().show_header(True).with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
     shown = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": names}
@@ -171,7 +171,7 @@ def _override(built: Any, panel: Panel, ref: str, query: Query) -> Any:
             values.append(model.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}))
     if not values:
         return built
-    # a table's columns are merged into one frame, which no longer knows whose query each was
+    # In a table all queries are merged into one frame, so columns can only be selected by name.
     return built.override_by_name(query.name, values) if panel.kind == "table" else built.override_by_query(ref, values)
 
 
@@ -208,7 +208,7 @@ def _variables(board: Board) -> list[Any]:
 
 
 def made(board: Board) -> str:
-    """The board's JSON."""
+    """Return the board's JSON."""
     built = dashboard.Dashboard(board.title).uid("seccam" if board.name == "seccam" else f"seccam-{board.name}")
     built = built.description(board.text).tags(["seccam"]).refresh("15s").time("now-1h", "now").readonly()
     built = built.tooltip(model.DashboardCursorSync.CROSSHAIR).variables(_variables(board))
@@ -226,7 +226,7 @@ def made(board: Board) -> str:
 
 
 def main() -> int:
-    """Write what changed; the exit status."""
+    """Write the changed dashboards. Return the exit status."""
     changed = []
     for board in BOARDS:
         path = FOLDER / f"{board.name}.json"

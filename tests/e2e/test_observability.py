@@ -63,5 +63,5 @@ def test_every_panel_and_rule_has_data(release: Release, prometheus: Prometheus)
 
     up = dict.fromkeys(("camera", "monitor", "security", "notifier", "rabbitmq"), "up")
     eventually(lambda: components() == up, within=60, every=1, what="every component scraped")
-    questions = panels.of_dashboards(release.namespace.name, release.name) + panels.of_rules(release.namespace.name, release.name)
-    panels.await_answers(prometheus.address, questions, within=180)
+    queries = panels.of_dashboards(release.namespace.name, release.name) + panels.of_rules(release.namespace.name, release.name)
+    panels.await_results(prometheus.address, queries, within=180)

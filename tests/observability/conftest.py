@@ -1,4 +1,4 @@
-"""Prometheus' programs, that the tests of rules and dashboards use."""
+"""The programs of Prometheus, for the tests of rules and dashboards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def prometheus_programs() -> None:
-    """Prometheus and promtool: skips where they are missing, fails there in CI."""
+    """Require prometheus and promtool: skip the tests if they are missing, or fail in CI."""
     if shutil.which("prometheus") is None or shutil.which("promtool") is None:
         if os.environ.get("CI"):
             pytest.fail("prometheus is not installed")

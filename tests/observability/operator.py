@@ -1,7 +1,7 @@
-"""What the Prometheus operator makes of ServiceMonitors, PodMonitors and PrometheusRules, as far as the chart's go.
+"""Converts the chart's ServiceMonitors, PodMonitors and PrometheusRules to Prometheus' configuration, as its operator does.
 
-Debian's Prometheus is built without the discovery of Kubernetes, so its targets are looked up here and handed to it in files,
-with the same labels `__meta_kubernetes_…`; all else is as the operator does it.
+Debian's Prometheus is built without Kubernetes discovery. So this module looks up the targets and passes them in files, with the
+same labels `__meta_kubernetes_…`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 import yaml
 
 Object = Mapping[str, Any]
-#: Kind of objects -> those in the namespace, as `kubectl get KIND --output json` tells them.
+#: Kind -> objects in the namespace, as in the output of `kubectl get KIND --output json`.
 Get = Callable[[str], Iterable[Object]]
 _SNAKE = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
 
 
 def discover(get: Get, folder: Path) -> None:
-    """Write the files in which Prometheus finds its targets; it notices when they change."""
+    """Write the files with Prometheus' targets, which it reloads when they change."""
     pods = {pod["metadata"]["name"]: pod for pod in get("pods") if pod["status"].get("podIP")}
     services = {service["metadata"]["name"]: service for service in get("services")}
     for role, found in (("pod", _pods(pods)), ("endpoints", _endpoints(get("endpointslices"), services, pods))):
         groups = [{"targets": [address], "labels": labels} for address, labels in found]
-        # a file that is half written would be read
+        # atomically, or Prometheus could read a partial file
         new = folder / f"{role}.new"
         new.write_text(json.dumps(groups))
         new.replace(folder / f"{role}.json")
@@ -67,10 +67,9 @@ def _meta(kind: str, label: str) -> str:
 
 
 def jobs(objects: Iterable[Object], folder: Path, proxy: str) -> list[dict[str, Any]]:
-    """Prometheus' scrape_configs, with what `discover` wrote to the folder.
+    """Return Prometheus' scrape_configs for the files that `discover` wrote to the folder.
 
-    `proxy` is the address (127.0.0.1:8001) of a `kubectl proxy`, by which a Prometheus outside gets through the API server to
-    each pod, on any cluster.
+    `proxy` is the address (127.0.0.1:8001) of a `kubectl proxy`, through which a Prometheus outside the cluster reaches each pod.
     """
     return [
         _job(one, number, endpoint, folder, proxy)
@@ -81,7 +80,7 @@ def jobs(objects: Iterable[Object], folder: Path, proxy: str) -> list[dict[str, 
 
 
 def rules(objects: Iterable[Object]) -> dict[str, str]:
-    """Rule files: name -> text."""
+    """Return rule files: name -> text."""
     return {one["metadata"]["name"]: yaml.safe_dump(one["spec"]) for one in objects if one["kind"] == "PrometheusRule"}
 
 

@@ -1,4 +1,4 @@
-"""The chart's rule files, filled in as Helm does it."""
+"""The chart's rule files, with their placeholders replaced as by Helm."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ EXTERNAL_BROKER = ("objectives", "scaling", "alerts", "broker-external")
 
 
 def filled(name: str, namespace: str, release: str) -> str:
-    """A file's text for a release."""
+    """Return the text of a rule file for a release."""
     return (FOLDER / f"{name}.yaml").read_text().replace("NAMESPACE", namespace).replace("RELEASE", release)
 
 
 def expected(cameras: Iterable[str], namespace: str, release: str) -> str:
-    """The file that the chart makes of its cameras."""
+    """Return the rules that the chart generates for its cameras."""
     labels = ({"camera": camera, "namespace": namespace, "release": release} for camera in cameras)
     rules = [{"record": "camera:seccam_expected:info", "expr": "vector(1)", "labels": one} for one in labels]
     return yaml.safe_dump({"groups": [{"name": "seccam-expected", "interval": "15s", "rules": rules}]})
 
 
 def every(names: Iterable[str] = ("objectives", "scaling", "alerts", "broker", "broker-external")) -> list[Mapping[str, Any]]:
-    """Each rule as written."""
+    """Return all rules as written, with placeholders."""
     files = (yaml.safe_load((FOLDER / f"{name}.yaml").read_text()) for name in names)
     return [rule for file in files for group in file["groups"] for rule in group["rules"]]

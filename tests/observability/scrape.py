@@ -1,4 +1,4 @@
-"""A Prometheus of the tests' own, on 127.0.0.1, and what it scrapes of a `make run`."""
+"""A Prometheus server for tests, on 127.0.0.1, and its scrape configuration for `make run`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import yaml
 from tests.brokers import free_port
 from tests.waiting import eventually
 
-#: As in the chart's ServiceMonitor.
+#: The families of the chart's ServiceMonitor.
 FAMILIES = ("queue_coarse_metrics", "queue_consumer_count", "queue_exchange_metrics", "queue_delivery_metrics")
 
 
 def jobs(namespace: str, release: str, components: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What to scrape without an operator: component -> where it is, as `static_configs` or `dns_sd_configs` of Prometheus.
+    """Return scrape_configs without an operator. `components` maps a component to its `static_configs` or `dns_sd_configs`.
 
-    The labels are those that a cluster's monitors give.
+    The targets get the same labels as from the chart's monitors.
     """
     own = {"namespace": namespace, "release": release}
     found: list[dict[str, Any]] = [
@@ -43,12 +43,12 @@ def jobs(namespace: str, release: str, components: Mapping[str, Mapping[str, Any
 
 
 def local(port: int) -> dict[str, Any]:
-    """A place on this machine."""
+    """Return the static_configs of a port on this machine."""
     return {"static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
 
 
 class Prometheus:
-    """A server with these scrape_configs and rules (file name -> text), both done each `interval`. `address` is its own."""
+    """A server with these scrape_configs and rules (file name -> text), evaluated every `interval`. `address` is host and port."""
 
     def __init__(self, folder: Path, scraped: Sequence[Mapping[str, Any]], rules: Mapping[str, str], interval: str = "1s") -> None:
         folder.mkdir()
@@ -86,12 +86,12 @@ class Prometheus:
             return False
 
     def targets(self) -> list[dict[str, Any]]:
-        """What it scrapes, as Prometheus tells of it: labels, health, lastError."""
+        """Return the active targets from its API: labels, health, lastError."""
         answer = httpx.get(f"{self.address}/api/v1/targets", timeout=5).json()
         found: list[dict[str, Any]] = answer["data"]["activeTargets"]
         return found
 
     def stop(self) -> None:
-        """End it and wait for it."""
+        """Stop it, and wait until it has exited."""
         self._process.terminate()
         self._process.wait(30)

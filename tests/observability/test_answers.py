@@ -1,4 +1,4 @@
-"""A real Prometheus on the real chain: every panel and every rule gets an answer."""
+"""A real Prometheus scrapes the running system: every panel and every rule has data."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 NAMESPACE, RELEASE = "cams", "home"
-#: What a machine that is busy with other tests may truly be: these alerts have unit tests.
+#: Alerts that a busy test machine may really cause. They have unit tests.
 SLOWNESS = {"SeccamViewStale", "SeccamSecurityBlind", "SeccamWorkersSaturated", "SeccamNotificationSlow"}
 
 
 @pytest.fixture(scope="module")
 def prometheus(prometheus_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Prometheus, with a chain that has seen faces and told of them."""
+    """A Prometheus that scrapes a running system, which has sent a notification."""
     if not installed():
         if os.environ.get("CI"):
             pytest.fail("RabbitMQ is not installed")
@@ -51,27 +51,27 @@ def prometheus(prometheus_programs: None, tmp_path_factory: pytest.TempPathFacto
             run.clear_away()
 
 
-def test_every_panel_and_rule_has_an_answer(prometheus: Prometheus) -> None:
-    questions = panels.of_dashboards(NAMESPACE, RELEASE) + panels.of_rules(NAMESPACE, RELEASE)
-    assert len(questions) > 80
-    panels.await_answers(prometheus.address, questions, within=90)
+def test_every_panel_and_rule_has_data(prometheus: Prometheus) -> None:
+    queries = panels.of_dashboards(NAMESPACE, RELEASE) + panels.of_rules(NAMESPACE, RELEASE)
+    assert len(queries) > 80
+    panels.await_results(prometheus.address, queries, within=90)
 
 
-def test_nothing_is_told_to_be_away_lost_or_failing_on_a_healthy_chain(prometheus: Prometheus) -> None:
+def test_a_healthy_system_has_no_alerts(prometheus: Prometheus) -> None:
     found: set[str] = set()
 
     def quiet() -> bool:
         found.clear()
-        found.update(one["metric"]["alertname"] for one in panels.ask(prometheus.address, "ALERTS"))
+        found.update(one["metric"]["alertname"] for one in panels.run(prometheus.address, "ALERTS"))
         return found <= SLOWNESS
 
     try:
-        # some are pending at first, as the chain comes up in the middle of their windows
+        # Some are pending at first, as the system starts within their time window.
         eventually(quiet, within=60, every=1)
     except AssertionError:
         raise AssertionError(f"alerts, firing or pending: {found - SLOWNESS}") from None
 
 
-def test_no_metric_has_a_label_that_its_target_has_too(prometheus: Prometheus) -> None:
+def test_no_metric_has_a_label_of_its_target(prometheus: Prometheus) -> None:
     labels = httpx.get(f"{prometheus.address}/api/v1/labels", timeout=10).json()["data"]
     assert not [label for label in labels if label.startswith("exported_")]

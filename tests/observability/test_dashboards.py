@@ -1,4 +1,4 @@
-"""The dashboards as they are committed: what Grafana and its sidecar need of them, and that they ask for what there is."""
+"""The committed dashboards: valid for Grafana and its sidecar, and based on existing metrics."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def _expressions(board: dict[str, Any]) -> Iterator[str]:
             yield target["expr"]
 
 
-def test_the_committed_dashboards_are_what_the_rows_make(board: Board) -> None:
+def test_the_committed_dashboards_are_up_to_date(board: Board) -> None:
     path = dashboards.FOLDER / f"{board.name}.json"
     assert path.read_text() == dashboards.made(board), "run `make docs`"
 
 
-def test_a_dashboard_can_be_loaded_by_a_sidecar(committed: dict[str, Any]) -> None:
-    # only the import dialog fills in __inputs
+def test_a_sidecar_can_load_a_dashboard(committed: dict[str, Any]) -> None:
+    # only the import dialog replaces __inputs
     assert "__inputs" not in committed
     assert committed["id"] is None
     assert committed["uid"] in ("seccam", "seccam-broker")
     assert len(json.dumps(committed)) < 2**20
 
 
-def test_panels_have_numbers_of_their_own_and_do_not_overlap(committed: dict[str, Any]) -> None:
+def test_panels_have_unique_ids_and_dont_overlap(committed: dict[str, Any]) -> None:
     numbers = [panel["id"] for panel in [*panels(committed), *(one for one in committed["panels"] if one["type"] == "row")]]
     assert len(set(numbers)) == len(numbers)
     places = [panel["gridPos"] for panel in panels(committed)]
@@ -62,7 +62,7 @@ def test_panels_have_numbers_of_their_own_and_do_not_overlap(committed: dict[str
         assert beside or above, (one, other)
 
 
-def test_every_query_is_of_the_chosen_release_and_source(committed: dict[str, Any]) -> None:
+def test_every_query_selects_the_chosen_release_and_data_source(committed: dict[str, Any]) -> None:
     for expr in _expressions(committed):
         selectors = re.findall(r"\{([^}]*)\}", expr)
         assert selectors
@@ -72,7 +72,7 @@ def test_every_query_is_of_the_chosen_release_and_source(committed: dict[str, An
     assert {target["datasource"]["uid"] for panel in panels(committed) for target in panel["targets"]} == {"${datasource}"}
 
 
-def test_every_panel_has_a_title_of_its_own_and_a_description(committed: dict[str, Any]) -> None:
+def test_every_panel_has_a_unique_title_and_a_description(committed: dict[str, Any]) -> None:
     titles = [panel["title"] for panel in panels(committed)]
     assert len(set(titles)) == len(titles)
     for panel in panels(committed):
@@ -80,7 +80,7 @@ def test_every_panel_has_a_title_of_its_own_and_a_description(committed: dict[st
         assert panel["description"].endswith("."), panel["title"]
 
 
-def test_what_is_asked_for_is_measured_or_recorded() -> None:
+def test_every_metric_in_a_query_exists() -> None:
     expressions = [expr for board in BOARDS for expr in _expressions(json.loads(dashboards.made(board)))]
     expressions += [rule["expr"] for rule in rules.every()]
     reference = (ROOT / "docs/ref/metrics.md").read_text()

@@ -1,4 +1,4 @@
-"""The recording rules and alerts, by promtool: each alert fires when it should, and is silent when it should."""
+"""Tests the recording rules and alerts with promtool: each alert fires when it should, and only then."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ Series = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured, in promtool's notation, and what comes of it at a time."""
+    """Input series in promtool's notation, and the expected result of a rule at a time."""
 
-    name: str  # of an alert or a record
+    name: str  # of the alert or recording rule
     when: str
     series: Series
     at: str = "5m"
-    #: Labels and value of each answer; none: the alert is silent.
-    answer: Mapping[str, float] = field(default_factory=dict)
+    #: Labels -> value of each resulting series; empty: the alert is silent.
+    result: Mapping[str, float] = field(default_factory=dict)
     files: Sequence[str] = rules.OWN_BROKER
-    #: Between two samples of what is measured.
+    #: Interval between the samples of the input series.
     every: str = "15s"
 
 
 def fires(name: str, when: str, series: Series, at: str = "5m", of: str = "", **more: Any) -> Case:
-    """An alert with these labels besides its own."""
+    """A case in which an alert fires, with these labels in addition to its own."""
     return Case(name, when, series, at, {of: 1}, **more)
 
 
 def silent(name: str, when: str, series: Series, at: str = "5m", **more: Any) -> Case:
-    """No alert of this name, neither firing nor pending."""
+    """A case in which an alert is neither firing nor pending."""
     return Case(name, when, series, at, **more)
 
 
 EXTERNAL: Mapping[str, Any] = {"files": rules.EXTERNAL_BROKER}
 
-# a sample every 15 s: x20 lasts 5 minutes, x40 10, x240 an hour; a clock at t is 0+15x…
+# One sample every 15 s: x20 lasts 5 minutes, x40 10 minutes, x240 an hour. 0+15x… is a timestamp that equals the current time.
 FRESH, STUCK_AT_60, ONE, NONE = "0+15x40", "0+15x4 60+0x36", "1+0x40", "0+0x40"
 EXPECTED = "camera:seccam_expected:info{camera='front'}"
 OPEN = "seccam_camera_schedule_open{camera='front',topic='view'}"
@@ -68,7 +68,7 @@ VIEW_DROPPED = "seccam_camera_frames_dropped_total{camera='front',topic='view',r
 AT_MONITOR = "seccam_monitor_frame_age_seconds_bucket{camera='front',stage='received',le='0.5',instance='%s'}"
 UNCONFIRMED = "seccam_events_oldest_unconfirmed_timestamp_seconds{component='security',pod='a'}"
 EVENTS, PARKED = (f"rabbitmq_detailed_queue_messages{{queue='{queue}'}}" for queue in ("seccam.events", "seccam.events.parked"))
-TOLD = "seccam_notifier_events_total{type='face',outcome='notified'}"
+NOTIFIED_EVENTS = "seccam_notifier_events_total{type='face',outcome='notified'}"
 OK, REFUSED = (f"seccam_notifier_attempts_total{{channel='ifttt',result='{result}'}}" for result in ("2xx", "401"))
 NOTIFIED = "seccam_notifier_event_age_seconds_bucket{stage='notified',le='%s'}"
 CONNECTED = [f"seccam_broker_connected{{component='camera',direction='{direction}'}}" for direction in ("publish", "consume")]
@@ -81,46 +81,54 @@ PAGE_LOGINS = "seccam_monitor_logins_total{component='monitor',outcome='refused'
 FUTURE = "seccam_frames_from_future_total{component='security',camera='front'}"
 
 ALERTS = [
-    fires("SeccamCameraAway", "the last picture is old", {EXPECTED: ONE, OPEN: ONE, LAST: STUCK_AT_60}, of="camera='front'"),
+    fires("SeccamCameraAway", "the last frame is old", {EXPECTED: ONE, OPEN: ONE, LAST: STUCK_AT_60}, of="camera='front'"),
     fires("SeccamCameraAway", "a camera never came up", {EXPECTED: ONE}, of="camera='front'"),
     fires("SeccamCameraAway", "the monitor is gone", {EXPECTED: ONE, OPEN: ONE}, of="camera='front'"),
-    fires("SeccamCameraAway", "12 s old at 15 a second", {OPEN: ONE, RATE: "15+0x40", LAST: "-12+15x40"}, of="camera='front'"),
+    fires(
+        "SeccamCameraAway", "12 s old at 15 frames a second", {OPEN: ONE, RATE: "15+0x40", LAST: "-12+15x40"}, of="camera='front'"
+    ),
     fires(
         "SeccamCameraAway",
-        "it gives no pictures and is open for security alone",
+        "it has no frames and only its security slot is open",
         {EXPECTED: ONE, OPEN: NONE, SLOT: ONE, UP: NONE, LAST: STUCK_AT_60},
         of="camera='front'",
     ),
     fires(
         "SeccamCameraAway",
-        "it is down, and open for both",
+        "it is down, and both slots are open",
         {EXPECTED: ONE, OPEN: ONE, SLOT: ONE, UP: NONE, LAST: STUCK_AT_60},
         of="camera='front'",
     ),
     fires(
         "SeccamCameraAway",
-        "it is down while the slot for watching ends",
+        "it is down while its view slot closes",
         {EXPECTED: ONE, OPEN: "1+0x17 0+0x22", SLOT: ONE, UP: NONE, LAST: STUCK_AT_60},
         of="camera='front'",
     ),
-    silent("SeccamCameraAway", "it is up, for security alone", {EXPECTED: ONE, OPEN: NONE, SLOT: ONE, UP: ONE, LAST: STUCK_AT_60}),
+    silent(
+        "SeccamCameraAway",
+        "it is up, and only its security slot is open",
+        {EXPECTED: ONE, OPEN: NONE, SLOT: ONE, UP: ONE, LAST: STUCK_AT_60},
+    ),
     silent("SeccamCameraAway", "both slots are closed", {EXPECTED: ONE, OPEN: NONE, SLOT: NONE, UP: NONE, LAST: STUCK_AT_60}),
-    silent("SeccamCameraAway", "its pictures come, whatever it says of itself", {OPEN: ONE, SLOT: ONE, UP: NONE, LAST: FRESH}),
-    silent("SeccamCameraAway", "pictures are fresh", {EXPECTED: ONE, OPEN: ONE, LAST: FRESH}),
-    silent("SeccamCameraAway", "one of two monitors has them", {OPEN: ONE, LAST: STUCK_AT_60, LAST[:-1] + ",pod='b'}": FRESH}),
+    silent("SeccamCameraAway", "frames arrive, whatever its own status", {OPEN: ONE, SLOT: ONE, UP: NONE, LAST: FRESH}),
+    silent("SeccamCameraAway", "frames are fresh", {EXPECTED: ONE, OPEN: ONE, LAST: FRESH}),
+    silent(
+        "SeccamCameraAway", "one of two monitors receives frames", {OPEN: ONE, LAST: STUCK_AT_60, LAST[:-1] + ",pod='b'}": FRESH}
+    ),
     silent("SeccamCameraAway", "the slot is closed", {EXPECTED: ONE, OPEN: NONE, LAST: STUCK_AT_60}),
-    silent("SeccamCameraAway", "12 s old at a picture in 10 s", {OPEN: ONE, RATE: "0.1+0x40", LAST: "-12+15x40"}),
+    silent("SeccamCameraAway", "12 s old at a frame every 10 s", {OPEN: ONE, RATE: "0.1+0x40", LAST: "-12+15x40"}),
     fires("SeccamComponentMissing", "no monitor", {NOTIFIER: ONE}, of="component='monitor'"),
     fires("SeccamComponentMissing", "no notifier", {MONITOR: ONE}, of="component='notifier'"),
     fires("SeccamComponentMissing", "no camera", {MONITOR: ONE, NOTIFIER: ONE, EXPECTED: ONE}, of="camera='front'"),
     silent("SeccamComponentMissing", "all are there", {MONITOR: ONE, NOTIFIER: ONE, EXPECTED: ONE, UP: NONE}),
-    fires("SeccamNoWorkers", "frames and no worker", {PUBLISHED: "0+30x40"}),
-    silent("SeccamNoWorkers", "frames and a worker", {PUBLISHED: "0+30x40", WORKERS[0]: ONE}),
+    fires("SeccamNoWorkers", "frames without a worker", {PUBLISHED: "0+30x40"}),
+    silent("SeccamNoWorkers", "frames with a worker", {PUBLISHED: "0+30x40", WORKERS[0]: ONE}),
     silent("SeccamNoWorkers", "no frames", {PUBLISHED: NONE}),
-    fires("SeccamSecurityBlind", "a tenth is looked at", {PUBLISHED: "0+30x40", DROPPED: NONE, IN_TIME: "0+3x40"}),
+    fires("SeccamSecurityBlind", "a tenth is analysed", {PUBLISHED: "0+30x40", DROPPED: NONE, IN_TIME: "0+3x40"}),
     fires("SeccamSecurityBlind", "the camera can't publish", {PUBLISHED: NONE, DROPPED: "0+30x40", IN_TIME: NONE}),
     fires("SeccamSecurityBlind", "there is no worker", {PUBLISHED: "0+30x40", DROPPED: NONE}),
-    silent("SeccamSecurityBlind", "all are looked at", {PUBLISHED: "0+30x40", DROPPED: NONE, IN_TIME: "0+30x40"}),
+    silent("SeccamSecurityBlind", "all are analysed", {PUBLISHED: "0+30x40", DROPPED: NONE, IN_TIME: "0+30x40"}),
     silent("SeccamSecurityBlind", "the slot is closed", {PUBLISHED: NONE, DROPPED: NONE, IN_TIME: NONE}),
     fires(
         "SeccamWorkersSaturated",
@@ -136,7 +144,7 @@ ALERTS = [
     ),
     fires(
         "SeccamViewStale",
-        "half comes late",
+        "half is late",
         {VIEW: "0+200x40", VIEW_DROPPED: NONE, AT_MONITOR % 1: "0+100x40"},
         of="camera='front'",
     ),
@@ -146,7 +154,7 @@ ALERTS = [
         {VIEW: "0+99x40", VIEW_DROPPED: "0+99x40", AT_MONITOR % 1: "0+99x40"},
         of="camera='front'",
     ),
-    silent("SeccamViewStale", "all come in time", {VIEW: "0+200x40", VIEW_DROPPED: NONE, AT_MONITOR % 1: "0+200x40"}),
+    silent("SeccamViewStale", "all are in time", {VIEW: "0+200x40", VIEW_DROPPED: NONE, AT_MONITOR % 1: "0+200x40"}),
     silent(
         "SeccamViewStale",
         "five bad minutes after an hour",
@@ -159,18 +167,20 @@ ALERTS = [
         {"seccam_camera_source_lost_total{camera='front',cause='stalled'}": "0+1x7 7+0x13"},
         of="camera='front'",
     ),
-    silent("SeccamCameraFlapping", "thrice", {"seccam_camera_source_lost_total{camera='front',cause='stalled'}": "0+1x3 3+0x17"}),
+    silent(
+        "SeccamCameraFlapping", "three times", {"seccam_camera_source_lost_total{camera='front',cause='stalled'}": "0+1x3 3+0x17"}
+    ),
     fires("SeccamEventsUnconfirmed", "one waits", {UNCONFIRMED: "100+0x40"}, of="component='security'"),
     silent("SeccamEventsUnconfirmed", "none waits", {UNCONFIRMED: NONE}),
-    silent("SeccamEventsUnconfirmed", "new ones come and go", {UNCONFIRMED: FRESH}),
+    silent("SeccamEventsUnconfirmed", "new ones keep being confirmed", {UNCONFIRMED: FRESH}),
     fires("SeccamEventLost", "one is lost", {"seccam_events_lost_total{reason='buffer_full'}": "0+0x10 1+0x30"}),
     silent("SeccamEventLost", "one was lost hours ago", {"seccam_events_lost_total{reason='shutdown'}": "1+0x40"}),
-    fires("SeccamEventsStuck", "nothing is taken", {EVENTS: "3+0x40", TOLD: "5+0x40"}),
+    fires("SeccamEventsStuck", "none is processed", {EVENTS: "3+0x40", NOTIFIED_EVENTS: "5+0x40"}),
     fires("SeccamEventsStuck", "the notifier is gone", {EVENTS: "3+0x40"}),
-    silent("SeccamEventsStuck", "they are taken", {EVENTS: "3+0x40", TOLD: "0+1x40"}),
-    silent("SeccamEventsStuck", "none waits", {EVENTS: NONE, TOLD: "5+0x40"}),
+    silent("SeccamEventsStuck", "they are processed", {EVENTS: "3+0x40", NOTIFIED_EVENTS: "0+1x40"}),
+    silent("SeccamEventsStuck", "none waits", {EVENTS: NONE, NOTIFIED_EVENTS: "5+0x40"}),
     fires("SeccamNotificationsFailing", "the key is wrong", {OK: NONE, REFUSED: "0+1x40"}),
-    silent("SeccamNotificationsFailing", "one call went through", {OK: "0+0x4 1+0x36", REFUSED: "0+1x40"}),
+    silent("SeccamNotificationsFailing", "one call succeeded", {OK: "0+0x4 1+0x36", REFUSED: "0+1x40"}),
     silent("SeccamNotificationsFailing", "two calls failed", {OK: NONE, REFUSED: "0+1x2 2+0x38"}),
     fires(
         "SeccamNotificationSlow",
@@ -186,27 +196,35 @@ ALERTS = [
     fires("SeccamEventsParked", "one is parked", {PARKED: ONE}),
     silent("SeccamEventsParked", "none is parked", {PARKED: NONE, EVENTS: ONE}),
     fires(
-        "SeccamEventsParked", "one was, elsewhere", {"seccam_notifier_parked_total{reason='refused'}": "0+0x4 1+0x36"}, **EXTERNAL
+        "SeccamEventsParked",
+        "one was, with an external broker",
+        {"seccam_notifier_parked_total{reason='refused'}": "0+0x4 1+0x36"},
+        **EXTERNAL,
     ),
-    silent("SeccamEventsParked", "none was, elsewhere", {"seccam_notifier_parked_total{reason='refused'}": "1+0x40"}, **EXTERNAL),
+    silent(
+        "SeccamEventsParked",
+        "none was, with an external broker",
+        {"seccam_notifier_parked_total{reason='refused'}": "1+0x40"},
+        **EXTERNAL,
+    ),
     fires("SeccamBrokerDown", "its metrics are gone", {CONNECTED[0]: ONE}),
     fires("SeccamBrokerDown", "nobody is connected", {BROKER: ONE, CONNECTED[0]: NONE, CONNECTED[1]: NONE}),
-    fires("SeccamBrokerDown", "it is gone for all", {CONNECTED[0]: NONE, CONNECTED[1]: NONE}),
-    fires("SeccamBrokerDown", "nobody is, elsewhere", {CONNECTED[0]: NONE, CONNECTED[1]: NONE}, **EXTERNAL),
+    fires("SeccamBrokerDown", "no pod is connected", {CONNECTED[0]: NONE, CONNECTED[1]: NONE}),
+    fires("SeccamBrokerDown", "nobody is, with an external broker", {CONNECTED[0]: NONE, CONNECTED[1]: NONE}, **EXTERNAL),
     silent("SeccamBrokerDown", "someone is connected", {BROKER: ONE, CONNECTED[0]: ONE, CONNECTED[1]: NONE}),
-    silent("SeccamBrokerDown", "someone is, elsewhere", {CONNECTED[0]: ONE, CONNECTED[1]: NONE}, **EXTERNAL),
+    silent("SeccamBrokerDown", "someone is, with an external broker", {CONNECTED[0]: ONE, CONNECTED[1]: NONE}, **EXTERNAL),
     fires("SeccamBrokerAlarm", "memory is short", {ALARM: "0+0x19 1+0x1"}),
     fires("SeccamBrokerAlarm", "it was four minutes ago", {ALARM: "1+0x4 0+0x36"}),
     silent("SeccamBrokerAlarm", "it was long ago", {ALARM: "1+0x4 0+0x36"}, "7m"),
     silent("SeccamBrokerAlarm", "there is none", {ALARM: NONE, "rabbitmq_alarms_free_disk_space_watermark": NONE}),
     fires("SeccamReconnecting", "seven times", {RECONNECTS: "0+1x7 7+0x13"}, of="component='security',pod='a'"),
     fires("SeccamReconnecting", "one is cut off", {HERE: NONE, THERE: ONE}, of="component='security',pod='a'"),
-    silent("SeccamReconnecting", "thrice", {RECONNECTS: "0+1x3 3+0x17", HERE: ONE}),
-    silent("SeccamReconnecting", "the broker is away", {RECONNECTS.replace("auth", "refused"): "0+1x40", HERE: NONE, THERE: NONE}),
+    silent("SeccamReconnecting", "three times", {RECONNECTS: "0+1x3 3+0x17", HERE: ONE}),
+    silent("SeccamReconnecting", "the broker is down", {RECONNECTS.replace("auth", "refused"): "0+1x40", HERE: NONE, THERE: NONE}),
     fires("SeccamLoginsRefused", "at the broker", {BROKER_LOGINS: "0+1x7 7+0x13"}, of="component='rabbitmq'"),
     fires("SeccamLoginsRefused", "at the page", {PAGE_LOGINS: "0+1x7 7+0x13"}, of="component='monitor'"),
     silent("SeccamLoginsRefused", "someone mistyped", {BROKER_LOGINS: NONE, PAGE_LOGINS: "0+1x3 3+0x17"}),
-    fires("SeccamClockSkew", "pictures of tomorrow", {FUTURE: "0+30x40"}, "8m", of="camera='front'"),
+    fires("SeccamClockSkew", "capture times in the future", {FUTURE: "0+30x40"}, "8m", of="camera='front'"),
     silent("SeccamClockSkew", "one jump of the clock", {FUTURE: "0+0x4 3+0x36"}, "8m"),
 ]
 
@@ -214,21 +232,21 @@ LE = "seccam_security_frame_age_seconds_bucket{stage='received',le='%s'}"
 CHANGE = "seccam_camera_schedule_next_change_timestamp_seconds{camera='front',topic='security'}"
 RECORDS = [
     Case("camera:seccam_slot_open:bool", "asked a moment ago", {OPEN: "0+0x8 _x12", EXPECTED: ONE}, "3m", {"camera='front'": 0}),
-    Case("camera:seccam_fresh_limit:seconds", "three intervals", {LAST: FRESH, RATE: "0.5+0x40"}, answer={"camera='front'": 6}),
-    Case("camera:seccam_fresh_limit:seconds", "no rate is told", {LAST: FRESH}, answer={"camera='front'": 5}),
-    Case("camera:seccam_available:bool", "fresh", {EXPECTED: ONE, OPEN: ONE, LAST: FRESH}, answer={"camera='front'": 1}),
+    Case("camera:seccam_fresh_limit:seconds", "three intervals", {LAST: FRESH, RATE: "0.5+0x40"}, result={"camera='front'": 6}),
+    Case("camera:seccam_fresh_limit:seconds", "the rate is unknown", {LAST: FRESH}, result={"camera='front'": 5}),
+    Case("camera:seccam_available:bool", "fresh", {EXPECTED: ONE, OPEN: ONE, LAST: FRESH}, result={"camera='front'": 1}),
     Case("camera:seccam_available:bool", "off by schedule", {EXPECTED: ONE, OPEN: NONE, LAST: FRESH}),
     Case(
         "camera:seccam_view_fresh:ratio_rate5m",
         "two monitors, the better counts",
         {VIEW: "0+100x40", VIEW_DROPPED: "0+100x40", AT_MONITOR % 1: "0+50x40", AT_MONITOR % 2: "0+80x40"},
-        answer={"camera='front'": 0.4},
+        result={"camera='front'": 0.4},
     ),
     Case(
         "release:seccam_security_fresh:ratio_rate5m",
         "half",
         {PUBLISHED: "0+20x40", DROPPED: NONE, IN_TIME: "0+10x40"},
-        answer={"": 0.5},
+        result={"": 0.5},
     ),
     Case(
         "release:seccam_events_delivered:ratio_increase1d",
@@ -238,7 +256,7 @@ RECORDS = [
             "seccam_notifier_events_total{type='face',outcome='suppressed'}": "0+0x4 1+0x36",
             "seccam_events_published_total{type='face',outcome='confirmed'}": "0+0x4 4+0x36",
         },
-        answer={"": 0.5},
+        result={"": 0.5},
     ),
     Case(
         "release:seccam_events_delivered:ratio_increase1d",
@@ -252,7 +270,7 @@ RECORDS = [
             "seccam_events_published_total{type='face_present',outcome='confirmed'}": "0+0x4 99+0x36",
             "seccam_events_published_total{type='face_gone',outcome='confirmed'}": "0+0x4 1+0x36",
         },
-        answer={"": 0},
+        result={"": 0},
     ),
     Case(
         "release:seccam_events_delivered:ratio_increase1d",
@@ -262,70 +280,70 @@ RECORDS = [
             "seccam_notifier_events_total{type='camera_offline',outcome='suppressed'}": NONE,
             "seccam_events_published_total{type='camera_offline',outcome='confirmed'}": "0+0x4 1+0x36",
         },
-        answer={"": 1},
+        result={"": 1},
     ),
-    Case("release:seccam_security_work:workers", "nobody works", {PUBLISHED: "0+30x40"}, answer={"": 0.1}),
+    Case("release:seccam_security_work:workers", "no worker runs", {PUBLISHED: "0+30x40"}, result={"": 0.1}),
     Case(
         "release:seccam_security_work:workers",
-        "none is done yet",
+        "no frame is done yet",
         {PUBLISHED: "0+30x40", BUSY: "0+1x40", DONE: NONE},
-        answer={"": 0.1},
+        result={"": 0.1},
     ),
-    Case("release:seccam_security_work:workers", "all stand still", {PUBLISHED: NONE, BUSY: NONE, DONE: NONE}, answer={"": 0}),
+    Case("release:seccam_security_work:workers", "nothing is published", {PUBLISHED: NONE, BUSY: NONE, DONE: NONE}, result={"": 0}),
     Case(
         "release:seccam_security_work:workers",
         "0.5 s a frame",
         {PUBLISHED: "0+60x40", BUSY: "0+15x40", DONE: "0+30x40"},
-        answer={"": 2},
+        result={"": 2},
     ),
-    Case("release:seccam_security_busy:workers", "one is busy", {BUSY: "0+15x40"}, answer={"": 1}),
-    # why the chart's schema bounds the time between two scrapes
+    Case("release:seccam_security_busy:workers", "one is busy", {BUSY: "0+15x40"}, result={"": 1}),
+    # These are why the chart's schema limits the scrape interval.
     Case("release:seccam_security_busy:workers", "one scrape of 20 s failed", {BUSY: MISSED}, "150s", {"": 1}, every="20s"),
     Case("release:seccam_security_busy:workers", "one scrape of 30 s failed", {BUSY: MISSED}, "3m45s", every="30s"),
     Case(
         "release:seccam_security_busy:ratio_rate1m",
         "one of two is",
         {BUSY: "0+15x40", WORKERS[0]: ONE, WORKERS[1]: ONE},
-        answer={"": 0.5},
+        result={"": 0.5},
     ),
     Case(
         "release:seccam_security_age_seconds:p90_1m",
         "no frames",
         {LE % "1.0": NONE, LE % "2.0": NONE, LE % "+Inf": NONE},
-        answer={"": 0},
+        result={"": 0},
     ),
     Case(
         "release:seccam_security_age_seconds:p90_1m",
         "half waits for up to 2 s",
         {LE % "1.0": "0+5x40", LE % "2.0": "0+10x40", LE % "+Inf": "0+10x40"},
-        answer={"": 1.8},
+        result={"": 1.8},
     ),
-    Case("release:seccam_security_slots:count", "open", {SLOT: ONE, CHANGE: "Inf+0x40"}, answer={"": 1}),
-    Case("release:seccam_security_slots:count", "closed for long", {SLOT: NONE, CHANGE: "9000+0x40"}, answer={"": 0}),
-    Case("release:seccam_security_slots:count", "opens in a minute", {SLOT: NONE, CHANGE: "360+0x40"}, answer={"": 1}),
-    Case("release:seccam_security_slots:count", "never opens", {SLOT: NONE, CHANGE: "Inf+0x40"}, answer={"": 0}),
+    Case("release:seccam_security_slots:count", "open", {SLOT: ONE, CHANGE: "Inf+0x40"}, result={"": 1}),
+    Case("release:seccam_security_slots:count", "closed for long", {SLOT: NONE, CHANGE: "9000+0x40"}, result={"": 0}),
+    Case("release:seccam_security_slots:count", "opens in a minute", {SLOT: NONE, CHANGE: "360+0x40"}, result={"": 1}),
+    Case("release:seccam_security_slots:count", "never opens", {SLOT: NONE, CHANGE: "Inf+0x40"}, result={"": 0}),
 ]
 
 
 def _labelled(series: str) -> str:
-    """A series with the release's labels."""
+    """Add the release's labels to a series."""
     name, _, labels = series.replace("'", '"').rstrip("}").partition("{")
     return f'{name}{{{labels}{"," if labels else ""}namespace="{NAMESPACE}",release="{RELEASE}"}}'
 
 
-def _question(case: Case) -> dict[str, Any]:
-    """The case's question to promtool, and the answer that is right."""
+def _expectation(case: Case) -> dict[str, Any]:
+    """Return the case's promql_expr_test: query and expected samples."""
     if case.name[0].isupper():
-        state = 'alertstate="firing",' if case.answer else ""
+        state = 'alertstate="firing",' if case.result else ""
         expr = f'max without (alertname, alertstate, severity) (ALERTS{{{state}alertname="{case.name}"}})'
     else:
         expr = f'label_replace({case.name}, "__name__", "", "", "")'
-    samples = [{"labels": _labelled(f"{{{labels}}}"), "value": value} for labels, value in case.answer.items()]
+    samples = [{"labels": _labelled(f"{{{labels}}}"), "value": value} for labels, value in case.result.items()]
     return {"expr": expr, "eval_time": case.at, "exp_samples": samples}
 
 
-@pytest.mark.parametrize("case", ALERTS + RECORDS, ids=lambda case: f"{case.name} {'' if case.answer else 'not '}when {case.when}")
-def test_a_rule_answers_as_it_should(case: Case, tmp_path: Path, prometheus_programs: None) -> None:
+@pytest.mark.parametrize("case", ALERTS + RECORDS, ids=lambda case: f"{case.name} {'' if case.result else 'not '}when {case.when}")
+def test_a_rule_has_the_expected_result(case: Case, tmp_path: Path, prometheus_programs: None) -> None:
     for name in case.files:
         (tmp_path / f"{name}.yaml").write_text(rules.filled(name, NAMESPACE, RELEASE))
     test = {
@@ -335,7 +353,7 @@ def test_a_rule_answers_as_it_should(case: Case, tmp_path: Path, prometheus_prog
             {
                 "interval": case.every,
                 "input_series": [{"series": _labelled(series), "values": values} for series, values in case.series.items()],
-                "promql_expr_test": [_question(case)],
+                "promql_expr_test": [_expectation(case)],
             }
         ],
     }
@@ -344,19 +362,19 @@ def test_a_rule_answers_as_it_should(case: Case, tmp_path: Path, prometheus_prog
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_promtool_finds_no_fault_in_the_files(prometheus_programs: None) -> None:
+def test_promtool_check_passes(prometheus_programs: None) -> None:
     files = sorted(map(str, rules.FOLDER.glob("*.yaml")))
     done = subprocess.run(["promtool", "check", "rules", *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_alert_has_a_case_that_fires_and_one_that_is_silent() -> None:
+def test_each_alert_has_a_firing_and_a_silent_case() -> None:
     alerts = {rule["alert"] for rule in rules.every() if "alert" in rule}
-    assert {case.name for case in ALERTS if case.answer} == alerts
-    assert {case.name for case in ALERTS if not case.answer} == alerts
+    assert {case.name for case in ALERTS if case.result} == alerts
+    assert {case.name for case in ALERTS if not case.result} == alerts
 
 
-def test_every_selector_is_of_the_release_alone() -> None:
+def test_every_selector_is_limited_to_the_release() -> None:
     for rule in rules.every():
         bare = r'(?<!")\b(?:seccam_|rabbitmq_|camera:|release:)[\w:]+(?![\w:])(?!{namespace="NAMESPACE",release="RELEASE")'
         assert not re.findall(bare, rule["expr"]), rule
@@ -365,7 +383,7 @@ def test_every_selector_is_of_the_release_alone() -> None:
         assert (rule["labels"]["namespace"], rule["labels"]["release"]) == ("NAMESPACE", "RELEASE")
 
 
-def test_each_alert_says_what_how_bad_and_where_to_read_on() -> None:
+def test_each_alert_has_a_severity_texts_and_a_runbook() -> None:
     headings = re.findall(r"^## (Seccam\w+)$", ALERTS_PAGE.read_text(), re.MULTILINE)
     alerts = {rule["alert"]: rule for rule in rules.every() if "alert" in rule}
     assert sorted(headings) == sorted(alerts)

@@ -1,4 +1,4 @@
-"""What `helm test` asks: whether the monitor is ready, its page wants a login, and the broker answers."""
+"""`helm test`: checks that the broker responds, the monitor is ready, and its page requires a login."""
 
 import http.client
 import os
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 def status(host: str, port: int, path: str) -> tuple[int, str]:
-    """Status of the answer, and where it leads."""
+    """Return status and Location of the response."""
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", path, headers={"Accept": "text/html"})  # as a browser
@@ -20,7 +20,7 @@ def status(host: str, port: int, path: str) -> tuple[int, str]:
 
 
 def eventually(what: str, holds: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until this holds; end with what was seen instead if it doesn't."""
+    """Wait until the check returns True; exit with its last result otherwise."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -36,24 +36,24 @@ def eventually(what: str, holds: Callable[[], object], seconds: float = 60) -> N
 
 
 def ready() -> object:
-    """True, or the monitor's answer."""
+    """Return True, or the monitor's response."""
     seen = status(os.environ["OPS_HOST"], 9090, "/readyz")
     return seen[0] == 200 or seen
 
 
-def wants_login() -> object:
-    """True, or the page's answer to a browser without a login."""
+def requires_login() -> object:
+    """Return True, or the page's response to a browser without a login."""
     seen = status(os.environ["PAGE_HOST"], int(os.environ["PAGE_PORT"]), "/")
     return (seen[0] in (302, 303, 307) and urlsplit(seen[1]).path == "/login") or seen
 
 
-def broker_answers() -> object:
-    """True; OSError if it can't be reached."""
+def broker_responds() -> object:
+    """Return True; OSError if it can't be reached."""
     broker = urlsplit(os.environ["BROKER_URL"])
     socket.create_connection((broker.hostname or "", broker.port or 5672), timeout=5).close()
     return True
 
 
-eventually("the broker answers", broker_answers)
-eventually("the monitor is ready, and so connected to the broker", ready)
-eventually("the page wants a login", wants_login)
+eventually("the broker responds", broker_responds)
+eventually("the monitor is ready and connected to the broker", ready)
+eventually("the page requires a login", requires_login)
