@@ -3,8 +3,8 @@
 {{- $root := index . 0 -}}{{- $own := index . 2 -}}
 {{- $namespace := $own.namespace | default $root.Release.Namespace -}}
 {{- /* A shared namespace may contain objects of two releases with the same name. */ -}}
-{{- $place := eq $namespace $root.Release.Namespace | ternary "" (printf "-%s" $root.Release.Namespace) }}
-name: {{ include "seccam.component.name" (list $root (index . 1)) }}{{ $place }}
+{{- $suffix := eq $namespace $root.Release.Namespace | ternary "" (printf "-%s" $root.Release.Namespace) }}
+name: {{ include "seccam.component.name" (list $root (index . 1)) }}{{ $suffix }}
 namespace: {{ $namespace | quote }}
 labels:
   {{- include "seccam.labels" (list $root "observability") | nindent 2 }}

@@ -1,10 +1,10 @@
 {{/* Number of cameras that the work queue is sized for: a power of two, so that adding a camera rarely restarts the broker. */}}
 {{- define "seccam.broker.cameras" -}}
-{{- $room := 8 -}}
+{{- $size := 8 -}}
 {{- range until 16 -}}
-{{- if lt $room (len $.Values.cameras) -}}{{- $room = mul 2 $room -}}{{- end -}}
+{{- if lt $size (len $.Values.cameras) -}}{{- $size = mul 2 $size -}}{{- end -}}
 {{- end -}}
-{{- $room -}}
+{{- $size -}}
 {{- end -}}
 
 {{/* The `broker.persistence` that a StatefulSet was created with, as YAML; the argument is the live StatefulSet. */}}
@@ -50,7 +50,7 @@ seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
 {{/* Environment of a node. */}}
-{{- define "seccam.rabbitmq.env" -}}
+{{- define "seccam.broker.env" -}}
 - {name: HOME, value: /home/rabbitmq}
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 # A long name even for a single node, as a node's data is tied to its name.
