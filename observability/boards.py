@@ -306,7 +306,7 @@ SECURITY = Row(
             "series",
             (
                 Query(
-                    'sum by (camera) (increase(seccam_security_visits_total{outcome="announced",camera=~"$camera"}[R]))',
+                    'sum by (camera) (increase(seccam_security_reports_total{report="visit",camera=~"$camera"}[R]))',
                     "{{camera}}",
                 ),
             ),

@@ -109,4 +109,4 @@ class ReportedEvents:
         self._process.kill()
         self._process.wait()
         lines = [json.loads(line) for line in self._path.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
-        return {line["event_id"] for line in lines if line.get("event") == "visit_announced"}
+        return {line["event_id"] for line in lines if line.get("event") == "faces_reported"}
