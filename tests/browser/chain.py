@@ -49,7 +49,11 @@ class Monitor:
             **{f"SECCAM_MONITOR_{name.upper()}": value for name, value in self._settings.items()},
         }
         self.process = subprocess.Popen([sys.executable, "-m", "seccam_monitor"], env=environment, stderr=subprocess.DEVNULL)
-        eventually(self._ready, within=30, every=0.1, what="monitor ready")
+        try:
+            eventually(self._ready, within=30, every=0.1, what="monitor ready")
+        except AssertionError:
+            self.end(signal.SIGKILL)
+            raise
         return self
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
