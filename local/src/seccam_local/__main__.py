@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from seccam import settings, signals
-from seccam.errors import SettingsError
+from seccam.errors import SettingFault, SettingsError
+from seccam.service import print_faults
 from seccam.version import __version__
 from seccam_local import cameras, preflight, report, supervisor
 from seccam_local.node import Node, Ports, installed
@@ -49,8 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     if faults:
-        print(f"{PROGRAM}: {len(faults)} wrong setting(s); see {PROGRAM} --help", file=sys.stderr)
-        print(*(f"  {fault}" for fault in faults), sep="\n", file=sys.stderr)
+        print_faults(PROGRAM, faults)
         return 2
     return 0 if options.check else _start(stack, environ)
 
@@ -64,15 +64,16 @@ def _start(stack: Stack, environ: Mapping[str, str]) -> int:
         node = None
         try:
             ours = claim.enter_context(_lock(folder))
-            problems = preflight.port_conflicts(stack.addresses) if ours else [f"SECCAM_LOCAL_FOLDER: another run has {folder}"]
+            used = SettingFault("SECCAM_LOCAL_FOLDER", f"another run has {folder}")
+            problems = preflight.port_conflicts(stack.addresses) if ours else [used]
             if stack.private_broker and not problems:
                 node = _node(stack, folder)
         except OSError as e:
-            problems = [f"SECCAM_LOCAL_FOLDER: {e.filename or folder} can't be used: {e.strerror or e}"]
+            problems = [SettingFault("SECCAM_LOCAL_FOLDER", f"{e.filename or folder} can't be used: {e.strerror or e}")]
         except SettingsError as e:
-            problems = [f"SECCAM_LOCAL_FOLDER: {fault}" for fault in e.faults]
+            problems = list(e.faults)
         for problem in problems:
-            log_line(problem)
+            log_line(str(problem))
         if problems:
             return 1
         _run(stack, node, environ, folder)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seccam import topology
+from seccam.errors import SettingFault
 from seccam.settings import given, showable
 
 #: Where Linux puts the first webcam.
@@ -23,7 +24,7 @@ class Camera:
     entry: str = field(default="", compare=False)
 
 
-def select(environ: Mapping[str, str], *, webcam: bool) -> tuple[list[Camera], list[str]]:
+def select(environ: Mapping[str, str], *, webcam: bool) -> tuple[list[Camera], list[SettingFault]]:
     """The cameras that the environment asks for, without those that can't be, and every fault; `webcam`: /dev/video0 is there.
 
     Without SECCAM_CAMERAS there is one, which SECCAM_CAMERA_NAME and SECCAM_CAMERA_SOURCE may change.
@@ -32,18 +33,19 @@ def select(environ: Mapping[str, str], *, webcam: bool) -> tuple[list[Camera], l
     alone = [name for name in ("SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE") if given(environ, name)]
     if several:
         cameras, faults = parse(several)
-        return cameras, [f"{name}: each camera's own stands in SECCAM_CAMERAS; set one or the other" for name in alone] + faults
+        why = "each camera's own stands in SECCAM_CAMERAS; set one or the other"
+        return cameras, [SettingFault(name, why) for name in alone] + faults
     source = given(environ, "SECCAM_CAMERA_SOURCE") or (WEBCAM if webcam else "demo")
     name = given(environ, "SECCAM_CAMERA_NAME") or {WEBCAM: "webcam", "demo": "demo"}.get(source, "camera")
     return [Camera(name, source)], []
 
 
-def parse(text: str) -> tuple[list[Camera], list[str]]:
+def parse(text: str) -> tuple[list[Camera], list[SettingFault]]:
     """`front=http://… yard=/dev/video0`, separated by spaces, quoted as in a shell: the good ones, and a fault for each other."""
     try:
         words = shlex.split(text)
     except ValueError as e:
-        return [], [f"SECCAM_CAMERAS: {e}"]
+        return [], [SettingFault("SECCAM_CAMERAS", str(e))]
     cameras: dict[str, Camera] = {}
     faults = []
     for word in words:
@@ -56,4 +58,4 @@ def parse(text: str) -> tuple[list[Camera], list[str]]:
             faults.append(f"{name!r} is there twice")
         else:
             cameras[name] = Camera(name, source, f"{name}={showable(source)}")
-    return list(cameras.values()), [f"SECCAM_CAMERAS: {fault}" for fault in faults]
+    return list(cameras.values()), [SettingFault("SECCAM_CAMERAS", fault) for fault in faults]

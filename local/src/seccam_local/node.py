@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seccam import topology
-from seccam.errors import SettingsError
+from seccam.errors import SettingFault, SettingsError
 from seccam.files import write_private
 
 #: Where Debian and Ubuntu put the scripts themselves; those in /usr/sbin switch users and insist on root.
@@ -78,7 +78,8 @@ class Node:
         try:
             known: dict[str, str] = {**json.loads(kept.read_text())} if kept.exists() else {}
         except (ValueError, TypeError):
-            raise SettingsError([f"{kept} is broken: delete it, and new passwords are made at the next start"]) from None
+            fault = f"{kept} is broken: delete it, and new passwords are made at the next start"
+            raise SettingsError(SettingFault("SECCAM_LOCAL_FOLDER", fault)) from None
         made = {user: known.get(user) or secrets.token_urlsafe(18) for user in USERS}
         if made != known:
             self._private("passwords.json", json.dumps(made))

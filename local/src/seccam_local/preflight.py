@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from seccam.settings import PROPOSAL
+from seccam.errors import SettingFault
 from seccam_local.stack import ListenAddress, Service
 
 #: Seconds that all checks together may take, a slow disk's first start included.
 TIMEOUT_SECONDS = 60.0
 
 
-def setting_faults(services: Sequence[Service], environ: Mapping[str, str]) -> list[str]:
+def setting_faults(services: Sequence[Service], environ: Mapping[str, str]) -> list[SettingFault]:
     """What each service finds wrong in its settings."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     found = []
@@ -25,21 +27,21 @@ def setting_faults(services: Sequence[Service], environ: Mapping[str, str]) -> l
         for service, check in zip(services, checks, strict=True):
             try:
                 # a little even when the time is over: to read what an ended one has said
-                _, told = check.communicate(timeout=max(0.1, deadline - time.monotonic()))
+                faults, errors = check.communicate(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                found.append(f"{service.name}: its check did not end within {TIMEOUT_SECONDS:.0f} s")
+                found.append(SettingFault(service.name, f"its check did not end within {TIMEOUT_SECONDS:.0f} s"))
             else:
-                found += _faults(service, told) if check.returncode != 0 else []
+                found += _faults(service, faults, errors) if check.returncode != 0 else []
     return found
 
 
 @contextlib.contextmanager
 def _check(service: Service, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [*service.command, "--check"],
+        [*service.command, "--check=json"],
         env={**environ, **service.environment},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as check:
@@ -50,38 +52,38 @@ def _check(service: Service, environ: Mapping[str, str]) -> Iterator[subprocess.
             check.wait()
 
 
-def deduplicated(faults: Iterable[str]) -> list[str]:
-    """Each fault once. Several services may refuse one unknown name, each with a known one of its own: the closest stays."""
-    best: dict[str, str] = {}
+def deduplicated(faults: Iterable[SettingFault]) -> list[SettingFault]:
+    """Each fault once. Several services may refuse one unknown name and suggest different ones: the closest is kept."""
+    best: dict[tuple[str, str], SettingFault] = {}
     for fault in faults:
-        told = fault.partition(PROPOSAL)[0]
-        best[told] = max(best.get(told, fault), fault, key=_closeness)
+        key = fault.setting, fault.why
+        best[key] = max(best.get(key, fault), fault, key=_closeness)
     return list(best.values())
 
 
-def _closeness(fault: str) -> float:
-    told, _, proposal = fault.partition(PROPOSAL)
-    return difflib.SequenceMatcher(None, told.partition(":")[0], proposal.rstrip("?")).ratio()
+def _closeness(fault: SettingFault) -> float:
+    return difflib.SequenceMatcher(None, fault.setting, fault.suggestion).ratio()
 
 
-def _faults(service: Service, told: str) -> list[str]:
-    """The lines of seccam.service.main that name a fault; whatever was said, if it is something else."""
-    lines = [line.strip() for line in told.splitlines() if line.startswith("  ")]
-    if not told.startswith("seccam-") or not lines:
-        return [f"{service.name}: {told.strip() or 'its check failed without a word'}"]
-    return [_blamed(service, line) for line in lines]
+def _faults(service: Service, faults: str, errors: str) -> list[SettingFault]:
+    """What a failed check has printed as JSON; its standard error where it failed otherwise."""
+    try:
+        return [_blamed(service, SettingFault(**fault)) for fault in json.loads(faults)]
+    except (ValueError, TypeError):
+        return [SettingFault(service.name, errors.strip() or "its check failed and printed nothing")]
 
 
-def _blamed(service: Service, fault: str) -> str:
-    """The fault of the setting that a person gave: a camera's name and source may stand in SECCAM_CAMERAS."""
-    setting, _, why = fault.partition(": ")
+def _blamed(service: Service, fault: SettingFault) -> SettingFault:
+    """The fault of the setting that a person gave: a camera's name and source may come from SECCAM_CAMERAS."""
     entry = service.camera.entry if service.camera else ""
-    return f"SECCAM_CAMERAS: {entry}: {why}" if entry and setting in ("SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE") else fault
+    if entry and fault.setting in ("SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE"):
+        return replace(fault, setting="SECCAM_CAMERAS", why=f"{entry}: {fault.why}")
+    return fault
 
 
-def port_conflicts(addresses: Iterable[ListenAddress]) -> list[str]:
-    """A line for each address at which something listens already, or which is not this machine's."""
-    return [f"{one.setting}: {why}" for one in addresses if (why := _bind_error(one))]
+def port_conflicts(addresses: Iterable[ListenAddress]) -> list[SettingFault]:
+    """A fault for each address at which something listens already, or which is not this machine's."""
+    return [SettingFault(one.setting, why) for one in addresses if (why := _bind_error(one))]
 
 
 def _bind_error(address: ListenAddress) -> str:

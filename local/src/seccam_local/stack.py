@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seccam import settings, topology
-from seccam.errors import SettingsError
+from seccam.errors import SettingFault, SettingsError
 from seccam.settings import LogSettings, given
 from seccam_local import cameras
 from seccam_local.cameras import Camera
@@ -68,7 +68,7 @@ class Stack:
     page: ListenAddress
     #: Whether a private broker belongs to it; not if SECCAM_BROKER_URL names another one.
     private_broker: bool
-    faults: Sequence[str] = ()
+    faults: Sequence[SettingFault] = ()
 
     @property
     def addresses(self) -> list[ListenAddress]:
@@ -79,7 +79,7 @@ class Stack:
 
 def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
     """What this environment asks for; `webcam`: /dev/video0 is there."""
-    faults: list[str] = []
+    faults: list[SettingFault] = []
     own = LocalSettings()
     try:
         own, _ = settings.load(LocalSettings, LogSettings, environ=environ)
@@ -94,19 +94,19 @@ def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
     return replace(stack, faults=tuple(dict.fromkeys([*faults, *clashes(stack.addresses)])))
 
 
-def clashes(addresses: Iterable[ListenAddress]) -> list[str]:
+def clashes(addresses: Iterable[ListenAddress]) -> list[SettingFault]:
     """A fault for each port that two settings claim."""
     owner: dict[int, str] = {}
     faults = []
     for one in addresses:
         if one.port in owner:
-            faults.append(f"{one.setting}: port {one.port} is {owner[one.port]}'s already")
+            faults.append(SettingFault(one.setting, f"port {one.port} is {owner[one.port]}'s already"))
         owner.setdefault(one.port, one.setting)
     return faults
 
 
 def _services(
-    environ: Mapping[str, str], chosen: Sequence[Camera], workers: int, page: ListenAddress, faults: list[str]
+    environ: Mapping[str, str], chosen: Sequence[Camera], workers: int, page: ListenAddress, faults: list[SettingFault]
 ) -> Iterator[Service]:
     def one(name: str, service: str, user: str, own: Mapping[str, str], nth: int = 0) -> Service:
         ops = _address(environ, f"SECCAM_{service.upper()}_OPS_", OPS_PORTS[service], faults, nth)
@@ -134,13 +134,13 @@ def _visit(environ: Mapping[str, str]) -> Mapping[str, str]:
     return {setting: str(seconds)} if 0 <= seconds <= 86_400 and not given(environ, setting) else {}
 
 
-def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[str], nth: int = 0) -> ListenAddress:
+def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[SettingFault], nth: int = 0) -> ListenAddress:
     """The nth address from the one that `<prefix>HOST` and `<prefix>PORT` give; a wrong port is told in `faults`."""
     setting = f"{prefix}PORT"
     text = given(environ, setting) or str(default)
     port = int(text) + nth if text.isascii() and text.isdigit() else 0
     if not 1 <= port <= 65535:
-        faults.append(f"{setting}: {text!r} is no port from 1 to 65535")
+        faults.append(SettingFault(setting, f"{text!r} is no port from 1 to 65535"))
         port = default + nth
     return ListenAddress(setting, given(environ, f"{prefix}HOST") or LOOPBACK, port)
 

@@ -21,7 +21,7 @@ def loaded(**settings: str) -> CameraSettings:
 def faults(**settings: str) -> list[str]:
     with pytest.raises(SettingsError) as error:
         loaded(**settings)
-    return list(error.value.faults)
+    return list(error.value.lines)
 
 
 def test_a_name_is_all_it_needs() -> None:

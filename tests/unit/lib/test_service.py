@@ -22,7 +22,7 @@ from tests.waiting import eventually
 PROGRAM = """
 import sys, threading
 from seccam import service
-from seccam.errors import SettingsError
+from seccam.errors import SettingFault, SettingsError
 from seccam.settings import OpsSettings
 
 class Door(OpsSettings):
@@ -31,7 +31,7 @@ class Door(OpsSettings):
 
 def check(door):
     if door.work == "can't be done":
-        raise SettingsError(["SECCAM_MONITOR_WORK: can't be done"])
+        raise SettingsError(SettingFault("SECCAM_MONITOR_WORK", "can't be done"))
 
 def dies():
     raise LookupError("of all things")
@@ -100,6 +100,18 @@ def test_wrong_settings_are_told_together_and_end_with_2(run: Run) -> None:
     assert errors.startswith("seccam-test: 3 wrong setting(s)")
     for name in ("SECCAM_MONITOR_OPS_PORT", "SECCAM_MONITOR_NONE", "SECCAM_LOG_LEVEL"):
         assert f"  {name}: " in errors
+
+
+def test_a_check_prints_wrong_settings_as_json_when_asked_to(run: Run) -> None:
+    process = run("--check=json", SECCAM_MONITOR_OPS_PORT="x", SECCAM_MONITOR_WROK="1")
+
+    printed, errors = process.communicate()
+
+    assert (process.returncode, errors) == (2, "")
+    assert json.loads(printed) == [
+        {"setting": "SECCAM_MONITOR_WROK", "why": "no setting goes by this name", "suggestion": "SECCAM_MONITOR_WORK"},
+        {"setting": "SECCAM_MONITOR_OPS_PORT", "why": "x: must be a whole number", "suggestion": ""},
+    ]
 
 
 def test_what_only_a_try_can_tell_is_told_by_the_check(run: Run) -> None:

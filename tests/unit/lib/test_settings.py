@@ -25,7 +25,7 @@ GROUPS: tuple[type[Group], ...] = (LogSettings, BrokerSettings, DoorSettings)
 def faults(**environ: str) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as raised:
         load(*GROUPS, environ=environ)
-    return raised.value.faults
+    return raised.value.lines
 
 
 def test_without_a_variable_everything_has_its_default() -> None:
@@ -149,7 +149,7 @@ def test_what_is_missing_must_be_set() -> None:
 
     with pytest.raises(SettingsError) as raised:
         load(Named, environ={})
-    assert raised.value.faults == ("SECCAM_CAMERA_NAME: must be set",)
+    assert raised.value.lines == ("SECCAM_CAMERA_NAME: must be set",)
 
 
 @pytest.mark.parametrize("name", ["SECCAM_FOO", "SECCAM_MONITOR_RXYZ", "SECCAM_MONITOR_FOO", "SECCAM_X"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from seccam.errors import SettingFault
 from seccam_local import preflight
 from seccam_local.preflight import deduplicated, port_conflicts, setting_faults
 from seccam_local.stack import ListenAddress, Service, build_stack
@@ -16,15 +17,18 @@ from tests.waiting import eventually
 
 
 def test_a_fault_that_several_services_find_is_told_once() -> None:
-    assert deduplicated(["A: bad", "B: bad", "A: bad"]) == ["A: bad", "B: bad"]
+    one, other = SettingFault("A", "bad"), SettingFault("B", "bad")
+
+    assert deduplicated([one, other, one]) == [one, other]
 
 
 def test_of_several_known_names_proposed_for_an_unknown_one_the_closest_stays() -> None:
-    unknown = "SECCAM_MONITR_PORT: unknown setting"
-    names = ["SECCAM_LOCAL_MQTT_PORT", "SECCAM_MONITOR_PORT", "SECCAM_CAMERA_OPS_PORT"]
-    proposals = ["", *(f"; did you mean {name}?" for name in names)]
+    names = ["", "SECCAM_LOCAL_MQTT_PORT", "SECCAM_MONITOR_PORT", "SECCAM_CAMERA_OPS_PORT"]
+    faults = [SettingFault("SECCAM_MONITR_PORT", "unknown setting", name) for name in names]
 
-    assert deduplicated([unknown + proposal for proposal in proposals]) == [f"{unknown}; did you mean SECCAM_MONITOR_PORT?"]
+    (kept,) = deduplicated(faults)
+
+    assert str(kept) == "SECCAM_MONITR_PORT: unknown setting; did you mean SECCAM_MONITOR_PORT?"
 
 
 def test_all_that_is_wrong_is_told_by_the_names_a_person_used() -> None:
@@ -37,7 +41,7 @@ def test_all_that_is_wrong_is_told_by_the_names_a_person_used() -> None:
 
     told = deduplicated([*made.faults, *setting_faults(made.services, environ)])
 
-    assert [fault.partition("; ")[0].partition(" or ")[0] for fault in told] == [
+    assert [str(fault).partition("; ")[0].partition(" or ")[0] for fault in told] == [
         "SECCAM_CAMERAS: 'Front' can't be a camera's name: 1 to 32 of a-z, 0-9 and -, no - at either end",
         "SECCAM_CAMERAS: front=ftp://x: must be demo, a device (/dev/video0), rtsp://…, http://…",
         "SECCAM_CAMERA_VIEW_HOURS: Mo-Xx 25:00: expected a weekday at 'Xx'",
@@ -50,7 +54,7 @@ def test_the_one_cameras_own_setting_is_named_where_it_was_used() -> None:
 
     told = setting_faults(made.services, environ)
 
-    assert {fault.partition(":")[0] for fault in told} == {"SECCAM_CAMERA_SOURCE", "SECCAM_CAMERA_NAME"}
+    assert {fault.setting for fault in told} == {"SECCAM_CAMERA_SOURCE", "SECCAM_CAMERA_NAME"}
 
 
 def test_a_detector_that_cant_be_used_is_told_before_anything_is_started(tmp_path: Path) -> None:
@@ -66,7 +70,7 @@ def test_a_detector_that_cant_be_used_is_told_before_anything_is_started(tmp_pat
 
     (told,) = deduplicated(setting_faults(build_stack(environ, webcam=False).services, environ))
 
-    assert told.startswith(f"SECCAM_SECURITY_DETECTOR: {model} is not YuNet's model")
+    assert str(told).startswith(f"SECCAM_SECURITY_DETECTOR: {model} is not YuNet's model")
 
 
 def test_a_cooldown_that_cant_be_is_told_as_the_setting_that_was_given() -> None:
@@ -74,17 +78,17 @@ def test_a_cooldown_that_cant_be_is_told_as_the_setting_that_was_given() -> None
 
     (told,) = deduplicated(setting_faults(build_stack(environ, webcam=False).services, environ))
 
-    assert told.startswith("SECCAM_NOTIFIER_COOLDOWN_SECONDS: ")
+    assert str(told).startswith("SECCAM_NOTIFIER_COOLDOWN_SECONDS: ")
 
 
 def test_an_address_that_is_not_this_machines_is_told() -> None:
     (told,) = port_conflicts([ListenAddress("SECCAM_MONITOR_PORT", "192.0.2.1", 8080)])
-    assert told.startswith("SECCAM_MONITOR_PORT: can't listen on 192.0.2.1:8080: ")
+    assert str(told).startswith("SECCAM_MONITOR_PORT: can't listen on 192.0.2.1:8080: ")
 
 
 def test_a_host_that_has_no_address_is_told() -> None:
     (told,) = port_conflicts([ListenAddress("SECCAM_MONITOR_PORT", "no.such.host.invalid", 8080)])
-    assert "no.such.host.invalid" in told
+    assert "no.such.host.invalid" in told.why
 
 
 def service(name: str, script: str) -> Service:
@@ -94,7 +98,9 @@ def service(name: str, script: str) -> Service:
 def test_a_check_that_does_not_end_is_told_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "TIMEOUT_SECONDS", 0.2)
 
-    assert setting_faults([service("monitor", "exec sleep 60")], os.environ) == ["monitor: its check did not end within 0 s"]
+    assert setting_faults([service("monitor", "exec sleep 60")], os.environ) == [
+        SettingFault("monitor", "its check did not end within 0 s")
+    ]
 
 
 def test_all_checks_together_have_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +111,8 @@ def test_all_checks_together_have_one_time(monkeypatch: pytest.MonkeyPatch) -> N
 
     told = setting_faults([*hanging, service("monitor", "echo broken >&2; exit 1")], os.environ)
 
-    assert told == [*(f"{one.name}: its check did not end within 2 s" for one in hanging), "monitor: broken"]
+    late = [SettingFault(one.name, "its check did not end within 2 s") for one in hanging]
+    assert told == [*late, SettingFault("monitor", "broken")]
     assert time.monotonic() - began < 6
 
 

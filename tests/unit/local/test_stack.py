@@ -128,7 +128,7 @@ def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
 )
 def test_a_wrong_setting_is_a_fault_that_names_it(environ: dict[str, str], told: str) -> None:
     (fault,) = build_stack(environ, webcam=False).faults
-    assert fault.startswith(told)
+    assert str(fault).startswith(told)
 
 
 def test_faults_of_all_parts_are_told_together() -> None:

@@ -40,7 +40,7 @@ def test_a_wrong_address_is_told_in_words_and_without_a_key(url: str, shown: str
     with pytest.raises(SettingsError) as refused:
         load(IFTTT_URL=url)
 
-    (fault,) = refused.value.faults
+    (fault,) = refused.value.lines
     assert fault.startswith(f"IFTTT_URL: {shown}must be http://host or https://host")
     assert "geheim" not in fault
 
@@ -49,7 +49,7 @@ def test_a_wrong_event_and_a_wrong_key_are_told_together_and_the_key_is_not_show
     with pytest.raises(SettingsError) as refused:
         load(IFTTT_EVENT="a b", IFTTT_KEY="https://maker.ifttt.com/use/geheim")
 
-    key, event = refused.value.faults
+    key, event = refused.value.lines
     assert event == "IFTTT_EVENT: a b: must be 1 to 64 of A-Z, a-z, 0-9, _ and -"
     assert "geheim" not in key
 
@@ -80,10 +80,10 @@ def test_wrong_values_and_replaced_names_are_refused_there_all_at_once() -> None
     with pytest.raises(SettingsError) as refused:
         settings.load(*GROUPS, environ=environ, ignore_unknown=True)
 
-    assert [fault.partition(":")[0] for fault in refused.value.faults] == [
+    assert [fault.partition(":")[0] for fault in refused.value.lines] == [
         "SECCAM_NOTIFIER_COOLDOWN_SECONDS",
         "SECCAM_VISIT_GAP_SECONDS",
         "SECCAM_NOTIFIER_OPS_PORT",
         "SECCAM_NOTIFIER_ZONE",
     ]
-    assert "SECCAM_VISIT_GAP_SECONDS" in refused.value.faults[0]  # what to set instead
+    assert "SECCAM_VISIT_GAP_SECONDS" in refused.value.lines[0]  # what to set instead

@@ -12,7 +12,7 @@ from typing import Any
 from seccam import settings, topology
 from seccam.broker import DEATH_HEADERS
 from seccam.broker.admin import BrokerAdmin, QueuedMessage
-from seccam.errors import BrokerError, SettingsError
+from seccam.errors import BrokerError, SettingFault, SettingsError
 from seccam.files import write_private
 from seccam.message import REPLAYED_HEADER, WHY_HEADER
 from seccam.settings import BrokerSettings
@@ -30,16 +30,17 @@ policies the retry queues never return an event. If you haven't set them yet, us
 def definitions(passwords: Mapping[str, Any], vhost: str, cameras: int) -> str:
     """The broker's definitions file as JSON. Raises SettingsError if the passwords are not usable."""
     faults = [
-        f"{user}: not a user of seccam; the users are {', '.join(topology.PERMISSIONS)}"
+        SettingFault(user, f"not a user of seccam; the users are {', '.join(topology.PERMISSIONS)}")
         for user in passwords.keys() - topology.PERMISSIONS
     ]
     faults += [
-        f"{user}: the password must be a non-empty string without surrounding whitespace"  # services strip it
+        # services strip whitespace
+        SettingFault(user, "the password must be a non-empty string without surrounding whitespace")
         for user, p in passwords.items()
         if not isinstance(p, str) or not p or p != p.strip()
     ]
     if faults:
-        raise SettingsError(sorted(faults))
+        raise SettingsError(*sorted(faults, key=str))
     return json.dumps(topology.definitions(passwords, vhost=vhost, cameras=cameras), indent=2)
 
 
@@ -102,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status: int = options.run(admin, options)
             return status
     except SettingsError as e:
-        print(*e.faults, sep="\n", file=sys.stderr)
+        print(*e.lines, sep="\n", file=sys.stderr)
         return 2
     except BrokerError as e:
         print(
@@ -162,9 +163,9 @@ def _definitions(options: argparse.Namespace) -> int:
     try:
         passwords = _passwords(options.passwords)
     except (OSError, ValueError) as e:
-        raise SettingsError([f"--passwords {options.passwords}: {e}"]) from None
+        raise SettingsError(SettingFault(f"--passwords {options.passwords}", str(e))) from None
     if not isinstance(passwords, dict):
-        raise SettingsError([f"--passwords {options.passwords}: must be a JSON object of users and passwords"])
+        raise SettingsError(SettingFault(f"--passwords {options.passwords}", "must be a JSON object of users and passwords"))
     made = definitions(passwords, options.vhost, options.cameras)
     if options.output is None:
         print(made)
@@ -172,7 +173,7 @@ def _definitions(options: argparse.Namespace) -> int:
     try:
         write_private(Path(options.output), made + "\n")
     except OSError as e:
-        raise SettingsError([f"--output {options.output}: {e.strerror}"]) from None
+        raise SettingsError(SettingFault(f"--output {options.output}", str(e.strerror))) from None
     return 0
 
 

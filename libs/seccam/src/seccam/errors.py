@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class SeccamError(Exception):
     """Base class of all errors below."""
 
 
-class SettingsError(SeccamError):
-    """One or more settings are wrong; `faults` has one line for each."""
+@dataclass(frozen=True)
+class SettingFault:
+    """What is wrong with one setting."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+    #: The environment variable, command-line option or file.
+    setting: str
+    why: str
+    #: The known setting that an unknown name probably means; empty if there is none.
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        proposal = f"; did you mean {self.suggestion}?" if self.suggestion else ""
+        return f"{self.setting}: {self.why}{proposal}"
+
+
+class SettingsError(SeccamError):
+    """One or more settings are wrong."""
+
+    def __init__(self, *faults: SettingFault) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each fault."""
+        return tuple(map(str, self.faults))
 
 
 class BadFrame(SeccamError):  # noqa: N818  # the noun says more than `Error` would

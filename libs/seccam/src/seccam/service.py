@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
+import json
 import os
 import signal
 import sys
@@ -15,7 +17,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from seccam import logs, metrics, settings, signals
-from seccam.errors import SettingsError
+from seccam.errors import SettingFault, SettingsError
 from seccam.probes import Probes
 from seccam.version import __version__
 
@@ -54,7 +56,13 @@ def main(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("--check", action="store_true", help="check the settings and exit")
+    parser.add_argument(
+        "--check",
+        nargs="?",
+        const="text",
+        choices=("text", "json"),
+        help="check the settings and exit; json: print faults as JSON on standard output",
+    )
     options = parser.parse_args(argv)
     try:
         log_settings, *loaded = settings.load(settings.LogSettings, *groups)
@@ -62,12 +70,20 @@ def main(
             check(*loaded)
             return 0
     except SettingsError as e:
-        print(f"{program}: {len(e.faults)} wrong setting(s); see {program} --help", file=sys.stderr)
-        print(*(f"  {fault}" for fault in e.faults), sep="\n", file=sys.stderr)
+        if options.check == "json":
+            print(json.dumps([dataclasses.asdict(fault) for fault in e.faults]))
+        else:
+            print_faults(program, e.faults)
         return 2
     registry = metrics.new_registry(os.environ.get("SECCAM_REVISION", ""))
     logs.configure(log_settings.level, log_settings.format, program, registry)
     return _serve(program, registry, loaded, run)
+
+
+def print_faults(program: str, faults: Sequence[SettingFault]) -> None:
+    """Print the wrong settings to standard error, a line each."""
+    print(f"{program}: {len(faults)} wrong setting(s); see {program} --help", file=sys.stderr)
+    print(*(f"  {fault}" for fault in faults), sep="\n", file=sys.stderr)
 
 
 def _serve(program: str, registry: CollectorRegistry, loaded: Sequence[Any], run: Callable[..., int]) -> int:

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from seccam.errors import SettingsError
+from seccam.errors import SettingFault, SettingsError
 
 #: All prefixes in seccam; a service ignores names with a prefix of another service.
 PREFIXES = (
@@ -40,9 +40,6 @@ REPLACED = {
     "SECCAM_SECURITY_WHOLE_SECONDS": "renamed to SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS",
     "SECCAM_SECURITY_WHOLE_WIDTH": "renamed to SECCAM_SECURITY_FULL_SCAN_WIDTH",
 }
-#: Separates the fault of an unknown name from the suggested name.
-PROPOSAL = "; did you mean "
-
 #: Least similarity (0 to 1) of two names for a suggestion: without SECCAM_, and without the group's prefix.
 _ALIKE, _ALIKE_WITHIN = 0.8, 0.51
 #: Our words for pydantic's error types; other errors keep pydantic's message.
@@ -171,12 +168,11 @@ def given(environ: Mapping[str, str], name: str) -> str:
 
 
 def load(*groups: type[Group], environ: Mapping[str, str] = os.environ, ignore_unknown: bool = False) -> tuple[Any, ...]:
-    """Each group, read from the environment; SettingsError with all faults if there is one.
+    """The groups, read from the environment. Raises SettingsError with all faults.
 
-    With `ignore_unknown` only known names are judged, for an environment that is not ours alone: Kubernetes adds
-    variables such as SECCAM_MONITOR_PORT to pods that don't refuse them.
+    `ignore_unknown` accepts unknown names, because Kubernetes adds variables such as SECCAM_MONITOR_PORT to pods.
     """
-    faults = [fault for name, fault in _unknown(groups, environ) if name in REPLACED or not ignore_unknown]
+    faults = [fault for fault in _unknown(groups, environ) if fault.setting in REPLACED or not ignore_unknown]
     loaded = []
     for group in groups:
         values = {field: value for name, field in names(group).items() if (value := given(environ, name))}
@@ -185,21 +181,20 @@ def load(*groups: type[Group], environ: Mapping[str, str] = os.environ, ignore_u
         except ValidationError as e:
             faults += [_fault(group, error, values) for error in e.errors(include_input=False, include_url=False)]
     if faults:
-        raise SettingsError(faults)
+        raise SettingsError(*faults)
     return tuple(loaded)
 
 
-def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each name that no setting has, and its fault."""
+def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Iterator[SettingFault]:
+    """A fault for each unknown name."""
     known = {name for group in groups for name in names(group)} | OTHER_NAMES
     own = tuple(group.PREFIX for group in groups)
     for name in sorted(environ):
         if name.startswith("SECCAM_") and name not in known and (name.startswith(own) or not name.startswith(PREFIXES)):
             if name in REPLACED:
-                yield name, f"{name}: {REPLACED[name]}"
-                continue
-            near = _nearest(name, known)
-            yield name, f"{name}: unknown setting" + (f"{PROPOSAL}{near}?" if near else "")
+                yield SettingFault(name, REPLACED[name])
+            else:
+                yield SettingFault(name, "unknown setting", _nearest(name, known))
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -213,8 +208,8 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return ""
 
 
-def _fault(group: type[Group], error: Mapping[str, Any], given: Mapping[str, str]) -> str:
-    """One line: the variable, its value unless that is secret or already in the message, and what is wrong."""
+def _fault(group: type[Group], error: Mapping[str, Any], given: Mapping[str, str]) -> SettingFault:
+    """The variable, its value unless that is secret or already in the message, and what is wrong."""
     field = str(error["loc"][0]) if error["loc"] else ""
     name = f"{group.PREFIX}{field}".upper().rstrip("_")
     words = _WORDS.get(error["type"])
@@ -223,7 +218,7 @@ def _fault(group: type[Group], error: Mapping[str, Any], given: Mapping[str, str
     secret = field in group.model_fields and group.model_fields[field].annotation is SecretStr
     # an address without a scheme may be anything, for example a path with a key in it
     silent = not value or secret or repr(value) in why or (field.endswith("url") and "://" not in value)
-    return " ".join((f"{name}: {why}" if silent else f"{name}: {showable(value)}: {why}").splitlines())
+    return SettingFault(name, " ".join((why if silent else f"{showable(value)}: {why}").splitlines()))
 
 
 def showable(value: str) -> str:

@@ -7,7 +7,7 @@ import sys
 
 from seccam import logs, service
 from seccam.broker import Consumer, Publisher
-from seccam.errors import SettingsError
+from seccam.errors import SettingFault, SettingsError
 from seccam.frame import FrameDecoder
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.service import ServiceContext
@@ -28,7 +28,7 @@ def check(_broker: BrokerSettings, _visits: VisitSettings, settings: SecuritySet
     try:
         detectors.chosen(settings)
     except DetectorError as e:
-        raise SettingsError([f"{settings.PREFIX}DETECTOR: {e}"]) from None
+        raise SettingsError(SettingFault(f"{settings.PREFIX}DETECTOR", str(e))) from None
 
 
 def run(context: ServiceContext, broker: BrokerSettings, visits: VisitSettings, settings: SecuritySettings) -> int:

@@ -136,7 +136,7 @@ def test_every_wrong_setting_of_the_login_is_told_and_no_secret(tmp_path: Path) 
         load(MonitorSettings, environ=given)
 
     said = str(caught.value)
-    assert [line.partition(":")[0] for line in caught.value.faults] == [
+    assert [line.partition(":")[0] for line in caught.value.lines] == [
         "SECCAM_MONITOR_USERS_FILE",
         "SECCAM_MONITOR_SESSION_KEY_FILE",
         "SECCAM_MONITOR_SESSION_HOURS",
