@@ -74,7 +74,7 @@ def test_the_demo_is_seen_live(run: Run) -> None:
 
 
 def test_the_faces_of_the_demo_reach_ifttt_with_their_count(run: Run, ifttt: Ifttt) -> None:
-    """One person comes, then a second: the second breaks the cooldown."""
+    """One person comes, then a second: more faces are news."""
     eventually(lambda: ("demo", "2") in ifttt.values(), within=120, every=0.2)
 
     assert set(ifttt.values()) <= {("demo", "1"), ("demo", "2")}
@@ -178,7 +178,7 @@ def test_all_wrong_settings_are_told_at_once_and_nothing_is_started(tmp_path: Pa
         "SECCAM_CAMERAS": "ok=demo Bad=demo alone",
         "SECCAM_LOCAL_WORKERS": "many",
         "SECCAM_MONITOR_OPS_PORT": "high",
-        "SECCAM_NOTIFIER_COOLDOWN_SECONDS": "-1",
+        "SECCAM_VISIT_GAP_SECONDS": "-1",
         "SECCAM_NOT_THERE": "1",
         "SECCAM_LOG_LEVEL": "loud",
         "IFTTT_URL": "gopher://x",

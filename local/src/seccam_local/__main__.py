@@ -28,7 +28,7 @@ _EPILOG = f"""\
 environment variables:
   SECCAM_CAMERAS  ({cameras.WEBCAM} where there is one, else the demo)
       name=source for each camera, separated by spaces: front=http://127.0.0.1:9901/ yard={cameras.WEBCAM}
-{settings.describe(LocalSettings)}
+{settings.describe(LocalSettings, settings.VisitSettings)}
   SECCAM_BROKER_URL  (a private broker)
       A broker with seccam's topology that is there already; no private one is started then.
 

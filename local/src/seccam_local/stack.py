@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seccam import settings, topology
 from seccam.errors import SettingFault, SettingsError
-from seccam.settings import LogSettings, given
+from seccam.settings import LogSettings, VisitSettings, given
 from seccam_local import cameras
 from seccam_local.cameras import Camera
 from seccam_local.settings import LocalSettings
@@ -82,7 +82,7 @@ def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
     faults: list[SettingFault] = []
     own = LocalSettings()
     try:
-        own, _ = settings.load(LocalSettings, LogSettings, environ=environ)
+        own, *_ = settings.load(LocalSettings, LogSettings, VisitSettings, environ=environ)
     except SettingsError as e:
         faults += e.faults
     chosen, wrong = cameras.select(environ, webcam=webcam)
@@ -117,21 +117,11 @@ def _services(
         yield replace(one(f"camera-{camera.name}", "camera", topology.CAMERA_USER, own, nth), camera=camera)
     # the page shows them in this order; a name that can't be is the camera's own fault, not the monitor's
     names = ",".join(camera.name for camera in chosen if topology.is_camera(camera.name))
-    shown = {"SECCAM_MONITOR_CAMERAS": given(environ, "SECCAM_MONITOR_CAMERAS") or names, **_visit(environ)}
+    shown = {"SECCAM_MONITOR_CAMERAS": given(environ, "SECCAM_MONITOR_CAMERAS") or names}
     yield one("monitor", "monitor", topology.MONITOR_USER, {page.setting: str(page.port), **shown})
     for nth in range(workers):
         yield one(f"security-{nth + 1}", "security", topology.SECURITY_USER, {}, nth)
     yield one("notifier", "notifier", topology.NOTIFIER_USER, {})
-
-
-def _visit(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The notifier's cooldown for the monitor, so that the page lists what the phone was told; a wrong one is its own fault."""
-    setting = "SECCAM_MONITOR_VISIT_SECONDS"
-    try:
-        seconds = float(given(environ, "SECCAM_NOTIFIER_COOLDOWN_SECONDS"))
-    except ValueError:
-        return {}
-    return {setting: str(seconds)} if 0 <= seconds <= 86_400 and not given(environ, setting) else {}
 
 
 def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[SettingFault], nth: int = 0) -> ListenAddress:

@@ -73,12 +73,13 @@ def test_a_detector_that_cant_be_used_is_told_before_anything_is_started(tmp_pat
     assert str(told).startswith(f"SECCAM_SECURITY_DETECTOR: {model} is not YuNet's model")
 
 
-def test_a_cooldown_that_cant_be_is_told_as_the_setting_that_was_given() -> None:
-    environ = {"PATH": os.environ["PATH"], "SECCAM_NOTIFIER_COOLDOWN_SECONDS": "-1"}
+def test_a_visit_that_cant_be_is_one_fault_however_many_services_read_it() -> None:
+    environ = {"PATH": os.environ["PATH"], "SECCAM_VISIT_GAP_SECONDS": "-1"}
+    stack = build_stack(environ, webcam=False)
 
-    (told,) = deduplicated(setting_faults(build_stack(environ, webcam=False).services, environ))
+    (fault,) = deduplicated([*stack.faults, *setting_faults(stack.services, environ)])
 
-    assert str(told).startswith("SECCAM_NOTIFIER_COOLDOWN_SECONDS: ")
+    assert fault == SettingFault("SECCAM_VISIT_GAP_SECONDS", "-1: must be more than 0")
 
 
 def test_an_address_that_is_not_this_machines_is_told() -> None:

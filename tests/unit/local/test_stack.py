@@ -50,24 +50,12 @@ def test_the_page_shows_the_cameras_in_their_order_unless_told_otherwise(environ
     assert monitor.environment["SECCAM_MONITOR_CAMERAS"] == shown
 
 
-@pytest.mark.parametrize(
-    ("environ", "handed_on"),
-    [
-        ({}, None),
-        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": " 300 "}, "300.0"),
-        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "300", "SECCAM_MONITOR_VISIT_SECONDS": "5"}, None),
-        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "-1"}, None),  # the notifier's own fault
-        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "86401"}, None),
-        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "nan"}, None),
-        ({"SECCAM_NOTIFIER_COOLDOWN_SECONDS": "long"}, None),
-    ],
-)
-def test_the_page_counts_visits_by_the_notifiers_cooldown_unless_told_otherwise(
-    environ: dict[str, str], handed_on: str | None
-) -> None:
-    (monitor,) = [service for service in build_stack(environ, webcam=False).services if service.name == "monitor"]
+def test_what_a_visit_is_reaches_every_service_as_it_was_given() -> None:
+    environ = {"SECCAM_VISIT_GAP_SECONDS": "300", "SECCAM_VISIT_REMINDER_SECONDS": "3600"}
+    stack = build_stack(environ, webcam=False)
 
-    assert monitor.environment.get("SECCAM_MONITOR_VISIT_SECONDS") == handed_on
+    assert not stack.faults
+    assert all({**environ, **service.environment}.items() >= environ.items() for service in stack.services)
 
 
 def test_white_space_around_a_setting_is_none_of_it() -> None:
@@ -124,6 +112,9 @@ def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
         ({"SECCAM_LOCAL_WORKER": "1"}, "SECCAM_LOCAL_WORKER: unknown setting"),
         ({"SECCAM_CAMERAS": "x"}, "SECCAM_CAMERAS: 'x' is not name=source"),
         ({"SECCAM_LOG_LEVEL": "loud"}, "SECCAM_LOG_LEVEL: "),
+        ({"SECCAM_VISIT_GAP_SECONDS": "0"}, "SECCAM_VISIT_GAP_SECONDS: "),
+        ({"SECCAM_VISIT_REMINDER_SECONDS": "-1"}, "SECCAM_VISIT_REMINDER_SECONDS: "),
+        ({"SECCAM_VISIT_SECONDS": "60"}, "SECCAM_VISIT_SECONDS: no setting goes by this name"),
     ],
 )
 def test_a_wrong_setting_is_a_fault_that_names_it(environ: dict[str, str], told: str) -> None:
