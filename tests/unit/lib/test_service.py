@@ -109,7 +109,7 @@ def test_a_check_prints_wrong_settings_as_json_when_asked_to(run: Run) -> None:
 
     assert (process.returncode, errors) == (2, "")
     assert json.loads(printed) == [
-        {"setting": "SECCAM_MONITOR_WROK", "why": "no setting goes by this name", "suggestion": "SECCAM_MONITOR_WORK"},
+        {"setting": "SECCAM_MONITOR_WROK", "why": "unknown setting", "suggestion": "SECCAM_MONITOR_WORK"},
         {"setting": "SECCAM_MONITOR_OPS_PORT", "why": "x: must be a whole number", "suggestion": ""},
     ]
 
