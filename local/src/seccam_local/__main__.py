@@ -16,13 +16,14 @@ from seccam import settings, signals
 from seccam.errors import SettingFault, SettingsError
 from seccam.service import print_faults
 from seccam.version import __version__
-from seccam_local import cameras, preflight, report, supervisor
+from seccam_local import cameras, preflight, readiness, report, supervisor
 from seccam_local.node import Node, Ports, installed
 from seccam_local.processes import log_line
 from seccam_local.settings import LocalSettings
 from seccam_local.stack import CHECKOUT, Stack, build_stack
 
 PROGRAM = "seccam-local"
+_FOLDER = "SECCAM_LOCAL_FOLDER"
 
 _EPILOG = f"""\
 environment variables:
@@ -60,44 +61,67 @@ def _start(stack: Stack, environ: Mapping[str, str]) -> int:
         log_line("RabbitMQ is not installed: `make setup` installs it, or says how")
         return 1
     folder = Path(stack.settings.folder).expanduser().absolute() if stack.settings.folder else CHECKOUT / ".seccam"
-    with contextlib.ExitStack() as claim:
-        node = None
+    with contextlib.ExitStack() as held:
         try:
-            ours = claim.enter_context(_lock(folder))
-            used = SettingFault("SECCAM_LOCAL_FOLDER", f"another run has {folder}")
-            problems = preflight.port_conflicts(stack.addresses) if ours else [used]
-            if stack.private_broker and not problems:
-                node = _node(stack, folder)
-        except OSError as e:
-            problems = [SettingFault("SECCAM_LOCAL_FOLDER", f"{e.filename or folder} can't be used: {e.strerror or e}")]
+            held.enter_context(_locked(folder))
+            node = _prepare(stack, folder)
         except SettingsError as e:
-            problems = list(e.faults)
-        for problem in problems:
-            log_line(str(problem))
-        if problems:
+            for line in e.lines:
+                log_line(line)
             return 1
         _run(stack, node, environ, folder)
     return 0
 
 
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The folder, made where it is missing, as ours alone; two runs in one would fight over the broker's data."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there is somebody's, and stays as it is
+        lock = (folder / "lock").open("a")
+    except OSError as e:
+        raise _unusable(folder, e) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(SettingFault(_FOLDER, f"another run has {folder}")) from None
+        except OSError as e:  # a file system without locks
+            raise _unusable(folder, e) from None
+        yield
+
+
+def _prepare(stack: Stack, folder: Path) -> Node | None:
+    """The private broker's node with its files, if there is to be one; raises SettingsError for what is in the way."""
+    if conflicts := preflight.port_conflicts(stack.addresses):
+        raise SettingsError(*conflicts)
+    try:
+        return _node(stack, folder) if stack.private_broker else None
+    except OSError as e:
+        raise _unusable(folder, e) from None
+
+
+def _unusable(folder: Path, error: OSError) -> SettingsError:
+    return SettingsError(SettingFault(_FOLDER, f"{error.filename or folder} can't be used: {error.strerror or error}"))
+
+
 def _run(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Path) -> None:
     stop = threading.Event()
     signals.on_end(lambda _: stop.set())
+    threading.Thread(target=_report, args=(stack, node, environ, folder, stop), name="readiness", daemon=True).start()
+    supervisor.run(supervisor.stages(node, stack.services, environ), stop)
 
-    def print_report(missing: Mapping[str, str]) -> None:
-        lines = [*report.ready_lines(stack, environ, missing)]
-        if node:
-            lines += report.broker_lines(node, report.example_camera(stack, missing), folder)
-        with contextlib.suppress(OSError):  # as with `log_line`
-            print(*lines, "  Ctrl-C   stops all of it", sep="\n", flush=True)
 
-    supervisor.run(
-        supervisor.stages(node, stack.services, environ),
-        stack.services,
-        stop,
-        on_ready=print_report,
-        on_missing=lambda services: log_line(report.waiting_line(stack, services)),
-    )
+def _report(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Path, stop: threading.Event) -> None:
+    """Print what there is to use, once it is ready."""
+    missing = readiness.wait(stack.services, stop, lambda services: log_line(report.waiting_line(stack, services)))
+    if missing is None:
+        return
+    lines = [*report.ready_lines(stack, environ, missing)]
+    if node:
+        lines += report.broker_lines(node, report.example_camera(stack, missing), folder)
+    with contextlib.suppress(OSError):  # as with `log_line`
+        print(*lines, "  Ctrl-C   stops all of it", sep="\n", flush=True)
 
 
 def _node(stack: Stack, folder: Path) -> Node:
@@ -106,21 +130,8 @@ def _node(stack: Stack, folder: Path) -> Node:
     node = Node(folder / "broker", ports, cameras=len(stack.cameras))
     node.write()
     if not node.can_watch_disk:
-        log_line(f"SECCAM_LOCAL_FOLDER: RabbitMQ can't see how full its disk is, for the spaces, umlauts or signs in {node.folder}")
+        log_line(f"{_FOLDER}: RabbitMQ can't see how full its disk is, for the spaces, umlauts or signs in {node.folder}")
     return node
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[bool]:
-    """Whether the folder is ours until the end; two runs in one would fight over the broker's data."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there is somebody's, and stays as it is
-    with (folder / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from seccam.backoff import Backoff
 
@@ -115,8 +114,7 @@ def describe_exit(status: int) -> str:
 
 def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path | None) -> subprocess.Popen[bytes]:
     """In a session of its own: a Ctrl-C at the terminal is ours alone, and a group's signal reaches all of its children."""
-
-    def start(output: BinaryIO | None) -> subprocess.Popen[bytes]:
+    with log.open("ab") if log else contextlib.nullcontext() as output:
         return subprocess.Popen(
             [*_WITH_PARENT, *command],
             env=dict(environment),
@@ -125,11 +123,6 @@ def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path | N
             stderr=output,
             start_new_session=True,
         )
-
-    if log is None:
-        return start(None)
-    with log.open("ab") as file:
-        return start(file)
 
 
 def _kill_group(group: int) -> None:

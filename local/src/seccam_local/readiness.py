@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from seccam_local.stack import Service
 
 #: What is said of a service whose ops port nobody answers.
 NO_ANSWER = "doesn't answer yet"
+#: Seconds between two looks at the services, and between two reports on those that aren't ready.
+POLL_SECONDS, REPORT_SECONDS = 0.5, 15.0
+#: Seconds that the cameras have for their first pictures once everything else is ready.
+PICTURE_SECONDS = 4.0
+
+
+def wait(
+    services: Sequence[Service], stop: threading.Event, on_waiting: Callable[[Mapping[str, str]], None]
+) -> Mapping[str, str] | None:
+    """Wait until all services are ready; None if `stop` comes first.
+
+    A camera that answers and has no picture is not waited for, as it may stay away for long: these are returned, each with
+    what it says is missing. Meanwhile `on_waiting` is called now and then with all services that aren't ready.
+    """
+    reported = time.monotonic()
+    complete_at: float | None = None  # since when nothing was missing but cameras' pictures
+    while not stop.wait(POLL_SECONDS):
+        missing, now = not_ready(services), time.monotonic()
+        complete_at = (complete_at or now) if complete_but_for_pictures(services, missing) else None
+        if not missing or (complete_at is not None and now - complete_at >= PICTURE_SECONDS):
+            return missing
+        if complete_at is None and now - reported > REPORT_SECONDS:
+            on_waiting(missing)
+            reported = now
+    return None
+
+
+def complete_but_for_pictures(services: Iterable[Service], missing: Mapping[str, str]) -> bool:
+    """Whether only cameras are missing, and all of these answer."""
+    return all(service.camera and missing[service.name] != NO_ANSWER for service in services if service.name in missing)
 
 
 def not_ready(services: Iterable[Service]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seccam_local import supervisor
+from seccam_local import readiness
 from seccam_local.readiness import NO_ANSWER
 from seccam_local.stack import Service, build_stack
 
@@ -28,12 +28,11 @@ AWAY = {"camera-b": "frames: refused: nobody listens there"}
     ],
 )
 def test_only_cameras_that_answer_may_be_missing(missing: dict[str, str], complete: bool) -> None:
-    assert supervisor.complete_but_for_pictures(SERVICES, missing) is complete
+    assert readiness.complete_but_for_pictures(SERVICES, missing) is complete
 
 
 def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tuple[Mapping[str, str], int]:
     """What is told to be missing when all is ready, and how many looks that took; the last look repeats."""
-    ready: list[Mapping[str, str]] = []
     taken = 0
 
     def look(_: Iterable[Service]) -> Mapping[str, str]:
@@ -41,12 +40,12 @@ def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tup
         taken += 1
         return looks[min(taken, len(looks)) - 1]
 
-    monkeypatch.setattr(supervisor, "not_ready", look)
-    monkeypatch.setattr(supervisor, "READINESS_SECONDS", 0.001)
-    monkeypatch.setattr(supervisor, "PICTURE_SECONDS", 2.5)
-    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: float(taken)))  # a second each look
-    supervisor._watch(SERVICES, threading.Event(), ready.append, lambda _: None)
-    (missing,) = ready
+    monkeypatch.setattr(readiness, "not_ready", look)
+    monkeypatch.setattr(readiness, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(readiness, "PICTURE_SECONDS", 2.5)
+    monkeypatch.setattr(readiness, "time", SimpleNamespace(monotonic=lambda: float(taken)))  # a second each look
+    missing = readiness.wait(SERVICES, threading.Event(), lambda _: None)
+    assert missing is not None
     return missing, taken
 
 
@@ -58,3 +57,10 @@ def test_a_camera_that_stays_away_holds_nothing_up(monkeypatch: pytest.MonkeyPat
     missing, looks = told([{"monitor": NO_ANSWER}, AWAY], monkeypatch)
 
     assert (missing, looks) == (AWAY, 5)
+
+
+def test_an_end_before_all_is_ready_ends_the_wait() -> None:
+    stop = threading.Event()
+    stop.set()
+
+    assert readiness.wait(SERVICES, stop, lambda _: None) is None
