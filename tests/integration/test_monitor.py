@@ -108,6 +108,15 @@ def test_single_pictures_of_new_cameras_are_shown_beside_a_busy_one(
             assert eventually(partial(monitor.snapshot, name)) == picture(100 + i)
 
 
+def test_a_new_camera_is_found_behind_many_frames_of_refused_names(monitor: RunningMonitor, sender: Sender) -> None:
+    for number in range(60):
+        sender.publish(f"seccam.view.No_Such_Name_{number}", picture(number))
+    sender.view("behind", picture(33))
+    began = time.monotonic()
+    assert eventually(lambda: monitor.snapshot("behind")) == picture(33)  # a second frame of it would hide a loss of this one
+    assert time.monotonic() - began < 3
+
+
 def test_what_a_monitor_made_in_the_broker_goes_with_it(running_broker: RunningBroker, sender: Sender) -> None:
     def exchanges() -> set[str]:
         return {line for line in running_broker.node.ctl("list_exchanges", "name").split() if line.startswith(topology.ROUTERS)}

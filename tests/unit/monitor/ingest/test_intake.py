@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from seccam.broker import Consumer, Subscription
+from seccam.broker import Consumer, Delivery, Subscription
 from seccam.message import Detection
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Camera, Cameras
 from seccam_monitor.ingest.events import EventLog, Row
@@ -22,6 +23,8 @@ class Connection:
     def __init__(self) -> None:
         self.connected = True
         self.subscriptions: list[Subscription] = []
+        #: After how many seconds its thread was asked to do something, in order.
+        self.pauses: list[float] = []
         self._calls: list[Callable[[], None]] = []
 
     def add(self, subscription: Subscription) -> None:
@@ -30,8 +33,9 @@ class Connection:
     def remove(self, subscription: Subscription) -> None:
         self.subscriptions.remove(subscription)
 
-    def soon(self, call: Callable[[], None]) -> None:
+    def soon(self, call: Callable[[], None], after: float = 0.0) -> None:
         self._calls.append(call)
+        self.pauses.append(after)
 
     def turn(self) -> None:
         """What its thread was asked to do, it does now."""
@@ -94,6 +98,21 @@ def test_a_camera_that_comes_back_just_before_is_not_left(cameras: Cameras, conn
     connection.turn()
     assert cameras.get("yard") is back
     assert connection.subscriptions == before
+
+
+def test_refused_frames_are_read_at_a_bounded_rate_and_a_few_without_a_pause(connection: Connection, intake: Intake) -> None:
+    (unwatched,) = [s for s in connection.subscriptions if s.router and not s.keys]
+
+    def refuse(count: int, now: float) -> list[float]:
+        del connection.pauses[:]
+        for _ in range(count):
+            refused = SimpleNamespace(key="seccam.view.No_Such_Name", headers={}, body=b"", monotonic=now, ack=lambda: None)
+            unwatched.handle(cast("Delivery", refused))
+        return connection.pauses
+
+    assert refuse(60, 10.0) == [0.0] * 60
+    assert refuse(41, 10.25) == [0.0] * 39 + [0.75, 0.75]
+    assert refuse(60, 11.25) == [0.0] * 60
 
 
 def test_without_a_connection_no_camera_is_left(cameras: Cameras, connection: Connection, intake: Intake) -> None:

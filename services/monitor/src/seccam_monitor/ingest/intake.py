@@ -25,8 +25,9 @@ M = TypeVar("M", bound=JsonMessage)
 
 #: What of pictures of cameras that aren't watched (yet) may be on its way to us.
 _UNWATCHED = {**topology.NEWEST_ONLY, "x-max-length": 2 * MAX_CAMERAS}
-#: Seconds between two pictures of cameras that are too many or have no proper name.
-_REFUSED_EVERY = 1.0
+#: Frames of cameras that have no valid name, or are too many, that are read in a second. The rest waits in the broker, which
+#: drops it, so that nobody who goes on sending them keeps the monitor busy.
+_REFUSED_PER_SECOND = 100
 
 
 class Listener(Protocol):
@@ -55,6 +56,8 @@ class Intake:
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
         self._stream = EventStream(self._on_event)
+        #: Refused frames of this second, and when it began.
+        self._refused, self._second = 0, float("-inf")
 
     def subscriptions(self) -> list[Subscription]:
         """Those to begin with."""
@@ -123,8 +126,15 @@ class Intake:
             return
         if frame:
             self._metrics.camera(None).dropped["unknown_camera"].inc()
-        if self._consumer:  # whoever goes on sending these shall not keep us busy
-            self._consumer.soon(delivery.ack, after=_REFUSED_EVERY)
+        if self._consumer:
+            self._consumer.soon(delivery.ack, after=self._pause(delivery.monotonic))
+
+    def _pause(self, now: float) -> float:
+        """Seconds to wait for the next frame after one that was refused."""
+        if now - self._second >= 1:
+            self._refused, self._second = 0, now
+        self._refused += 1
+        return 0.0 if self._refused < _REFUSED_PER_SECOND else self._second + 1 - now
 
     def _frame(self, delivery: Delivery) -> Frame | None:
         try:
