@@ -13,6 +13,7 @@ import pika
 import pika.data
 import pytest
 from pika.adapters.utils.io_services_utils import _AsyncPlaintextTransport
+from structlog.testing import capture_logs
 
 from seccam import topology
 from seccam.broker import Delivery, Subscription
@@ -169,6 +170,22 @@ def test_a_channel_that_the_broker_closes_does_not_leave_it_deaf(clients: Broker
     offer(clients, "front")
 
     eventually(lambda: len(received) > 1)
+
+
+def test_a_subscription_that_holds_and_is_lost_again_and_again_is_logged_once(clients: BrokerClients) -> None:
+    def acknowledge_twice(delivery: Delivery) -> None:
+        delivery.ack()
+        delivery.ack()
+
+    with capture_logs() as lines:
+        consumer = clients.consumer("monitor", newest("front", acknowledge_twice))
+        eventually(lambda: consumer.connected)
+        for lost in range(1, 5):
+            offer(clients, "front")
+            eventually(lambda lost=lost: clients.losses("consume").get("closed") == lost and consumer.connected)  # type: ignore[misc]  # its default
+
+    said = [line["event"] for line in lines if line.get("direction") == "consume"]
+    assert said == ["broker_connected", "broker_lost", "broker_connected"]
 
 
 def test_a_queue_that_may_not_be_read_counts_as_auth(clients: BrokerClients) -> None:

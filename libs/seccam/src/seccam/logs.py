@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 import time
 from collections.abc import MutableMapping
@@ -88,7 +87,8 @@ class Throttle:
     def allows(self, what: str) -> bool:
         """Whether a line about this may be written now."""
         now = time.monotonic()
-        if now - self._said.get(what, -math.inf) < self._seconds:
+        self._said = {said: when for said, when in self._said.items() if now - when < self._seconds}
+        if what in self._said:
             return False
         self._said[what] = now
         return True

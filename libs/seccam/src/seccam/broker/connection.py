@@ -162,6 +162,8 @@ class ReconnectingConnection(threading.Thread):
         self._lost_at = time.monotonic()
         self._why = "not connected yet"
         self._losses = logs.Throttle()
+        #: Whether to log that it holds: at first, and after each loss that was logged.
+        self._log_next = True
         #: When to stop waiting for the broker, by the monotonic clock.
         self._give_up_at: float | None = None
         self.heartbeat = Heartbeat()
@@ -253,9 +255,10 @@ class ReconnectingConnection(threading.Thread):
     def _established(self) -> None:
         """The session calls this when it has all it needs."""
         self._holds = True
-        self._losses.clear()
         self._metrics.connected.labels(self._direction).set(1)
-        log.info("broker_connected", direction=self._direction)
+        if self._log_next:
+            log.info("broker_connected", direction=self._direction)
+            self._log_next = False
 
     def _lost(self, why: str) -> None:
         if self._holds:
@@ -264,10 +267,11 @@ class ReconnectingConnection(threading.Thread):
         self._metrics.connected.labels(self._direction).set(0)
 
     def _count_loss(self, error: BrokerError, wait: float) -> None:
-        """Count it, and log it unless the same was said a moment ago."""
+        """Count it, and log it unless the same was logged a moment ago, whether it held meanwhile or not."""
         self._metrics.reconnects.labels(self._direction, error.cause).inc()
         if self._losses.allows(str(error)):
             log.warning("broker_lost", direction=self._direction, cause=error.cause, error=str(error), retry_s=round(wait, 1))
+            self._log_next = True
 
     def _blocked(self, blocked: bool) -> None:
         """Only a connection that publishes is ever blocked."""
