@@ -114,7 +114,7 @@ def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
         ({"SECCAM_LOG_LEVEL": "loud"}, "SECCAM_LOG_LEVEL: "),
         ({"SECCAM_VISIT_GAP_SECONDS": "0"}, "SECCAM_VISIT_GAP_SECONDS: "),
         ({"SECCAM_VISIT_REMINDER_SECONDS": "-1"}, "SECCAM_VISIT_REMINDER_SECONDS: "),
-        ({"SECCAM_VISIT_SECONDS": "60"}, "SECCAM_VISIT_SECONDS: no setting goes by this name"),
+        ({"SECCAM_VISIT_SECONDS": "60"}, "SECCAM_VISIT_SECONDS: unknown setting"),
     ],
 )
 def test_a_wrong_setting_is_a_fault_that_names_it(environ: dict[str, str], told: str) -> None:
