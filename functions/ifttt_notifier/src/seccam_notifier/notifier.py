@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from seccam import logs, topology
+from seccam.backoff import Backoff
 from seccam.broker import Message, MissingStream, Publisher
 from seccam.errors import BadMessage, BrokerError
 from seccam.message import ATTEMPT_HEADER, WHY_HEADER, AnyEvent, CameraEvent, FaceEvent, PresenceEvent, decode_event
@@ -28,8 +29,8 @@ from seccam_notifier.settings import NotifierSettings
 
 log = logs.get(PROGRAM)
 
-#: Seconds between two attempts to read the journal.
-READ_AGAIN_SECONDS = 2.0
+#: Seconds between attempts to read the journal: the first and the longest.
+READ_AGAIN = (0.25, 5.0)
 #: Calls by Nuclio without an event, in a row, after which the process ends.
 MOST_EMPTY = 3
 
@@ -63,7 +64,7 @@ class Notifier:
 
     def recall(self) -> None:
         """Read the journal, again until that works. Without one, events are handled: better notified twice than never."""
-        failures = logs.Throttle()
+        failures, backoff = logs.Throttle(), Backoff(*READ_AGAIN)
         while True:
             try:
                 entries = self._journal.read(self._remember)
@@ -76,7 +77,7 @@ class Notifier:
             except BrokerError as e:
                 if failures.allows(str(e)):
                     log.warning("journal_unavailable", cause=e.cause, error=str(e))
-            time.sleep(READ_AGAIN_SECONDS)
+            time.sleep(backoff.next_delay())
         self._may_begin.set()
         self.journal_ready.set()
         self._metrics.journal_ready.set(1)

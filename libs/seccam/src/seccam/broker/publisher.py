@@ -17,6 +17,7 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
 from seccam import logs, topology
+from seccam.backoff import Backoff
 from seccam.broker.connection import PIKA_ERRORS, TURN, ReconnectingConnection, why_closed
 from seccam.metrics import EVENT_TYPES, BrokerMetrics, EventMetrics
 from seccam.settings import BrokerSettings
@@ -25,7 +26,7 @@ log = logs.get(__name__)
 
 #: Seconds after which a transient message that could not be sent is dropped. Receivers would drop it, too.
 TRANSIENT_SECONDS = topology.FRAME_TTL_MS / 1000
-#: Seconds before a durable message that was refused or returned is tried again: doubled from the first to the last.
+#: Seconds before a durable message that was refused or returned is tried again: the first and the longest.
 TRY_AGAIN = (1.0, 10.0)
 #: Bytes of headers that are passed on with a message. With ours they must fit in one frame (128 KiB), or the broker
 #: closes the connection.
@@ -69,9 +70,9 @@ class _Waiting:
 @dataclass(eq=False)
 class _Unconfirmed(_Waiting):
     confirmed: threading.Event = field(default_factory=threading.Event)
-    #: When to try again, by the monotonic clock, and seconds to the try after that.
+    #: When to try again, by the monotonic clock.
     due: float = 0.0
-    backoff: float = TRY_AGAIN[0]
+    backoff: Backoff = field(default_factory=lambda: Backoff(*TRY_AGAIN))
 
 
 #: Called with each transient message that was not sent, and why (replaced, disconnected, blocked).
@@ -246,8 +247,7 @@ class Publisher(ReconnectingConnection):
             raise
         self._count_attempt(message, outcome)
         if outcome != "confirmed":  # the queue is full or missing, and that won't change at once
-            waiting.due = time.monotonic() + waiting.backoff
-            waiting.backoff = min(waiting.backoff * 2, TRY_AGAIN[1])
+            waiting.due = time.monotonic() + waiting.backoff.next_delay()
             self._log_refusal(message, outcome)
             return
         with self._work:
@@ -278,7 +278,8 @@ class Publisher(ReconnectingConnection):
     def _established(self) -> None:
         with self._work:
             for waiting in self._outbox:
-                waiting.due, waiting.backoff = 0.0, TRY_AGAIN[0]
+                waiting.due = 0.0
+                waiting.backoff.reset()
         super()._established()
 
     def _lost(self, why: str) -> None:
