@@ -358,6 +358,19 @@ def test_entries_beyond_those_that_may_wait_are_dropped_and_counted(world: World
     assert world.value("journal_unconfirmed") == 2
 
 
+def test_a_burst_of_presence_events_leaves_places_for_notifications(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LIMIT", 4)
+    monkeypatch.setattr(journal, "RESERVED", 2)
+    world.entries.confirming, world.entries.limit, world.entries.age = False, 4, 5.0
+
+    for n in range(5):
+        world.call(event(json.loads(presence(n, start=datetime.now(UTC)).encode())))
+    world.call(event(body("yard-b-1", camera="yard")))
+
+    assert world.value("journal_dropped_total") == 3
+    assert world.outcomes() == ["suppressed", "suppressed", "notified"]
+
+
 @pytest.mark.parametrize("kind", ["seccam.face.present", "seccam.face.gone"])
 def test_presence_is_recorded_and_neither_notified_nor_parked_nor_waited_for(
     world: World, kind: Literal["seccam.face.present", "seccam.face.gone"]

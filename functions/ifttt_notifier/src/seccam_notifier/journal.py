@@ -17,6 +17,8 @@ log = logs.get(__name__)
 
 #: Entries that may wait to be confirmed; further ones are dropped.
 LIMIT = 1000
+#: Of these, the places that only entries of notifications take: presence events come in bursts after an outage.
+RESERVED = 500
 #: Seconds that the notifier waits for the confirm of an entry. While some entry has waited for longer, it doesn't wait.
 CONFIRM_SECONDS = 1.0
 
@@ -35,6 +37,9 @@ class Journal:
     def write(self, entry: JournalEntry, *, wait: bool = False) -> None:
         """Have the entry written; with `wait`, wait for its confirm for a moment."""
         stalled = self._stalled()
+        if not wait and self._publisher.unconfirmed() >= LIMIT - RESERVED:
+            self._metrics.journal_dropped.inc()
+            return
         confirmed = self._publisher.publish_durable(
             Message("", entry.encode(), CONTENT_TYPE, message_id=entry.id, queue=topology.JOURNAL)
         )
