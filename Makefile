@@ -1,4 +1,4 @@
-# Two commands for everybody: make run, make test. Both set up what is missing.
+# `make run` and `make test` install what is missing. `make` lists the targets.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -6,64 +6,64 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 PARTS := libs/seccam services/camera services/monitor services/security functions/ifttt_notifier local
 CODE  := libs services functions local observability tests bench docs
-# the demo camera's, cut out of photos that scikit-image and matplotlib carry
+# of the demo camera, cut out of photos that come with scikit-image and matplotlib
 PICTURES := services/camera/src/seccam_camera/pictures/room.png
 
 .PHONY: help
-help: ## what there is
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# none where another broker is named
+# not needed where the environment names another broker
 PRIVATE_BROKER := $(if $(strip $(value SECCAM_BROKER_URL)),,rabbitmq)
 .PHONY: run
-run: $(PRIVATE_BROKER) $(VENV)/run $(PICTURES) ## seccam on this machine, until Ctrl-C; settings from the environment (seccam-local --help)
+run: $(PRIVATE_BROKER) $(VENV)/run $(PICTURES) ## run seccam on this machine until Ctrl-C; settings come from the environment
 	@exec $(BIN)/seccam-local
 
 .PHONY: setup
-setup: rabbitmq test-tools $(VENV)/dev $(PICTURES) ## all that run, test and lint need
+setup: rabbitmq test-tools $(VENV)/dev $(PICTURES) ## install everything that run, test and lint need
 
-# processes that share the tests; 0: none but pytest's own
+# number of test processes; 0 runs the tests in one, without pytest-xdist
 WORKERS ?= auto
 .PHONY: test
-test: setup ## run the tests that need no cluster and take no minutes; TESTS=tests/unit: only these
+test: setup ## run the tests, except those of images, chart and cluster; some: TESTS=tests/unit
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not images" $(TESTS)
 
 .PHONY: test-slow
-test-slow: setup ## the tests that take minutes
+test-slow: setup ## run the tests that take minutes
 	$(BIN)/pytest -m slow $(TESTS)
 
 .PHONY: test-chart
-test-chart: $(VENV)/dev ## the chart's tests: need helm, and for some of them the cluster that KUBECONFIG names
+test-chart: $(VENV)/dev ## run the tests of the chart; needs Helm, and for some tests a cluster in KUBECONFIG
 	$(BIN)/pytest $(or $(TESTS),tests/chart)
 
 .PHONY: test-e2e
-test-e2e: setup ## the tests on the cluster that KUBECONFIG names, which has the images already; about 20 minutes
+test-e2e: setup ## run the tests on the cluster in KUBECONFIG, which must have the images; 20 minutes
 	$(BIN)/pytest --timeout 600 $(or $(TESTS),tests/e2e)
 
 .PHONY: e2e-image
-e2e-image: ## the image of what these tests run beside seccam
+e2e-image: ## build the image of the programs that the cluster tests need
 	docker build -q -t ghcr.io/seccam/tests:$(VERSION) -f tests/e2e/Dockerfile tests
 
 .PHONY: kind-up kind-down
-kind-up: ## a cluster in docker with seccam on it, from this checkout: http://localhost:8080
+kind-up: ## create or update a kind cluster with this seccam on it: http://localhost:8080
 	@scripts/kind-up $(VERSION)
-kind-down: ## remove that cluster
+kind-down: ## delete that cluster
 	kind delete cluster --name seccam
 
 .PHONY: lint
-lint: $(VENV)/dev ## ruff, mypy, import-linter
+lint: $(VENV)/dev ## run ruff, mypy and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: setup ## the benchmarks, into docs/benchmarks.md
+bench: setup ## run the benchmarks and write docs/benchmarks.md
 	scripts/install-idle motion motion.service
 	$(BIN)/python -m bench
 
 .PHONY: docs
-docs: $(VENV)/dev ## the reference pages and dashboards that are made from the code
+docs: $(VENV)/dev ## generate the reference pages and dashboards from the code
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/chart_values.py
 	$(BIN)/python observability/dashboards.py
@@ -72,16 +72,16 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-annotate --no-header
 SERVICES := camera monitor security
 .PHONY: lock
-lock: $(VENV)/dev ## resolve what is new into requirements/*.txt, with hashes; UPGRADE=--upgrade: everything anew
+lock: $(VENV)/dev ## lock new dependencies in requirements/*.txt; all: UPGRADE=--upgrade
 	$(BIN)/$(LOCK) $(UPGRADE) $(PARTS:%=%/pyproject.toml) requirements/run.in -o requirements/run.txt
 	$(BIN)/$(LOCK) $(UPGRADE) -c requirements/run.txt $(PARTS:%=%/pyproject.toml) requirements/dev.in -o requirements/dev.txt
-	@# of the images: parts of the above, in the same versions
+	@# for the images: subsets of the above, in the same versions
 	for part in build pictures; do $(BIN)/$(LOCK) -c requirements/run.txt requirements/$$part.in -o requirements/$$part.txt || exit; done
 	for service in $(SERVICES); do $(BIN)/$(LOCK) -c requirements/run.txt services/$$service/pyproject.toml requirements/lib.in \
 		-o requirements/$$service.txt || exit; done
 	$(BIN)/$(LOCK) -c requirements/run.txt functions/ifttt_notifier/pyproject.toml requirements/lib.in -o requirements/notifier.txt
 
-# names are <IMAGE_PREFIX><component>:<IMAGE_TAG>; of another base image: BASE_IMAGE, NOTIFIER_BASE_IMAGE, NUCLIO_IMAGE
+# images are named <IMAGE_PREFIX><component>:<IMAGE_TAG>; BASE_IMAGE, NOTIFIER_BASE_IMAGE and NUCLIO_IMAGE set other base images
 VERSION      := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' libs/seccam/src/seccam/version.py)
 REVISION     := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
 IMAGE_PREFIX ?= ghcr.io/seccam/
@@ -91,26 +91,34 @@ arg           = $(if $($1),--build-arg $(or $2,$1)=$($1))
 build         = DOCKER_BUILDKIT=1 docker build $(call arg,VERSION) $(call arg,REVISION) $(DOCKER_BUILD_OPTIONS)
 
 .PHONY: version
-version: ## seccam's version, which is the images' tag
+version: ## print the version, which is also the tag of the images
 	@echo $(VERSION)
 
 .PHONY: images image-nuclio $(IMAGES:%=image-%)
-images: $(IMAGES:%=image-%) ## the container images of camera, monitor, security and notifier
+images: $(IMAGES:%=image-%) ## build the images of camera, monitor, security and notifier
 $(SERVICES:%=image-%): image-%:
 	$(build) $(call arg,BASE_IMAGE) -f Dockerfiles/$*.Dockerfile -t $(IMAGE_PREFIX)$*:$(IMAGE_TAG) .
 image-notifier:
 	$(build) $(call arg,NOTIFIER_BASE_IMAGE,BASE_IMAGE) -f Dockerfiles/notifier.Dockerfile -t $(IMAGE_PREFIX)notifier:$(IMAGE_TAG) .
-image-nuclio: ## the notifier's image for Nuclio's processor
+image-nuclio: ## build the image of the notifier for Nuclio
 	$(build) $(call arg,NOTIFIER_BASE_IMAGE,BASE_IMAGE) $(call arg,NUCLIO_IMAGE) --target nuclio -f Dockerfiles/notifier.Dockerfile \
 		-t $(IMAGE_PREFIX)notifier-nuclio:$(IMAGE_TAG) .
 
 .PHONY: test-images
-test-images: $(VENV)/dev images ## the tests of the images, on the docker engine that has built them
+test-images: $(VENV)/dev images ## build the images and run their tests, and those of compose.yaml
 	$(BIN)/pytest $(or $(TESTS),tests/images)
 
+RELEASE_IMAGES ?= $(IMAGES) notifier-nuclio
+release: override IMAGE_TAG := $(VERSION)
+.PHONY: release release-check
+release-check:
+	@scripts/release-check $(VERSION)
+release: release-check $(VENV)/dev $(PICTURES) $(addprefix image-,$(RELEASE_IMAGES:notifier-nuclio=nuclio)) ## build wheels, images, chart and checksums into dist/
+	@scripts/release dist $(VERSION) "$(IMAGE_PREFIX)" "$(RELEASE_IMAGES)" $(PARTS)
+
 .PHONY: clean
-clean: ## remove what setup, run and test have made, the broker's data too; not the system's packages
-	rm -rf $(VENV) $(VENV).lock .seccam .*_cache .hypothesis .coverage* tests/artifacts $(dir $(PICTURES))
+clean: ## delete what setup, run and test created, including the data of the broker
+	rm -rf $(VENV) $(VENV).lock .seccam dist .*_cache .hypothesis .coverage* tests/artifacts $(dir $(PICTURES))
 
 .PHONY: rabbitmq test-tools
 rabbitmq:
@@ -118,7 +126,7 @@ rabbitmq:
 test-tools:
 	@scripts/install-test-tools
 
-# one that no longer works is as good as none
+# an environment that no longer works is created again
 $(shell scripts/venv-is-sound || rm -f $(VENV)/run $(VENV)/dev)
 
 $(VENV)/run: requirements/run.txt $(PARTS:%=%/pyproject.toml)
