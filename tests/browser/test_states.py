@@ -371,7 +371,7 @@ def test_another_version_of_the_monitor_asks_for_a_reload(open_page: Open, scrip
     seen.awaits(page, "front", "Starting")
     expect(page.locator("#bar-update")).to_be_hidden()
     monitor.stop()
-    monitor.version = "0.2.0"
+    monitor.version = f"{monitor.version}.next"
     monitor.start()
 
     expect(page.locator("#bar-update")).to_contain_text("seccam was updated.")

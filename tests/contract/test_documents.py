@@ -147,7 +147,8 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+# the changelog also names those that are gone
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_and_metrics_that_a_page_names_exist(reference: ModuleType, page: Path) -> None:
     text = page.read_text()
     known = {name for groups in reference.GROUPS.values() for group in groups for name in settings.names(group)}
