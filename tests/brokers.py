@@ -54,13 +54,13 @@ def free_port() -> int:
     raise AssertionError("no free port is left")
 
 
-#: Seconds that a durable queue must be old to survive a kill: RabbitMQ 3.10 syncs the list of its quorum queues and
-#: streams late, and one killed younger takes nothing ever after (seen at 0 s, not at 2 s).
+#: Seconds until a new durable queue survives a kill: RabbitMQ 3.10 syncs the list of its quorum queues and streams late,
+#: and a queue that was killed earlier never accepts a message again (seen at 0 s, not at 2 s).
 SETTLED = 3.0
 
 
 class RunningBroker:
-    """The node's processes, and what tests do to them."""
+    """The processes of a node; tests stop, kill and start them."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -74,15 +74,15 @@ class RunningBroker:
         return self.node.url(user)
 
     def settings(self, user: str) -> BrokerSettings:
-        """The same as a service's settings."""
+        """The same URL, as settings of a service."""
         return BrokerSettings(url=self.url(user))
 
     def connection(self, user: str = topology.OPERATOR_USER) -> pika.BlockingConnection:
-        """A connection of the test's own."""
+        """A new connection for the test itself."""
         return pika.BlockingConnection(pika.URLParameters(self.url(user)))
 
     def ensure_running(self) -> None:
-        """Start what is not running; wait until it takes connections."""
+        """Start what is not running, and wait until the node accepts connections."""
         if self._epmd is None or self._epmd.poll() is not None:
             self._epmd = self._started(self.node.epmd_command())
         if self._server is None or self._server.poll() is not None:
@@ -90,23 +90,23 @@ class RunningBroker:
         eventually(self._answers, within=120, every=0.2, what="broker up")
 
     def kill(self) -> None:
-        """kill -9 of the node, as a power cut would."""
+        """Kill the node with SIGKILL, like a power cut."""
         time.sleep(max(0.0, self._declared_at + SETTLED - time.monotonic()))
         self._end(signal.SIGKILL)
 
     def shut_down(self) -> None:
-        """An orderly stop of the node."""
+        """Stop the node in an orderly way."""
         self._end(signal.SIGTERM)
 
     def stop(self) -> None:
-        """The node and its port mapper are gone."""
+        """Stop the node and its port mapper."""
         self.shut_down()
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait()
 
     def empty(self) -> None:
-        """No message in any durable queue or stream; later, if a stream still recovers from what the last test did."""
+        """Empty every durable queue and stream; waits for streams that still recover from the last test."""
         eventually(self._emptied, within=30, every=0.2, what="an empty broker")
         self._declared_at = time.monotonic()
 
@@ -135,13 +135,13 @@ class RunningBroker:
             self._server.wait(60)
 
     def _started(self, command: list[str]) -> subprocess.Popen[bytes]:
-        command = ["setpriv", "--pdeathsig", "KILL", "--", *command]  # tests that are killed leave no broker behind
+        command = ["setpriv", "--pdeathsig", "KILL", "--", *command]  # if pytest is killed, the broker ends too
         with (self.node.folder / "broker.log").open("ab") as log:
             return subprocess.Popen(command, env=self.node.environment(), stdout=log, stderr=log, start_new_session=True)
 
     def _answers(self) -> bool:
         if self._server is not None and self._server.poll() is not None:
-            pytest.fail(f"the broker ended at its start:\n{(self.node.folder / 'broker.log').read_text()[-4000:]}")
+            pytest.fail(f"the broker ended while it started:\n{(self.node.folder / 'broker.log').read_text()[-4000:]}")
         try:
             self.connection().close()
         except (pika.exceptions.AMQPError, OSError):
@@ -150,7 +150,7 @@ class RunningBroker:
 
 
 def start_broker(folder: Path) -> RunningBroker:
-    """A running node in this folder; the test is skipped on a machine without RabbitMQ, and fails there in CI."""
+    """A running node in this folder. Skips the test on a machine without RabbitMQ; in CI, fails it."""
     if not installed():
         if os.environ.get("CI"):
             pytest.fail("RabbitMQ is not installed")

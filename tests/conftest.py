@@ -1,4 +1,4 @@
-"""What every test may use; no test sees the settings of whoever runs it, or takes that one's way to the network."""
+"""Fixtures for every test. No test sees the settings or the proxies of the person who runs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.brokers import RunningBroker, start_broker
 
-# how long one example takes says more of the machine than of the code
+# how long an example takes depends on the machine more than on the code
 hypothesis.settings.register_profile("seccam", deadline=None)
 hypothesis.settings.load_profile("seccam")
 
@@ -21,7 +21,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(2 * (os.cpu_count() or 1), 8)
 
 
-# the session's, for fixtures of a module or more start processes, too
+# of the session, because fixtures of a wider scope start processes, too
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
@@ -33,7 +33,7 @@ def _no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    """One private RabbitMQ node for the whole session."""
+    """A private RabbitMQ node for the session; each worker of pytest-xdist has one."""
     broker = start_broker(tmp_path_factory.mktemp("broker"))
     yield broker
     broker.stop()
@@ -41,7 +41,7 @@ def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
 
 @pytest.fixture
 def broker(running_broker: RunningBroker) -> RunningBroker:
-    """The private RabbitMQ node with all its queues empty."""
+    """The private RabbitMQ node, with empty queues."""
     running_broker.ensure_running()
     running_broker.empty()
     return running_broker

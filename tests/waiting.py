@@ -1,4 +1,4 @@
-"""Waiting for what is to come, with a deadline."""
+"""Waiting for a condition, with a deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def eventually(probe: Callable[[], T], *, within: float = 10.0, every: float = 0.02, what: str = "") -> T:
-    """The first true answer of `probe`; AssertionError if none comes within `within` seconds."""
+    """The first true result of `probe`; raises AssertionError if there is none within `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         answer = probe()

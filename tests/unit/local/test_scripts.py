@@ -64,7 +64,7 @@ def test_where_none_fits_it_says_what_to_install(pythons: dict[str, str], asked:
     done = found(pythons, tmp_path, *asked)
 
     assert done.returncode == 1
-    assert f"seccam needs Python 3.11 or newer; here is: {here}." in done.stderr
+    assert f"seccam needs Python 3.11 or newer; found: {here}." in done.stderr
 
 
 def test_an_environment_of_another_checkout_or_of_a_python_that_is_gone_is_not_sound(tmp_path: Path) -> None:
