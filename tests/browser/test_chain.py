@@ -66,7 +66,9 @@ def test_rate_and_age_are_true(open_page: Open, monitor: Monitor, cameras: MakeC
         found = []
         for at, age, rate in said:
             looks = [look for look in drawn if at - 3.1 <= look[0] <= at]
-            if at - 3.1 > drawn[0][0] and all(later[0] - sooner[0] < 0.1 for sooner, later in itertools.pairwise(looks)):
+            kept_its_rate = sum(at - 5 <= taken <= at for taken in list(camera.taken.values())) >= 48  # of 50
+            watched = at - 3.1 > drawn[0][0] and all(later[0] - sooner[0] < 0.1 for sooner, later in itertools.pairwise(looks))
+            if watched and kept_its_rate:
                 found.append((age, rate, looks))
         return found
 
