@@ -1,4 +1,4 @@
-"""A JPEG file's outside: its markers, without decoding a pixel.
+"""Reads a JPEG's header without decoding a pixel.
 
 Marker codes: ITU-T T.81 (JPEG), table B.1.
 """
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from seccam.errors import BadFrame
 
-#: Largest JPEG that is passed on, bytes (messaging design: a 1280x720 frame has 50 to 200 kB).
+#: Largest JPEG that is accepted, bytes. A frame of 1280x720 has 50 to 200 kB.
 MAX_BYTES = 2 * 1024 * 1024
-#: Largest width and height, pixels.
+#: Largest accepted width and height, pixels.
 MAX_SIDE = 4096
 
-#: Segments of a header, more than any camera or editor writes: a file of nothing else costs its reader time and memory.
+#: Most segments in a header. No camera or editor writes as many, and parsing them costs time and memory.
 MAX_SEGMENTS = 512
-#: Scans times pixels: a decoder, a browser's too, passes over the whole picture for each scan, however short that is. A
-#: camera's baseline JPEG has one to three scans, a progressive one about ten.
+#: Most scans times pixels. For each scan, however short, a decoder passes over the whole picture. A baseline JPEG has one to
+#: three scans, a progressive one about ten.
 MAX_SCAN_PIXELS = 100_000_000
 
 _START = b"\xff\xd8"
@@ -26,14 +26,14 @@ _END = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
 _SCAN = b"\xff\xda"
 _APP1 = 0xE1
-#: SOF0..SOF15 without DHT (C4), JPG (C8) and DAC (CC), which share the range.
+#: SOF0 to SOF15, without DHT (C4), JPG (C8) and DAC (CC), which share the range.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-#: Markers that stand alone: TEM and RST0..RST7.
+#: Markers without a segment: TEM and RST0 to RST7.
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
-#: No marker of a header: stuffing, reserved codes, and a start or end of image in its midst. Decoders differ in what they
-#: make of them, so that a size read past one might not be the size decoded.
+#: Markers that don't belong in a header: stuffing, reserved codes, and a second start or end of image. Decoders treat them
+#: differently, so a size read after one might not be the size that is decoded.
 _OUT_OF_PLACE = frozenset({*range(0xC0), 0xD8, 0xD9, 0xFF}) - _NO_LENGTH
-#: A marker with the fill bytes that may come before it.
+#: A marker and the fill bytes that may precede it.
 _MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
 
 
@@ -63,7 +63,7 @@ class Header:
 
 
 def trim(data: bytes) -> bytes:
-    """The JPEG without what a camera pads behind its end marker."""
+    """The JPEG without the padding that some cameras add after its end marker."""
     if data.endswith(_END):
         return data
     end = data.rfind(_END)
@@ -71,7 +71,7 @@ def trim(data: bytes) -> bytes:
 
 
 def segments(data: bytes) -> tuple[Segment, ...]:
-    """The header's segments up to and including the start of scan; BadFrame if they don't add up."""
+    """The header's segments up to and including the start of scan; raises BadFrame (corrupt)."""
     found: list[Segment] = []
     at = 2
     for _ in range(MAX_SEGMENTS):
@@ -80,14 +80,14 @@ def segments(data: bytes) -> tuple[Segment, ...]:
             raise BadFrame("corrupt", f"no marker at byte {at}")
         marker, at = code[1][0], code.end() - 2
         if marker in _OUT_OF_PLACE:
-            raise BadFrame("corrupt", f"marker {marker:#x} at byte {at} has no place in a header")
+            raise BadFrame("corrupt", f"marker {marker:#x} at byte {at} does not belong in a header")
         if marker in _NO_LENGTH:
             at += 2
             continue
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         end = at + 2 + length
         if length < 2 or end > len(data):
-            raise BadFrame("corrupt", f"segment {marker:#x} at byte {at} runs past the end")
+            raise BadFrame("corrupt", f"segment {marker:#x} at byte {at} extends beyond the end of the file")
         found.append(Segment(marker, at, end))
         if marker == _START_OF_SCAN:
             return tuple(found)
@@ -96,9 +96,9 @@ def segments(data: bytes) -> tuple[Segment, ...]:
 
 
 def parse(data: bytes) -> Header:
-    """The header of a JPEG that is whole, small enough, and starts and ends as one.
+    """The header of a complete JPEG within the limits above; raises BadFrame (corrupt, oversize).
 
-    Raises BadFrame (corrupt, oversize). The compressed data between the markers is for the decoder to judge.
+    The compressed data is not checked: that is the decoder's task.
     """
     if len(data) > MAX_BYTES:
         raise BadFrame("oversize", f"{len(data)} bytes, more than {MAX_BYTES}")
@@ -116,7 +116,7 @@ def parse(data: bytes) -> Header:
         raise BadFrame("corrupt", f"{width}x{height} pixels")
     if max(width, height) > MAX_SIDE:
         raise BadFrame("oversize", f"{width}x{height} pixels, more than {MAX_SIDE} on a side")
-    # inside a scan the two bytes are this marker and nothing else (T.81, B.1.1.5); a thumbnail's are counted in
+    # within a scan these two bytes are always this marker (T.81, B.1.1.5); a thumbnail's scans count as well
     scans = data.count(_SCAN)
     if scans * width * height > MAX_SCAN_PIXELS:
         raise BadFrame("oversize", f"{scans} scans of {width}x{height} pixels")
@@ -124,7 +124,10 @@ def parse(data: bytes) -> Header:
 
 
 def without_exif(data: bytes, header: Header) -> bytes:
-    """The JPEG without its APP1 segments; `header` is its own. EXIF may hold a position, and makes browsers turn the picture."""
+    """The JPEG without its APP1 segments, which hold EXIF: a location, and a rotation that browsers would apply.
+
+    `header` is the JPEG's own.
+    """
     kept, at = [], 0
     for segment in header.segments:
         if segment.marker == _APP1:
