@@ -147,9 +147,9 @@ def test_nothing_but_bad_pictures_is_told_in_the_status(camera: MakeCamera) -> N
 @pytest.mark.parametrize(
     ("source", "data", "remedy"),
     [
-        ("http://cam/", LARGE, "; choose a smaller stream of it"),
-        ("rtsp://cam/", lambda quality: LARGE, "; choose a smaller stream of it, or lower SECCAM_CAMERA_QUALITY"),
-        ("/dev/video0", LARGE, "; ask for less by SECCAM_CAMERA_WIDTH and SECCAM_CAMERA_HEIGHT"),
+        ("http://cam/", LARGE, "; choose a smaller stream of the camera"),
+        ("rtsp://cam/", lambda quality: LARGE, "; choose a smaller stream of the camera, or lower SECCAM_CAMERA_QUALITY"),
+        ("/dev/video0", LARGE, "; lower SECCAM_CAMERA_WIDTH and SECCAM_CAMERA_HEIGHT"),
     ],
 )
 def test_with_pictures_too_large_goes_what_to_do(

@@ -84,9 +84,9 @@ def test_it_is_closed_when_not_wanted_and_that_is_no_loss(kept: Kept) -> None:
 
 
 def test_a_source_that_refuses_is_away_with_the_reason_and_tried_again(kept: Kept) -> None:
-    kept.source.refusal = SourceNotOpened("refused", "refused: nobody listens there")
+    kept.source.refusal = SourceNotOpened("refused", "refused: nothing is listening there")
     kept.until("away")
-    assert kept.supervisor.why == "refused: nobody listens there"
+    assert kept.supervisor.why == "refused: nothing is listening there"
     assert kept.count("source_opens_total", outcome="refused") == 1
 
     kept.source.refusal = None
@@ -104,7 +104,7 @@ def test_a_fault_nobody_foresaw_loses_the_source_and_it_is_opened_again(kept: Ke
         kept.source.give(ZeroDivisionError("hunter2"))
         kept.until("away")
 
-    assert kept.supervisor.why == "a fault of the camera service (ZeroDivisionError), told in its log"
+    assert kept.supervisor.why == "an error in the camera service (ZeroDivisionError); see its log"
     assert kept.count("source_lost_total", cause="error") == 1
     (failed,) = [line for line in lines if line["event"] == "reader_failed"]
     assert "in read" in failed["exception"], "the trace"
@@ -126,7 +126,7 @@ def test_a_fault_nobody_foresaw_in_opening_it_is_tried_again_ever_later(kept: Ke
         kept.ahead += BACKOFF[0]
         eventually(lambda: kept.turn() and kept.count("source_opens_total", outcome="error") == 2)
 
-    assert kept.supervisor.why == "a fault of the camera service (ZeroDivisionError), told in its log"
+    assert kept.supervisor.why == "an error in the camera service (ZeroDivisionError); see its log"
     assert ["in open" in line["exception"] for line in lines if line["event"] == "reader_failed"] == [True, True]
 
     kept.source.refusal = None
@@ -183,7 +183,7 @@ def test_a_source_that_opens_and_gives_nothing_has_stalled_too(kept: Kept) -> No
     kept.ahead += FIRST_FRAME_SECONDS + 1
 
     assert kept.turn() == "away"
-    assert kept.supervisor.why == "gives no pictures"
+    assert kept.supervisor.why == "sends no pictures"
 
 
 def test_a_slow_source_has_three_of_its_intervals(kept: Kept) -> None:
@@ -217,7 +217,7 @@ def test_a_source_that_gives_one_picture_and_no_more_has_stalled(kept: Kept) -> 
     kept.ahead += FIRST_FRAME_SECONDS + 1
 
     assert kept.turn() == "away"
-    assert kept.supervisor.why == "gives no pictures any more"
+    assert kept.supervisor.why == "stopped sending pictures"
 
 
 def test_a_reader_that_does_not_come_back_ends_the_process(kept: Kept) -> None:

@@ -1,4 +1,4 @@
-"""Wires the camera together."""
+"""The command seccam-camera: wires the camera service together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seccam_camera.sources import CaptureOptions, open_source
 
 
 def run(context: service.ServiceContext, broker: BrokerSettings, settings: CameraSettings) -> int:
-    """One camera until told to stop; 3 if its source hangs beyond help."""
+    """Run one camera until `context.stop` is set; the exit status, 3 if its source hangs."""
     logs.always(camera=settings.name)
     metrics = CameraMetrics(context.registry, settings.name, settings.rates())
     options = CaptureOptions(settings.width, settings.height, settings.device_fps or settings.rate)
@@ -25,13 +25,15 @@ def run(context: service.ServiceContext, broker: BrokerSettings, settings: Camer
         broker,
         f"camera {settings.name}",
         BrokerMetrics(context.registry, ("publish",)),
-        on_sent=lambda message: camera.sent(message),  # noqa: PLW0108  # the camera is made below
+        on_sent=lambda message: camera.sent(message),  # noqa: PLW0108  # `camera` is defined below
         on_dropped=lambda message, reason: camera.dropped(message, reason),  # noqa: PLW0108  # as above
     )
     camera = CameraService(settings, metrics, opener, publisher.publish_latest)
     context.probes.watch(
         live=lambda: camera.heartbeat.silent("watchdog", 10) | publisher.heartbeat.silent("publisher", 30),
-        ready=lambda: publisher.trouble() | ({"broker": "blocks, by an alarm"} if publisher.blocked else {}) | camera.trouble(),
+        ready=lambda: (
+            publisher.trouble() | ({"broker": "blocked by a broker alarm"} if publisher.blocked else {}) | camera.trouble()
+        ),
     )
     publisher.start()
     status = camera.run(context.stop)
@@ -40,9 +42,9 @@ def run(context: service.ServiceContext, broker: BrokerSettings, settings: Camer
 
 
 def main() -> int:
-    """The command seccam-camera."""
+    """Run the command; its exit status."""
     return service.main(
-        "seccam-camera", "Takes pictures from one camera and publishes them.", [BrokerSettings, CameraSettings], run
+        "seccam-camera", "Reads pictures from one camera and publishes them as frames.", [BrokerSettings, CameraSettings], run
     )
 
 

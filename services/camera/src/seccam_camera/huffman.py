@@ -1,7 +1,7 @@
-"""Huffman tables for the JPEGs that leave them out.
+"""Huffman tables for JPEGs without them.
 
-A motion JPEG may count on the standard tables (as AVI files and many webcams do); a JPEG file may not, and not
-every decoder helps itself. Tables: ITU-T T.81 (JPEG), annex K.3.
+A picture of a motion JPEG may rely on the standard tables, as in AVI files and from many webcams; a JPEG file may not, and not
+every decoder adds them. Tables: ITU-T T.81 (JPEG), annex K.3.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _AC_CHROMINANCE = bytes.fromhex(
     "b5b6b7b8b9bac2c3c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae2e3e4e5e6e7e8e9eaf2f3f4f5f6f7f8f9fa"
 )
 
-#: Class and number of a table, how many codes there are of each length from 1 to 16, the values.
+#: For each table: its class and number, the number of codes of each length from 1 to 16, the values.
 _TABLES = (
     (0x00, (0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0), _DC_VALUES),
     (0x10, (0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7D), _AC_LUMINANCE),
@@ -36,7 +36,7 @@ STANDARD = bytes((0xFF, _DEFINE_TABLES)) + (len(_BODY) + 2).to_bytes(2, "big") +
 
 
 def with_tables(data: bytes, header: jpeg.Header) -> bytes:
-    """The JPEG with the standard tables where it has none; `header` is its own."""
+    """The JPEG, with the standard tables if it has none; `header` is the JPEG's own."""
     if any(segment.marker == _DEFINE_TABLES for segment in header.segments):
         return data
     scan = header.segments[-1].start

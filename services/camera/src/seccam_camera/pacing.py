@@ -1,29 +1,29 @@
-"""Which of a source's frames a topic carries: as even as the source allows, at the topic's rate. Pure."""
+"""Selects the frames of a source that a topic carries: at the topic's rate, as evenly spaced as the source allows. Pure."""
 
 from __future__ import annotations
 
 import math
 import zlib
 
-#: Share of an error that the due times follow the source by: enough to settle on every second frame of twice the rate
-#: in a second, too little to follow a single late frame.
+#: Share of a frame's deviation by which the due times are shifted. With a source of twice the rate this settles on every second
+#: frame within a second, and a single late frame has little effect.
 _CORRECTION = 0.1
-#: A source whose frames come this close to the rate is not thinned, however uneven they come.
+#: A source whose mean interval exceeds this share of the topic's is not thinned, however uneven its frames.
 _MIN_THINNING_RATIO = 0.97
-#: Share of a new interval in the running mean.
+#: Weight of a new interval in the running mean.
 _SMOOTHING = 0.05
 
 
 def phase(name: str) -> float:
-    """A camera's own place within the interval of a rate, 0 to 1: so that many cameras don't send all at once."""
+    """A camera's offset within a topic's interval, 0 to 1, so that cameras don't all send at once."""
     return zlib.crc32(name.encode()) / 2**32
 
 
 class Pacer:
-    """Chooses the frames of one topic.
+    """Selects the frames of one topic.
 
-    Due times are a grid of 1/rate. The frame nearest to a due time is taken, and the grid is drawn a little towards
-    it: a grid left alone drifts across the source's frames, and takes now the one before, now the one after.
+    Due times form a grid with a spacing of 1/rate. The frame nearest to a due time is selected, and the grid moves slightly
+    towards it. A fixed grid would drift across the source's frames, and alternate between the frames before and after it.
     """
 
     def __init__(self, rate: float, phase: float = 0.0) -> None:
@@ -35,8 +35,8 @@ class Pacer:
         self._interval = 0.0
 
     def due(self, now: float) -> bool:
-        """Whether the frame taken `now` (monotonic seconds) is the topic's next one; asked once for each frame in turn."""
-        if self._due is None or now - self._due > self._period:  # the first one, or too late for its time: start anew
+        """Whether to select the frame captured at `now` (monotonic seconds); call it once for each frame, in order."""
+        if self._due is None or now - self._due > self._period:  # the first frame, or one after a pause: start a new grid
             self._due = self._offset + math.floor((now - self._offset) / self._period) * self._period + self._period
             self._interval = 0.0 if self._interval == 0.0 else self._measured(now)
             self._last = now

@@ -1,7 +1,7 @@
-"""The thread that owns a source, and what keeps one open while it is wanted.
+"""The thread that owns a source.
 
-A read may never return (PyAV on a device that starves, a driver that hangs): so the age of the newest frame is watched
-from outside the thread, and whoever watches leaves the process if the thread can't be got back.
+A read may never return (PyAV on a device without data, a driver that hangs). The supervisor therefore watches the age of
+the newest frame from another thread, and ends the process if this one doesn't come back.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from seccam_camera.sources.base import Capture, Source, SourceLost, SourceNotOpe
 
 log = logs.get(__name__)
 
-#: Seconds without a frame after which a source has stalled, or three of its intervals if that is longer.
+#: A source has stalled after this many seconds without a frame, or after three of its intervals if that is longer.
 STALL_SECONDS = 5.0
-#: Seconds that opening and the first frame may take; a network camera may make one wait for its next key frame. And the same
-#: for each of the next ones until the interval is known: the first is often one that was kept for whoever comes.
+#: Seconds that opening and the first frame may take, as a network camera may wait for its next key frame. The same holds for
+#: the frames after it until the interval is known: the first is often one that the camera had buffered.
 FIRST_FRAME_SECONDS = 15.0
-#: Gaps between frames from which on the interval counts as known.
+#: Gaps between frames after which the interval counts as known.
 _MIN_GAPS = 2
-#: Share of a new interval in the running mean.
+#: Weight of a new interval in the running mean.
 _SMOOTHING = 0.1
 
 OpenSource = Callable[[StopToken], Source]
 
 
 class Reader(threading.Thread):
-    """Owns one source, from its opening until it is lost or not wanted any more."""
+    """Opens one source, reads it until it is lost or no longer wanted, and closes it."""
 
     def __init__(self, open_source: OpenSource, take: Callable[[Capture], None], opened: Callable[[], None]) -> None:
         super().__init__(name="reader", daemon=True)
@@ -38,19 +38,19 @@ class Reader(threading.Thread):
         self._stop_token = StopToken()
         self._began = time.monotonic()
         self._last: float | None = None
-        #: Mean seconds between frames, and the gaps it was made of.
+        #: Mean seconds between frames, and the number of gaps measured.
         self._interval, self._gaps = 0.0, 0
-        #: Why it ended; None while it runs, and if it was told to end.
+        #: Why the thread ended; None while it runs, or if it was stopped.
         self.failure: SourceNotOpened | SourceLost | None = None
 
     def run(self) -> None:
-        """Open, read until the end, close."""
+        """Open the source, read it until the end, close it."""
         try:
             source = self._open(self._stop_token)
         except SourceNotOpened as e:
             self.failure = e
             return
-        except Exception as e:  # noqa: BLE001  # whatever it is, the next attempt may be better
+        except Exception as e:  # noqa: BLE001  # the next attempt may succeed
             self.failure = SourceNotOpened("error", _unexpected(e))
             return
         with closing(source):
@@ -63,25 +63,25 @@ class Reader(threading.Thread):
             except SourceLost as e:
                 self.failure = e
             except Exception as e:  # noqa: BLE001  # as above
-                # and it is dropped before closing: the frames in its trace may hold the device's buffers, which keeps it open
+                # not kept until the source is closed: its traceback may refer to the device's buffers, and keep it open
                 self.failure = SourceLost("error", _unexpected(e))
 
     def stop(self) -> None:
-        """Let go; returns at once."""
+        """Ask the thread to release the source; returns at once."""
         self._stop_token.set()
 
     @property
     def has_frame(self) -> bool:
-        """Whether a frame has come yet."""
+        """Whether a frame has arrived."""
         return self._last is not None
 
     def fresh(self, now: float) -> bool:
-        """Whether its newest frame is young enough; `now` is monotonic."""
+        """Whether the newest frame is recent; `now` is monotonic."""
         allowed = max(STALL_SECONDS if self._gaps >= _MIN_GAPS else FIRST_FRAME_SECONDS, 3 * self._interval)
         return self._last is not None and now - self._last < allowed
 
     def stalled(self, now: float) -> bool:
-        """Whether it has been silent for too long."""
+        """Whether no frame has arrived for too long."""
         return not self.fresh(now) if self.has_frame else now - self._began > FIRST_FRAME_SECONDS
 
     def _record_arrival(self) -> None:
@@ -90,10 +90,10 @@ class Reader(threading.Thread):
             gaps += 1
             self._interval += max(_SMOOTHING, 1 / gaps) * (now - self._last - self._interval)
         self._last = now
-        self._gaps = gaps  # after both: another thread goes by them once there are enough
+        self._gaps = gaps  # last: once there are enough, the supervisor's thread uses the other two
 
 
 def _unexpected(fault: Exception) -> str:
-    """Log what no source should raise; what may be told of it elsewhere, as nobody knows what is in its text."""
+    """Log an exception that no source should raise; a text for the status, without its message, which may hold a login."""
     log.error("reader_failed", exc_info=fault)
-    return f"a fault of the camera service ({type(fault).__name__}), told in its log"
+    return f"an error in the camera service ({type(fault).__name__}); see its log"

@@ -1,7 +1,7 @@
-"""Time slots in OpenStreetMap's `opening_hours` syntax. Pure: knows no clock.
+"""Time slots in OpenStreetMap's `opening_hours` syntax. Pure: reads no clock.
 
-The state is asked for in local time and the mapping to UTC is made here: opening-hours-py 2.1 misses changes within the
-hour that the end of summer time repeats, if it is given a zone.
+Schedules are evaluated in local time, and mapped to UTC here: given a time zone, opening-hours-py 2.1 misses changes
+within the hour that is repeated when summer time ends.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from opening_hours import OpeningHours, ParserError, UnknownCountryError  # type: ignore[attr-defined]  # its stub lacks the errors
 
-#: A change later than this is as good as never.
+#: A change later than this counts as never.
 _HORIZON = timedelta(days=366)
 _DAY = timedelta(days=1)
 _COMMENT = re.compile(r'"[^"]*"')
@@ -21,38 +21,40 @@ _SUN = re.compile("sunrise|sunset|dawn|dusk", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Slot:
-    """What holds at an instant, and how long."""
+    """Whether a topic is open at an instant, and until when that stays so."""
 
     open: bool
-    #: When that changes, UTC; None: not within a year.
+    #: When it changes, UTC; None: not within a year.
     until: datetime | None
 
     def holds(self, instant: datetime) -> bool:
-        """Whether it is still so at a later instant."""
+        """Whether the slot still lasts at a later instant."""
         return self.until is None or instant < self.until
 
 
 class Schedule:
-    """When a topic carries pictures."""
+    """When a topic carries frames."""
 
     def __init__(self, hours: str, zone: tzinfo, country: str = "") -> None:
-        """Raises ValueError that says what is wrong; `country` is an ISO 3166-1 code, for the public holidays (PH)."""
+        """`country` is the ISO 3166-1 code whose public holidays PH means. Raises ValueError, which says what is wrong."""
         try:
             self._hours = OpeningHours(hours, country=country.upper() or None, max_interval_days=_HORIZON.days)
         except UnknownCountryError:
-            raise ValueError(f"no public holidays are known for the country {country!r}; give its ISO code, as DE or US") from None
+            raise ValueError(
+                f"no public holidays are known for the country {country!r}; use an ISO code such as DE or US"
+            ) from None
         except ParserError as e:
             where = str(e).replace("\n", "\n      ")
-            raise ValueError(f"is not in opening_hours syntax, as 24/7 or Mo-Fr 20:00-06:00; PH off. {where}") from None
+            raise ValueError(f"is not in opening_hours syntax, such as 24/7 or Mo-Fr 20:00-06:00; PH off. {where}") from None
         _check_supported(_COMMENT.sub("", hours), country)
         self._zone = zone
 
     def is_open(self, instant: datetime) -> bool:
-        """Whether the slot is open at an instant (aware)."""
+        """Whether the topic is open at an instant (aware)."""
         return self._hours.is_open(self._local(instant))
 
     def slot_at(self, instant: datetime) -> Slot:
-        """What holds at an instant (aware) and until when."""
+        """The slot at an instant (aware)."""
         instant = instant.astimezone(UTC)
         now_open, at, end = self.is_open(instant), instant, instant + _HORIZON
         while at < end:
@@ -64,7 +66,7 @@ class Schedule:
         return Slot(now_open, None)
 
     def _changes(self, at: datetime, shift: datetime) -> list[datetime]:
-        """Where the state may change after `at` and not after `shift`, between which local time runs steadily."""
+        """When the state may change after `at`, up to `shift`; the zone's offset is constant between the two."""
         found, offset, local, end = [], self._offset(at), self._local(at), shift + self._offset(at)
         while (change := self._hours.next_change(local)) is not None and change < end.replace(tzinfo=None):
             found.append(change.replace(tzinfo=UTC) - offset)
@@ -72,7 +74,7 @@ class Schedule:
         return [*found, shift]
 
     def _next_shift(self, at: datetime) -> datetime:
-        """The next change of the zone's offset, to the second, or a day later if there is none within the day."""
+        """The next change of the zone's offset, to the second; a day later if there is none within a day."""
         low, high, offset = at, at + _DAY, self._offset(at)
         if self._offset(high) == offset:
             return high
@@ -89,13 +91,12 @@ class Schedule:
 
 
 def _check_supported(hours: str, country: str) -> None:
-    """Refuse what the parser takes and can't know: where the sun is, when schools are closed, whose holidays are meant."""
+    """Refuse what the parser accepts but can't evaluate: sun times, school holidays, public holidays without a country."""
     if sun := _SUN.search(hours):
         raise ValueError(
-            f"names {sun[0]}, which is another time each day; give times of day, "
-            "if need be by season, as Nov-Feb 16:00-08:00; Mar-Oct 20:00-06:00"
+            f"{sun[0]} is not supported; use times of day, by season if needed, such as Nov-Feb 16:00-08:00; Mar-Oct 20:00-06:00"
         )
     if "SH" in hours:
-        raise ValueError("names school holidays (SH), which aren't known; give their dates, as Jul 20-Aug 31 08:00-20:00")
+        raise ValueError("school holidays (SH) are not supported; use their dates, such as Jul 20-Aug 31 08:00-20:00")
     if "PH" in hours and not country:
-        raise ValueError("names public holidays (PH), but not whose: a country is needed")
+        raise ValueError("public holidays (PH) need a country: set SECCAM_CAMERA_HOLIDAYS")

@@ -1,4 +1,4 @@
-"""The camera's work: the slots decide what is wanted, the reader brings pictures, the publisher takes them away."""
+"""The camera service: its schedules say what is wanted, a source supplies pictures, and frames go to the publisher."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from seccam_camera.supervisor import SourceStuck, SourceSupervisor
 
 log = logs.get(__name__)
 
-#: Seconds between two looks at clock and reader; a slot's end closes the device within 1 s.
+#: Seconds between checks of the clock and the source; a device must be closed within 1 s of a slot's end.
 TICK_SECONDS = 0.2
-#: Pictures in a row that can't be used, after which the camera says so in its status.
+#: After this many unusable pictures in a row the camera reports them in its status.
 _UNUSABLE_LIMIT = 10
-#: Exit status when the reader can't be got back.
+#: Exit status when the reader hangs.
 STUCK_STATUS = 3
 
 _FLOWS = {"view": topology.VIEW, "security": topology.SECURITY}
@@ -56,27 +56,27 @@ class CameraService:
         self._reporter = StatusReporter(settings, self._zone.key)
         self._unusable, self._unusable_reason = 0, ""
         self.heartbeat = Heartbeat()
-        metrics.set_up_function(lambda: self._state(time.monotonic())[0] == "live")
+        metrics.bind_up(lambda: self._state(time.monotonic())[0] == "live")
 
     def run(self, stop: threading.Event) -> int:
-        """Work until told to stop; the process's exit status."""
+        """Run until `stop` is set; the process's exit status."""
         status = 0
         try:
             while not stop.is_set():
                 self.run_once(datetime.now(UTC), time.monotonic())
                 stop.wait(TICK_SECONDS)
         except SourceStuck as e:
-            log.error("reader_stuck", error=str(e), doing="leaving the process")  # noqa: TRY400  # a traceback would say no more
+            log.error("reader_stuck", error=str(e), action="exiting")  # noqa: TRY400  # a traceback adds nothing
             status = STUCK_STATUS
         self._supervisor.close(within=2.0)
-        if self._slots:  # else it was stopped before its first turn, and has never said that it is there
+        if self._slots:  # else it was stopped before its first turn, and has sent no status
             self._report(
-                "away", "the camera service was stopped" if status == 0 else "its source hangs, the camera service starts anew"
+                "away", "the camera service was stopped" if status == 0 else "its source hangs; the camera service is restarting"
             )
         return status
 
     def run_once(self, now: datetime, monotonic: float) -> None:
-        """See to the slots, to the source and to the status."""
+        """Update the slots, the source and the status."""
         self.heartbeat.beat()
         for topic, schedule in self._schedules.items():
             self._update_slot(topic, schedule, now)
@@ -84,12 +84,12 @@ class CameraService:
         self._report(*self._state(monotonic))
 
     def trouble(self) -> dict[str, str]:
-        """The readiness check `frames`: empty outside the slots, and within them while fresh frames come that can be used."""
+        """The readiness check `frames`: passes outside the slots, and within them while usable frames arrive."""
         state, why = self._state(time.monotonic())
         return {} if state in ("off", "live") else {"frames": why or "none yet"}
 
     def sent(self, sent: broker.Message) -> None:
-        """The publisher has given this to its socket."""
+        """Count a message that the publisher has written to its socket."""
         topic = self._topic(sent)
         if topic:
             self._metrics.published[topic].inc()
@@ -97,7 +97,7 @@ class CameraService:
             self._metrics.age[topic].observe(max(0.0, time.time() - sent.headers["ts_ms"] / 1000))
 
     def dropped(self, dropped: broker.Message, reason: str) -> None:
-        """The publisher could not send this before the next one came."""
+        """Count a message that the publisher has dropped; `reason` is a metric label."""
         topic = self._topic(dropped)
         if topic:
             self._metrics.dropped[topic, reason].inc()
@@ -106,7 +106,7 @@ class CameraService:
         return any(slot.open for slot in self._slots.values())
 
     def _state(self, now: float) -> tuple[State, str]:
-        """What there is to say of the camera, and why."""
+        """The camera's state and the reason for it."""
         if not self._wanted():
             return "off", "outside its time slots"
         match self._supervisor.state(now):
@@ -122,16 +122,16 @@ class CameraService:
 
     def _update_slot(self, topic: str, schedule: Schedule, now: datetime) -> None:
         slot = self._slots.get(topic)
-        # asked anew, too, where a clock that was set makes the known end meaningless
+        # also recomputed when the clock was set and the slot's end means nothing any more
         if slot is not None and slot.holds(now) and schedule.is_open(now) == slot.open:
             return
         slot = schedule.slot_at(now)
-        log.info("slot", topic=topic, open=slot.open, until=slot.until.isoformat() if slot.until else "for ever")
+        log.info("slot_changed", topic=topic, open=slot.open, until=slot.until.isoformat() if slot.until else "forever")
         self._slots[topic] = slot
         self._metrics.set_slot(topic, slot)
 
     def _take(self, capture: Capture) -> None:
-        """A picture has come; in the reader's thread."""
+        """Publish a picture to the topics that are due; called in the reader's thread."""
         self._seq += 1
         self._metrics.captured.inc()
         self._metrics.last_frame.set(capture.wall)
@@ -172,10 +172,10 @@ class CameraService:
         for topic in due:
             self._metrics.dropped[topic, fault.reason].inc()
         self._unusable += 1
-        if self._unusable & (self._unusable - 1) == 0:  # the 1st, 2nd, 4th, 8th … in a row
+        if self._unusable.bit_count() == 1:  # the 1st, 2nd, 4th, 8th … in a row
             log.warning("frame_refused", error=str(fault), in_a_row=self._unusable)
         if self._unusable >= _UNUSABLE_LIMIT:
-            self._unusable_reason = f"its pictures can't be used: {fault}{_remedy(fault, capture, self._settings.address.kind)}"
+            self._unusable_reason = f"unusable pictures: {fault}{_remedy(fault, capture, self._settings.address.kind)}"
 
     def _report(self, state: State, why: str) -> None:
         status = self._reporter.due(state, why, self._slots, time.time())
@@ -185,10 +185,8 @@ class CameraService:
 
 
 def _remedy(fault: BadFrame, capture: Capture, kind: Kind) -> str:
-    """What to do about pictures that are too large; empty for those with another fault."""
+    """What to do about pictures that are too large; empty for other faults."""
     if fault.reason != "oversize":
         return ""
-    smaller = (
-        "ask for less by SECCAM_CAMERA_WIDTH and SECCAM_CAMERA_HEIGHT" if kind == "device" else "choose a smaller stream of it"
-    )
+    smaller = "lower SECCAM_CAMERA_WIDTH and SECCAM_CAMERA_HEIGHT" if kind == "device" else "choose a smaller stream of the camera"
     return f"; {smaller}" if isinstance(capture.jpeg, bytes) else f"; {smaller}, or lower SECCAM_CAMERA_QUALITY"

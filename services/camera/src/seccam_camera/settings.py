@@ -1,4 +1,4 @@
-"""The camera's settings, SECCAM_CAMERA_…, and what they mean."""
+"""The camera's settings: the SECCAM_CAMERA_ variables."""
 
 from __future__ import annotations
 
@@ -17,46 +17,48 @@ from seccam_camera.sources import address
 
 Rate = Annotated[float, Field(ge=0.001, le=60)]
 
-#: What the schedules' parser says: the place of what it can't read, and the parts of its grammar that might stand there.
+#: What the schedule parser reports: where parsing failed, and which parts of its grammar it expected there.
 _PLACE, _EXPECTED = re.compile(r"--> (\d+):(\d+)"), re.compile(r"= expected (.*)")
-#: Parts of its grammar whose names only a parser loves.
+#: Plain words for parts of that grammar.
 _PARTS = {"wday": "a weekday", "hour": "an hour", "minute": "a minute", "extended_time": "a time", "EOI": "the end"}
 
 
 class CameraSettings(OpsSettings):
-    """One camera."""
+    """The settings of one camera."""
 
     PREFIX = "SECCAM_CAMERA_"
 
-    name: str = Field(
-        description="Name of the camera in topics, addresses and on the page: a to z, 0 to 9 and -, at most 32 characters."
-    )
+    name: str = Field(description="Name of the camera in topics, URLs and on the page: at most 32 characters of a-z, 0-9 and -.")
     source: SecretStr = Field(
         SecretStr("demo"),
-        description="`/dev/video0`, `rtsp://…`, `http://…` (MJPEG), a video file's path, or `demo`. No log shows a login in it.",
+        description="`/dev/video0`, `rtsp://…`, `http://…` (MJPEG), a video file's path, or `demo`. A login in it is never logged.",
     )
-    zone: str = Field("", description="IANA time zone of the schedules, as Europe/Berlin; empty: the system's, or UTC.")
+    zone: str = Field(
+        "", description="IANA time zone of the schedules, such as Europe/Berlin; empty: the system's, or UTC if it has none."
+    )
     holidays: str = Field(
-        "", description="Country whose public holidays `PH` in the schedules means: ISO code, as DE; empty: none."
+        "", description="ISO code of the country whose public holidays `PH` means in the schedules, such as DE; empty: none."
     )
     view_hours: str = Field(
         "24/7",
-        description="When pictures for viewing are sent, in OpenStreetMap's opening_hours syntax; "
-        "not by the sun (`sunset` …), nor school holidays (`SH`).",
+        description="When view frames are sent, in OpenStreetMap's opening_hours syntax, "
+        "without sun times (`sunset` …) and school holidays (`SH`).",
     )
-    security_hours: str = Field("24/7", description="When pictures for face detection are sent, in the same syntax.")
-    view_fps: Rate = Field(15, description="Pictures a second for viewing, at most.")
-    security_fps: Rate = Field(2, description="Pictures a second for face detection, at most.")
-    width: int = Field(1280, ge=16, le=4096, description="Width asked of a device, pixels; it may give another.")
-    height: int = Field(720, ge=16, le=4096, description="Height asked of a device, pixels; it may give another.")
-    device_fps: float = Field(0, ge=0, le=240, description="Pictures a second asked of a device; 0: the higher of the two rates.")
-    quality: int = Field(80, ge=1, le=100, description="JPEG quality, where the source gives no JPEGs.")
+    security_hours: str = Field("24/7", description="When security frames are sent, in the same syntax.")
+    view_fps: Rate = Field(15, description="Most view frames per second.")
+    security_fps: Rate = Field(2, description="Most security frames per second.")
+    width: int = Field(1280, ge=16, le=4096, description="Width in pixels to request from a webcam, which may choose another.")
+    height: int = Field(720, ge=16, le=4096, description="Height in pixels to request from a webcam, which may choose another.")
+    device_fps: float = Field(
+        0, ge=0, le=240, description="Frames per second to request from a webcam; 0: the higher of the two rates above."
+    )
+    quality: int = Field(80, ge=1, le=100, description="JPEG quality, for sources that don't supply JPEGs.")
 
     @field_validator("name")
     @classmethod
     def _known_name(cls, value: str) -> str:
         if not topology.is_camera(value):
-            raise ValueError("can't be a camera's name: 1 to 32 of a-z, 0-9 and -, no - at either end")
+            raise ValueError("is not a valid camera name; use 1 to 32 of a-z, 0-9 and -, without a - at either end")
         return value
 
     @field_validator("source")
@@ -82,7 +84,7 @@ class CameraSettings(OpsSettings):
     @field_validator("view_hours", "security_hours")
     @classmethod
     def _known_hours(cls, value: str, info: ValidationInfo) -> str:
-        country = info.data.get("holidays", "DE")  # any, if the one given is at fault itself
+        country = info.data.get("holidays", "DE")  # any country, if the one given is itself wrong
         try:
             Schedule(value, ZoneInfo("UTC"), country)
         except ValueError as e:
@@ -91,30 +93,30 @@ class CameraSettings(OpsSettings):
 
     @property
     def address(self) -> address.SourceAddress:
-        """Where the pictures come from."""
+        """The source's address."""
         return address.parse(self.source.get_secret_value())
 
     @property
     def tz(self) -> ZoneInfo:
-        """The zone of the schedules."""
+        """The time zone of the schedules."""
         return zone_of(self.zone) if self.zone else system_zone()
 
     @property
     def rate(self) -> float:
-        """The higher of the two rates, pictures a second."""
+        """The higher of the two rates, frames per second."""
         return max(self.view_fps, self.security_fps)
 
     def hours(self) -> dict[str, str]:
-        """Each topic's schedule."""
+        """The schedule of each topic."""
         return {"view": self.view_hours, "security": self.security_hours}
 
     def rates(self) -> dict[str, float]:
-        """Each topic's pictures a second."""
+        """The frames per second of each topic."""
         return {"view": self.view_fps, "security": self.security_fps}
 
 
 def _in_one_line(fault: str, hours: str) -> str:
-    """A schedule's fault; what the parser draws below the text is put into words."""
+    """A schedule's fault in one line: the parser points at it with a drawing over several lines."""
     place, expected = _PLACE.search(fault), _EXPECTED.search(fault)
     if not place or not expected:
         return " ".join(fault.split())
@@ -122,20 +124,20 @@ def _in_one_line(fault: str, hours: str) -> str:
     rest = "".join(hours.splitlines(keepends=True)[line:])[column:].split()
     at = repr(rest[0]) if rest else "its end"
     only = re.fullmatch(r"\w+", expected[1])
-    what = f"expected {_PARTS.get(only[0], only[0].replace('_', ' '))} at {at}" if only else f"can't be read from {at} on"
-    return f"{what}; opening_hours syntax is as 24/7 or Mo-Fr 20:00-06:00; PH off"
+    what = f"expected {_PARTS.get(only[0], only[0].replace('_', ' '))} at {at}" if only else f"can't be parsed from {at} on"
+    return f"{what}; examples of opening_hours syntax: 24/7 or Mo-Fr 20:00-06:00; PH off"
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of this IANA name; ValueError if there is none."""
+    """The time zone of this IANA name; raises ValueError if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"no time zone is called {name!r}; give an IANA name, as Europe/Berlin") from None
+        raise ValueError(f"there is no time zone {name!r}; use an IANA name such as Europe/Berlin") from None
 
 
 def system_zone(localtime: Path = Path("/etc/localtime")) -> ZoneInfo:
-    """The zone that TZ or the system's clock is set to; UTC where that names none."""
+    """The time zone of TZ, or else of the system; UTC if neither names one."""
     _, _, linked = str(localtime.resolve()).partition("zoneinfo/")
     for name in (os.environ.get("TZ", "").removeprefix(":"), linked):
         try:

@@ -1,4 +1,4 @@
-"""The camera's word on itself: when there is one to be sent. Pure."""
+"""When to send the camera's status, and what it says. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from seccam.message import Status, TopicStatus
 from seccam_camera.schedule import Slot
 from seccam_camera.settings import CameraSettings
 
-#: Seconds after which it is said again, for late-comers.
+#: Seconds between statuses without a change, for clients that have just connected.
 REPEAT_SECONDS = 5.0
 
 State = Literal["starting", "live", "off", "away"]
 
 
 class StatusReporter:
-    """Makes the status messages of one camera: one on each change, and one every few seconds."""
+    """Makes one camera's status messages: one for each change, and one every few seconds."""
 
     def __init__(self, settings: CameraSettings, zone: str) -> None:
         self._camera, self._rates, self._zone = settings.name, settings.rates(), zone
@@ -25,7 +25,7 @@ class StatusReporter:
         self._since = self._sent_at = 0.0
 
     def due(self, state: State, why: str, slots: Mapping[str, Slot], now: float) -> Status | None:
-        """The message to send now (wall clock, seconds); None if nothing has changed and the last one is young."""
+        """The status to send at `now` (seconds since 1970 UTC); None if nothing has changed and the last one is recent."""
         if state != self._state:
             self._state, self._since = state, now
         what = (state, why, tuple(slots.items()))

@@ -15,19 +15,19 @@ from seccam_camera.sources.base import Capture, SourceLost, SourceNotOpened
 
 log = logs.get(__name__)
 
-#: Seconds a thread has to let go of its source.
+#: Seconds within which a reader must release its source.
 RELEASE_SECONDS = 10.0
-#: Seconds between attempts to open, the first and the longest; with TIMEOUT a source is back within 10 s.
+#: Seconds between attempts to open a source: the first and the longest. With TIMEOUT, a source that returns is open within 10 s.
 BACKOFF = (0.5, 3.0)
 _JITTER = 0.2
 
 
 class SourceStuck(SeccamError):  # noqa: N818  # it reads as what happened
-    """The thread doesn't let go of its source: only the end of the process helps."""
+    """The reader does not release its source; only ending the process will."""
 
 
 class SourceSupervisor:
-    """Keeps a source open while it is wanted: opens it again with backoff, and closes it when it is not."""
+    """Opens a source while it is wanted, reopens it with backoff when it is lost, and closes it when it is not wanted."""
 
     def __init__(self, open_source: OpenSource, take: Callable[[Capture], None], metrics: CameraMetrics, source: str) -> None:
         self._open, self._take, self._metrics, self._name = open_source, take, metrics, source
@@ -35,11 +35,11 @@ class SourceSupervisor:
         self._releasing: tuple[Reader, float] | None = None
         self._started = self._retry_at = 0.0
         self._backoff = Backoff(*BACKOFF, jitter=_JITTER)
-        #: Why there is no picture; empty as long as nothing went wrong.
+        #: Why there are no pictures; empty unless something went wrong.
         self.why = ""
 
     def state(self, now: float) -> Literal["closed", "starting", "live", "away"]:
-        """What there is to say of the source; `now` is monotonic."""
+        """The source's state; `now` is monotonic."""
         if self._reader is not None and self._reader.fresh(now):
             return "live"
         if self.why:
@@ -47,7 +47,10 @@ class SourceSupervisor:
         return "starting" if self._reader is not None else "closed"
 
     def run_once(self, wanted: bool, now: float) -> None:
-        """Do what is due, without waiting; to be called several times a second. Raises SourceStuck."""
+        """Open, reopen or close the source as needed, without blocking; call this several times a second.
+
+        Raises SourceStuck.
+        """
         self._check_release(now)
         if not wanted:
             self.why = ""
@@ -60,14 +63,14 @@ class SourceSupervisor:
         elif self._reader.failure is not None:
             self._record_failure(self._reader.failure, now)
         elif self._reader.stalled(now):
-            why = "gives no pictures any more" if self._reader.has_frame else "gives no pictures"
+            why = "stopped sending pictures" if self._reader.has_frame else "sends no pictures"
             self._record_failure(SourceLost("stalled", why), now)
         elif self.why and self._reader.fresh(now):
-            log.info("source_back", source=self._name)
+            log.info("source_recovered", source=self._name)
             self.why = ""
 
     def close(self, within: float) -> None:
-        """Let go of the source, waiting for that up to `within` seconds."""
+        """Close the source; waits up to `within` seconds until it is closed."""
         now = time.monotonic()
         self._release(now)
         if self._releasing is not None:
@@ -109,4 +112,4 @@ class SourceSupervisor:
         if not reader.is_alive():
             self._releasing = None
         elif now - since > RELEASE_SECONDS:
-            raise SourceStuck(f"{self._name} was not let go of within {RELEASE_SECONDS:.0f} s")
+            raise SourceStuck(f"{self._name} was not released within {RELEASE_SECONDS:.0f} s")
