@@ -67,7 +67,7 @@ def assert_opened(release: Release, *, privileged: bool) -> None:
     context = release.namespace.get("pod", pod)["spec"]["containers"][0]["securityContext"]
     assert context.get("privileged", False) is privileged
     (camera,) = release.page("/cameras")
-    assert "is no video device" in camera["why"]
+    assert "not a video device" in camera["why"]
 
 
 def test_a_device_plugin_provides_the_device_to_an_unprivileged_pod(device: Namespace, make_namespace: MakeNamespace) -> None:

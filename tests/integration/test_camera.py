@@ -151,7 +151,7 @@ def test_a_video_file_that_vanishes_while_it_plays_is_lost_and_back_when_it_is(
     audience.await_state("live")
 
     clip.rename(aside)
-    assert "can't be read again" in audience.await_state("away").why
+    assert "can't be reopened" in audience.await_state("away").why
     eventually(lambda: camera.metric("seccam_camera_source_opens_total", outcome="error") >= 1, within=PATIENCE)
     assert camera.metric("seccam_camera_source_lost_total", cause="error") == 1
     aside.rename(clip)
@@ -186,7 +186,7 @@ def test_a_video_of_an_unknown_kind_is_told(tmp_path: Path, photos: list[NDArray
     write_video(clip, "mjpeg", "yuvj420p", photos, fps=8)
     clip.write_bytes(clip.read_bytes().replace(b"MJPG", b"ZZQX"))
 
-    with pytest.raises(SourceNotOpened, match="not known"):
+    with pytest.raises(SourceNotOpened, match="unknown codec"):
         File(str(clip), StopToken())
 
 
@@ -270,7 +270,8 @@ def test_while_the_broker_is_away_frames_are_replaced_and_counted_and_never_queu
 
 
 @pytest.mark.parametrize(
-    ("source", "why"), [("/dev/video77", "no such device"), ("/dev/null", "no video device"), ("/nowhere/clip.mp4", "No such file")]
+    ("source", "why"),
+    [("/dev/video77", "no such device"), ("/dev/null", "not a video device"), ("/nowhere/clip.mp4", "No such file")],
 )
 def test_a_source_that_is_not_there_is_told_by_status_and_log(source: str, why: str, start: Start, audience: Audience) -> None:
     camera = start(source=source)
@@ -326,7 +327,7 @@ def test_a_reader_that_never_returns_ends_the_process_with_a_status_of_its_own(h
     assert hung.process.wait(PATIENCE + 30) == 3
 
     assert len(hung.lines("reader_stuck")) == 1
-    assert "gives no pictures" in hung.lines("source_lost")[0]["why"]
+    assert "sends no pictures" in hung.lines("source_lost")[0]["why"]
 
 
 def write_video(path: Path, codec: str, form: str, photos: list[NDArray[np.uint8]], fps: int, *, title: str = "") -> None:

@@ -105,7 +105,7 @@ def test_a_login_in_the_address_is_given_when_asked_for(scheme: str, pictures: l
 
         with pytest.raises(SourceNotOpened, match="wrong user or password") as wrong:
             opened(server.url.replace("//", "//admin:hunter3@"))
-        with pytest.raises(SourceNotOpened, match="wants a user") as missing:
+        with pytest.raises(SourceNotOpened, match="user and password are required") as missing:
             opened(server.url)
         assert (wrong.value.outcome, missing.value.outcome) == ("refused", "refused")
 
@@ -149,7 +149,7 @@ def test_basic_is_given_where_nothing_better_can_be(first: str, pictures: list[b
 )
 def test_a_login_that_is_not_known_is_told(challenge: str, pictures: list[bytes]) -> None:
     with MjpegServer(pictures, login=("admin", "hunter2"), challenges=[challenge]) as server:
-        with pytest.raises(SourceNotOpened, match="unsupported login scheme") as refused:
+        with pytest.raises(SourceNotOpened, match="unsupported authentication scheme") as refused:
             opened(server.url.replace("//", "//admin:hunter2@"))
 
         assert refused.value.outcome == "refused"
@@ -233,7 +233,7 @@ def test_what_is_no_stream_is_refused_by_what_it_is(kind: str, body: bytes) -> N
     with HTTPServer(("127.0.0.1", 0), Page) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        with pytest.raises(SourceNotOpened, match=f"gives {kind}"):
+        with pytest.raises(SourceNotOpened, match=f"sends {kind}"):
             opened(f"http://127.0.0.1:{server.server_port}/")
         server.shutdown()
         thread.join()

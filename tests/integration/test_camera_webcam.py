@@ -107,7 +107,7 @@ def test_a_webcam_with_jpegs_is_passed_on_and_comes_back_after_it_starved(
 
     done = session(broker, "held", "--mjpeg", str(clip))
 
-    check_states(audience, done, "unplugged, or its driver hangs")
+    check_states(audience, done, "unplugged, or the driver hangs")
     bodies = audience.view.bodies
     assert len(bodies) >= 10, done.stdout
     assert all(jpeg.parse(body).size == (640, 360) for body in bodies), "trimmed: each ends with its end marker"

@@ -160,7 +160,7 @@ def test_nothing_stays_when_the_keeper_is_killed(rabbitmq: None, tmp_path: Path)
     try:
         page = run.ready()
         # a camera that is away holds nothing up, and is told as such; the page keeps the order
-        eventually(lambda: "cameras  yard, alley; gone: away, refused: nobody listens there" in run.output)
+        eventually(lambda: "cameras  yard, alley; gone: away, refused: nothing is listening there" in run.output)
         assert [camera["name"] for camera in httpx.get(f"{page}/cameras", timeout=20).json()] == ["yard", "gone", "alley"]
         keeper = run.pid("seccam-local")
         assert keeper

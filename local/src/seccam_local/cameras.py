@@ -1,4 +1,4 @@
-"""Which cameras `make run` starts: `SECCAM_CAMERAS`, or the webcam, or the demo."""
+"""The cameras that `make run` starts: those in `SECCAM_CAMERAS`, else the webcam, else the demo."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ WEBCAM = "/dev/video0"
 
 @dataclass(frozen=True)
 class Camera:
-    """One camera process: its name on topics and in URLs, and where its pictures come from."""
+    """A camera process: its name in topics and URLs, and its source."""
 
     name: str
     source: str
-    #: `name=source` as a fault may show it, where it comes from SECCAM_CAMERAS.
+    #: `name=source` without a login, for errors; empty unless the camera comes from SECCAM_CAMERAS.
     entry: str = field(default="", compare=False)
 
 
 def select(environ: Mapping[str, str], *, webcam: bool) -> tuple[list[Camera], list[SettingFault]]:
-    """The cameras that the environment asks for, without those that can't be, and every fault; `webcam`: /dev/video0 is there.
+    """The valid cameras in the environment, and all faults; `webcam` says whether /dev/video0 exists.
 
-    Without SECCAM_CAMERAS there is one, which SECCAM_CAMERA_NAME and SECCAM_CAMERA_SOURCE may change.
+    Without SECCAM_CAMERAS there is one, whose name and source SECCAM_CAMERA_NAME and SECCAM_CAMERA_SOURCE may set.
     """
     several = given(environ, "SECCAM_CAMERAS")
     alone = [name for name in ("SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE") if given(environ, name)]
     if several:
         cameras, faults = parse(several)
-        why = "each camera's own stands in SECCAM_CAMERAS; set one or the other"
+        why = "can't be combined with SECCAM_CAMERAS, which names each camera and its source; set one or the other"
         return cameras, [SettingFault(name, why) for name in alone] + faults
     source = given(environ, "SECCAM_CAMERA_SOURCE") or (WEBCAM if webcam else "demo")
     name = given(environ, "SECCAM_CAMERA_NAME") or {WEBCAM: "webcam", "demo": "demo"}.get(source, "camera")
@@ -41,7 +41,7 @@ def select(environ: Mapping[str, str], *, webcam: bool) -> tuple[list[Camera], l
 
 
 def parse(text: str) -> tuple[list[Camera], list[SettingFault]]:
-    """`front=http://… yard=/dev/video0`, separated by spaces, quoted as in a shell: the good ones, and a fault for each other."""
+    """The valid cameras in `front=http://… yard=/dev/video0`, and all faults; separated by spaces, quoted as in a shell."""
     try:
         words = shlex.split(text)
     except ValueError as e:
@@ -53,9 +53,11 @@ def parse(text: str) -> tuple[list[Camera], list[SettingFault]]:
         if not equals or not source:
             faults.append(f"'{showable(word)}' is not name=source, such as front=/dev/video0")
         elif not topology.is_camera(name):
-            faults.append(f"'{showable(name)}' can't be a camera's name: 1 to 32 of a-z, 0-9 and -, no - at either end")
+            faults.append(
+                f"'{showable(name)}' is not a valid camera name; use 1 to 32 of a-z, 0-9 and -, without a - at either end"
+            )
         elif name in cameras:
-            faults.append(f"{name!r} is there twice")
+            faults.append(f"{name!r} appears twice")
         else:
             cameras[name] = Camera(name, source, f"{name}={showable(source)}")
     return list(cameras.values()), [SettingFault("SECCAM_CAMERAS", fault) for fault in faults]

@@ -25,11 +25,11 @@ def test_a_source_with_a_space_is_quoted_as_in_a_shell() -> None:
     [
         ("/dev/video0", "'/dev/video0' is not name=source"),
         ("front=", "'front=' is not name=source"),
-        ("Front=demo", "'Front' can't be a camera's name"),
-        ("a.b=demo", "'a.b' can't be a camera's name"),
-        ("-a=demo", "'-a' can't be a camera's name"),
-        (f"{'a' * 33}=demo", "can't be a camera's name"),
-        ("a=demo a=/dev/video0", "'a' is there twice"),
+        ("Front=demo", "'Front' is not a valid camera name"),
+        ("a.b=demo", "'a.b' is not a valid camera name"),
+        ("-a=demo", "'-a' is not a valid camera name"),
+        (f"{'a' * 33}=demo", "is not a valid camera name"),
+        ("a=demo a=/dev/video0", "'a' appears twice"),
         ("a='demo", "No closing quotation"),
     ],
 )

@@ -13,7 +13,7 @@ from seccam_local.readiness import NO_ANSWER
 from seccam_local.stack import Service, build_stack
 
 SERVICES = build_stack({"SECCAM_CAMERAS": "a=x b=y"}, webcam=False).services
-AWAY = {"camera-b": "frames: refused: nobody listens there"}
+AWAY = {"camera-b": "frames: refused: nothing is listening there"}
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,11 @@ def test_the_ready_line_holds_the_pages_address_and_no_secret() -> None:
     ("missing", "row", "picture"),
     [
         ({}, "cameras  a, b, c", "a"),
-        ({"camera-a": "frames: refused: nobody listens there"}, "cameras  b, c; a: away, refused: nobody listens there", "b"),
+        (
+            {"camera-a": "frames: refused: nothing is listening there"},
+            "cameras  b, c; a: away, refused: nothing is listening there",
+            "b",
+        ),
         ({"camera-b": "frames: none yet"}, "cameras  a, c; b: away, no picture yet", "a"),
         ({"camera-c": "broker: refused for 3 s"}, "cameras  a, b; c: broker: refused for 3 s", "a"),
         ({f"camera-{name}": "frames: x" for name in "abc"}, "cameras  a: away, x; b: away, x; c: away, x", "a"),

@@ -1,4 +1,4 @@
-"""Where pictures come from: one module for each kind of source."""
+"""The camera's sources, one module for each kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seccam_camera.sources.http import open_http
 
 @dataclass(frozen=True)
 class CaptureOptions:
-    """What is asked of a source that has the choice: pixels, pictures a second."""
+    """What to request from a source that can be configured: pixels, frames per second."""
 
     width: int
     height: int
@@ -22,7 +22,7 @@ class CaptureOptions:
 
 
 def open_source(address: SourceAddress, options: CaptureOptions, stop: StopToken) -> Source:
-    """An open source; raises SourceNotOpened. `stop` ends what its calls wait for."""
+    """Open the source at this address; raises SourceNotOpened. `stop` interrupts its blocking calls."""
     match address.kind:
         case "device":
             return Device(address.target, options.width, options.height, options.fps, stop)

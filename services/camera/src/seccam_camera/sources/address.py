@@ -1,4 +1,4 @@
-"""Where a camera's pictures come from, as its setting says. Pure."""
+"""The address of a source, parsed from its setting. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from urllib.parse import urlsplit
 Kind = Literal["device", "rtsp", "http", "file", "demo"]
 
 _SCHEMES: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
-_FORMS = "must be demo, a device (/dev/video0), rtsp://…, http://… or a video file's path"
+_FORMS = "must be demo, a device (/dev/video0), rtsp://…, http://… or the path of a video file"
 
 
 @dataclass(frozen=True)
 class SourceAddress:
-    """A source by kind and place."""
+    """The kind of a source, and where it is."""
 
     kind: Kind
-    #: What is opened; holds the login of a camera on the network.
+    #: What to open: a path or URL, with the login of a network camera.
     target: str
 
     @property
     def redacted(self) -> str:
-        """The same for logs: of a URL only scheme, host and port, as cameras take logins in path and query too."""
+        """The address for logs: only scheme, host and port of a URL, as cameras take logins in path and query, too."""
         if self.kind not in ("rtsp", "http"):
             return self.target
         parts = urlsplit(self.target)
@@ -31,7 +31,7 @@ class SourceAddress:
 
 
 def parse(text: str) -> SourceAddress:
-    """The address in a setting; raises ValueError, whose text never repeats the setting's."""
+    """The address in a setting; raises ValueError, whose text never contains the setting's."""
     if text == "demo":
         return SourceAddress("demo", text)
     if text.startswith("/dev/"):
@@ -44,12 +44,12 @@ def parse(text: str) -> SourceAddress:
         try:
             parts = urlsplit(text)
             known = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-            (parts.hostname or "").encode("idna")  # as it is looked up: no label of it may be empty, or over 63 letters
+            (parts.hostname or "").encode("idna")  # as in a look-up: fails on labels that are empty or too long
             text.encode()
         except ValueError:
             known = False
         if not known:
-            raise ValueError(f"{scheme}:// needs a host and, if any, a valid port after it")
+            raise ValueError(f"{scheme}:// must be followed by a valid host, and the port, if there is one, must be valid")
         return SourceAddress(kind, text)
     if "/" in text or "." in text:
         return SourceAddress("file", text)

@@ -1,4 +1,4 @@
-"""What every kind of source gives, and how it fails."""
+"""What all sources have in common: their interface, captures and errors."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Literal, Protocol
 
 from seccam.errors import SeccamError
 
-#: Seconds that opening a source, or waiting for its next byte, may take.
+#: Seconds that opening a source, or waiting for a picture from a device, may take.
 TIMEOUT = 4.0
 
 
 @dataclass(frozen=True)
 class Capture:
-    """One picture, as the source gave it."""
+    """One picture from a source."""
 
-    #: When it was taken: wall clock, and the monotonic one; seconds.
+    #: When it was taken, by the wall clock and the monotonic clock, seconds.
     wall: float
     monotonic: float
-    #: The source's own JPEG, or how to make one at a quality (1 to 100); to be called before the next picture is read.
+    #: The source's own JPEG, or a function that encodes one at a quality of 1 to 100; valid until the next picture is read.
     jpeg: bytes | Callable[[int], bytes]
 
 
@@ -28,14 +28,14 @@ class Source(Protocol):
     """An open source, owned by one thread."""
 
     def read(self) -> Capture:
-        """The next picture; blocks until there is one, or raises SourceLost."""
+        """The next picture; blocks until there is one. Raises SourceLost."""
 
     def close(self) -> None:
-        """Let go of the device, file or connection."""
+        """Close the device, file or connection."""
 
 
 class SourceNotOpened(SeccamError):  # noqa: N818  # it reads as what happened
-    """A source could not be opened: `outcome` is a metric label, the text says why, without any login."""
+    """A source could not be opened. `outcome` is a metric label; the message says why, and never contains a login."""
 
     def __init__(self, outcome: Literal["refused", "timeout", "error"], why: str) -> None:
         super().__init__(why)
@@ -43,7 +43,7 @@ class SourceNotOpened(SeccamError):  # noqa: N818  # it reads as what happened
 
 
 class SourceLost(SeccamError):  # noqa: N818  # it reads as what happened
-    """An open source gives no more pictures: `cause` is a metric label, the text says why, without any login."""
+    """An open source has no more pictures. `cause` is a metric label; the message says why, and never contains a login."""
 
     def __init__(self, cause: Literal["ended", "stalled", "error"], why: str) -> None:
         super().__init__(why)
@@ -51,7 +51,7 @@ class SourceLost(SeccamError):  # noqa: N818  # it reads as what happened
 
 
 class StopToken(threading.Event):
-    """A stop event that also interrupts what a source's thread is blocked in."""
+    """A stop event that can also interrupt a blocking call of the source's thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,14 +59,17 @@ class StopToken(threading.Event):
         self._interrupt: Callable[[], None] | None = None
 
     def set(self) -> None:
-        """Ask the source's thread to stop; from any thread."""
+        """Ask the source's thread to stop; may be called from any thread."""
         with self._changing:
             super().set()
             if self._interrupt is not None:
                 self._interrupt()
 
     def on_stop(self, interrupt: Callable[[], None] | None) -> None:
-        """Call this once a stop is asked for, at once if it has been; it must be quick and may not raise. None: nothing."""
+        """Call `interrupt` when the event is set, at once if it is set already; None cancels that.
+
+        `interrupt` must be quick and must not raise.
+        """
         with self._changing:
             self._interrupt = interrupt
             if interrupt is not None and self.is_set():

@@ -1,6 +1,6 @@
-"""The demo: an empty room, and two people who come and go, so that there is something to see without a camera.
+"""The demo: a room in which two people come and go, for use without a camera.
 
-Deterministic: what is where depends on the seconds since the start alone; only the clock on the wall is real.
+The scene depends only on the seconds since the start; the clock on the wall shows the real time.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from seccam_camera.sources.base import Capture, SourceLost, SourceNotOpened, Sto
 
 PICTURES = Path(__file__).parent.parent / "pictures"
 
-#: Pictures a second at least, so that it never seems to have stalled; those that no topic carries aren't drawn.
+#: Least frames per second, so that the demo never seems stalled. Frames that no topic carries aren't drawn.
 _MIN_RATE = 1.0
-#: Seconds after which all begins anew.
+#: Seconds after which the scene repeats.
 CYCLE = 60.0
-#: Where each person's left edge is, as (second, x): straight on between two points, out of sight before and after.
+#: The x of each person's left edge as (second, x), interpolated between points; outside a path the person isn't there.
 PATHS: dict[str, tuple[tuple[tuple[float, int], ...], ...]] = {
     "astronaut": (
         ((1, -512), (4, 100), (18, 140), (21, -512)),
@@ -37,16 +37,16 @@ PATHS: dict[str, tuple[tuple[tuple[float, int], ...], ...]] = {
     ),
 }
 
-#: Pixels a second from which on somebody walks rather than stands.
+#: Pixels per second above which a person walks.
 _WALKING_SPEED = 40
-#: Segments a digit lights, in the order top, top left, top right, middle, bottom left, bottom right, bottom.
+#: The segments of each digit: top, top left, top right, middle, bottom left, bottom right, bottom.
 _DIGITS = ("1110111", "0010010", "1011101", "1011011", "0111010", "1101011", "1101111", "1010010", "1111111", "1111011")
 _STROKE, _LONG = 3, 15
 _CLOCK_LEFT, _CLOCK_TOP, _INK = 1280 - 172, 24, 40
 
 
 def position(person: str, second: float) -> tuple[int, int] | None:
-    """Left edge and drop below the lower edge of somebody in the scene, pixels, both even; None: not there."""
+    """A person's left edge, and how far they extend below the picture; even numbers of pixels. None: not in the scene."""
     now = second % CYCLE
     for path in PATHS[person]:
         for (t0, x0), (t1, x1) in itertools.pairwise(path):
@@ -58,7 +58,7 @@ def position(person: str, second: float) -> tuple[int, int] | None:
 
 
 class _Layer:
-    """One plane of a cut-out person, ready to be laid over a picture."""
+    """One plane of a person's cut-out picture."""
 
     def __init__(self, colour: Plane, alpha: Plane) -> None:
         opacity = alpha.astype(np.uint16)
@@ -66,7 +66,7 @@ class _Layer:
         self._front = (colour.astype(np.uint16) * (256 - self._behind) >> 8).astype(np.uint8)
 
     def blend_onto(self, plane: Plane, left: int, top: int) -> None:
-        """Change `plane`; what reaches over its edges is cut off."""
+        """Draw the layer onto `plane`, cropped at its edges."""
         height, width = self._front.shape
         x0, x1, y1 = max(left, 0), min(left + width, plane.shape[1]), min(top + height, plane.shape[0])
         if x0 >= x1 or top >= y1:
@@ -83,21 +83,21 @@ class _Person:
 
 
 class Scene:
-    """The pictures of the demo, at any second."""
+    """Draws the demo's pictures."""
 
     def __init__(self, folder: Path = PICTURES) -> None:
-        """Raises SourceNotOpened where the pictures have not been cut out."""
+        """Raises SourceNotOpened if the cut-out pictures are missing."""
         try:
             self._room = encode.planes(_load(folder / "room.png"))
             self._people = {name: _person(_load(folder / f"{name}.png")) for name in PATHS}
         except (OSError, av.error.FFmpegError) as e:
             raise SourceNotOpened(
                 "error",
-                f"the demo's pictures are missing ({e.strerror}): `make setup` or services/camera/cut_demo_pictures.py makes them",
+                f"the demo's pictures are missing ({e.strerror}); run `make setup` or services/camera/cut_demo_pictures.py",
             ) from None
 
     def render(self, second: float, clock: str = "") -> tuple[Plane, Plane, Plane]:
-        """Y, U and V at this second since the start; `clock` (HH:MM:SS) is drawn on the wall."""
+        """The Y, U and V planes this many seconds after the start; `clock` (HH:MM:SS) is drawn on the wall."""
         picture = tuple(plane.copy() for plane in self._room)
         for name, person in self._people.items():
             where = position(name, second)
@@ -111,14 +111,14 @@ class Scene:
 
 
 class Demo:
-    """The scene in real time."""
+    """A source that shows the scene in real time."""
 
     def __init__(self, rate: float, stop: StopToken) -> None:
         self._scene, self._rate, self._stop = Scene(), max(rate, _MIN_RATE), stop
         self._start, self._count = time.monotonic(), 0
 
     def read(self) -> Capture:
-        """The next picture, when its time has come."""
+        """Wait for the next picture's time; raises SourceLost when stopped."""
         elapsed = time.monotonic() - self._start
         self._count = max(self._count + 1, int(elapsed * self._rate))
         if self._stop.wait(self._start + self._count / self._rate - time.monotonic()):
@@ -127,7 +127,7 @@ class Demo:
         return Capture(wall, time.monotonic(), functools.partial(self._draw, self._count / self._rate, wall))
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to close."""
 
     def _draw(self, second: float, wall: float, quality: int) -> bytes:
         clock = time.strftime("%H:%M:%S", time.localtime(wall))
@@ -147,7 +147,7 @@ def _person(cut_out: av.VideoFrame) -> _Person:
 
 
 def _draw_clock(plane: Plane, clock: str) -> None:
-    """In seven-segment digits."""
+    """Draw the time in seven-segment digits."""
     step, long = _LONG + 6, _LONG
     for n, character in enumerate(clock):
         left, top = _CLOCK_LEFT + n * step, _CLOCK_TOP

@@ -1,4 +1,4 @@
-"""Whatever FFmpeg reads, through PyAV: RTSP and other streams, and video files."""
+"""Sources that FFmpeg reads, through PyAV: RTSP and other streams, and video files."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from av.container import InputContainer
 from seccam_camera import encode
 from seccam_camera.sources.base import TIMEOUT, Capture, SourceLost, SourceNotOpened, StopToken
 
-#: Packets of these codecs are JPEGs, and passed on as they are.
+#: Packets of these codecs are JPEGs, and are passed on unchanged.
 _JPEG_CODECS = frozenset({"mjpeg"})
-#: Streams arrive by TCP (whole pictures, and no ports to be opened) and are not held back to be smoothed.
+#: Streams use TCP, which loses no packets and needs no open ports, and are not buffered.
 _STREAM_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzeduration": "1000000"}
-#: Seconds from one picture to the next where a file doesn't say.
+#: Seconds between pictures if a file doesn't say.
 _PERIOD = 1 / 25
 
-#: Seconds without a packet after which a stream is given up: short enough for a camera that came back to be seen within 10 s.
-#: A read can't be interrupted, so this is how late it may heed the stop, too; it is below supervisor.RELEASE_SECONDS.
-#: A stream with longer gaps than this between its packets can't be used.
+#: A stream is lost after this many seconds without a packet: short enough for a camera that returns to be live within 10 s.
+#: A read can't be interrupted, so a stop may also take as long; it is below supervisor.RELEASE_SECONDS.
+#: Streams with longer gaps between packets are not supported.
 _READ_TIMEOUT = 6.0
-_STALLED = f"nothing came for {_READ_TIMEOUT:.0f} s"
+_STALLED = f"no data for {_READ_TIMEOUT:.0f} s"
 _REFUSALS = (av.error.ConnectionRefusedError, av.error.HTTPClientError, av.error.PermissionError)
 
 
 class Stream:
-    """A live stream: pictures are taken when they come; how long the first may take is for its reader to say.
+    """A live stream, whose pictures count as taken when they arrive.
 
-    FFmpeg knows the end of a picture sent in RTP by the beginning of the next one: RTSP is a frame behind, here as elsewhere.
+    FFmpeg recognizes the end of a picture in RTP by the start of the next one, so RTSP is always one frame behind.
     """
 
     def __init__(self, url: str, stop: StopToken) -> None:
@@ -38,7 +38,7 @@ class Stream:
         self._pictures = _pictures(self._container, stop)
 
     def read(self) -> Capture:
-        """The next picture."""
+        """The next picture; raises SourceLost."""
         picture, _ = _next(self._pictures)
         return Capture(time.time(), time.monotonic(), picture)
 
@@ -48,7 +48,7 @@ class Stream:
 
 
 class File:
-    """A video file, over and over, at its own pace."""
+    """A video file, played in a loop at its own speed."""
 
     def __init__(self, path: str, stop: StopToken) -> None:
         self._path, self._stop = path, stop
@@ -58,20 +58,20 @@ class File:
         self._rewind()
 
     def read(self) -> Capture:
-        """The next picture, when its time has come."""
+        """Wait for the next picture's time; raises SourceLost."""
         try:
             picture, at = _next(self._pictures)
         except SourceLost as e:
             if e.cause != "ended" or self._stop.is_set():
                 raise
             if self._first is None:
-                raise SourceLost("error", "there is no picture in the file") from None
+                raise SourceLost("error", "the file has no pictures") from None
             self._container.close()
             self._start += self._offset + self._period
             try:
                 self._rewind()
-            except SourceNotOpened as e:  # it was deleted or written over while it played
-                raise SourceLost("error", f"the file can't be read again: {e}") from None
+            except SourceNotOpened as e:  # it was deleted or overwritten while it played
+                raise SourceLost("error", f"the file can't be reopened: {e}") from None
             picture, at = _next(self._pictures)
         if self._first is None:
             self._first = at or 0.0
@@ -92,34 +92,34 @@ class File:
         self._first, self._offset = None, 0.0
 
 
-#: A picture as in Capture.jpeg, and its time in the stream, seconds, if it has one.
+#: A picture as in Capture.jpeg, and its time in the stream in seconds, if it has one.
 _Timed = tuple["bytes | functools.partial[bytes]", float | None]
 
 
 def _open(address: str, options: Mapping[str, str]) -> InputContainer:
-    """Raises SourceNotOpened; FFmpeg's own text is not used, as it repeats the address, login and all."""
+    """Open the address; raises SourceNotOpened, without FFmpeg's own message, as that contains the address and its login."""
     began = time.monotonic()
     try:
-        # titles and the like aren't looked at, so they may be in any encoding
+        # titles and other metadata are not used, so their encoding doesn't matter
         container = av.open(address, options=dict(options), timeout=(TIMEOUT, _READ_TIMEOUT), metadata_errors="replace")
     except _REFUSALS as e:
         raise SourceNotOpened("refused", f"refused: {e.strerror}") from None
     except (av.error.FFmpegError, OSError) as e:
-        if time.monotonic() - began >= TIMEOUT:  # whatever FFmpeg calls it
+        if time.monotonic() - began >= TIMEOUT:  # FFmpeg has several errors for it
             raise SourceNotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
         raise SourceNotOpened("error", f"can't be opened: {e.strerror}") from None
     if not container.streams.video:
         container.close()
-        raise SourceNotOpened("error", "has no video in it")
+        raise SourceNotOpened("error", "has no video stream")
     codec: object = container.streams.video[0].codec_context  # PyAV's types don't say that it may be None
     if codec is None:
         container.close()
-        raise SourceNotOpened("error", "has a video in it of a kind that is not known")
+        raise SourceNotOpened("error", "has a video stream of an unknown codec")
     return container
 
 
 def _pictures(container: InputContainer, stop: StopToken) -> Iterator[_Timed]:
-    """The pictures of the first video stream; FFmpegError at its end or fault, SourceLost at the stop."""
+    """The pictures of the first video stream; raises FFmpegError at its end or on an error, SourceLost when stopped."""
     stream = container.streams.video[0]
     base = float(stream.time_base or 0)
     passed_on = stream.codec_context.name in _JPEG_CODECS
@@ -131,19 +131,19 @@ def _pictures(container: InputContainer, stop: StopToken) -> Iterator[_Timed]:
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:
-            continue  # a packet got lost on the way; the watch over the frames' age sees if nothing good comes any more
+            continue  # a packet was lost on the way; if no picture can be decoded any more, the supervisor notices
         for frame in frames:
-            assert isinstance(frame, av.VideoFrame)  # of a video stream
+            assert isinstance(frame, av.VideoFrame)  # the stream is a video stream
             yield functools.partial(encode.from_picture, frame), None if frame.pts is None else frame.pts * base
 
 
 def _packets(container: InputContainer, stream: av.VideoStream, stop: StopToken) -> Iterator[av.Packet[av.stream.Stream]]:
-    """The packets of one stream, up to the stop: that is looked at with each of any stream, as a picture may never come."""
+    """The packets of one stream until a stop, which is checked with every packet of any stream."""
     asked = time.monotonic()
     for packet in container.demux():
         if stop.is_set():
             raise SourceLost("ended", "stopped")
-        if time.monotonic() - asked > _READ_TIMEOUT:  # it is one that was held back until the time was up
+        if time.monotonic() - asked > _READ_TIMEOUT:  # FFmpeg held this packet back until the timeout
             raise SourceLost("stalled", _STALLED)
         if packet.stream.index == stream.index:
             yield packet
@@ -151,7 +151,7 @@ def _packets(container: InputContainer, stream: av.VideoStream, stop: StopToken)
 
 
 def _next(pictures: Iterator[_Timed]) -> _Timed:
-    """The next one; raises SourceLost."""
+    """The next picture; raises SourceLost."""
     try:
         return next(pictures)
     except (StopIteration, av.error.EOFError):

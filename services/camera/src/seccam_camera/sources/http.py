@@ -1,4 +1,4 @@
-"""HTTP cameras: a motion JPEG stream is read here; whatever else comes over HTTP is FFmpeg's."""
+"""HTTP cameras with motion JPEG streams. Other video over HTTP is read by FFmpeg."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from seccam_camera.sources import address, http_auth
 from seccam_camera.sources.base import TIMEOUT, Capture, Source, SourceLost, SourceNotOpened, StopToken
 from seccam_camera.sources.multipart import MultipartParser, NotMultipartError
 
-#: Seconds without a byte after which the connection is given up, should nobody have seen before that no picture comes.
+#: A connection is lost after this many seconds without data, if the supervisor hasn't already noticed the lack of pictures.
 _READ_TIMEOUT = 30.0
 _REDIRECTS = 3
 _CHUNK = 256 * 1024
-#: What an address may hold beside letters and digits; the rest is quoted, and what is quoted stays as it is.
+#: Characters of an address, beside letters and digits, that are not percent-encoded; `%` keeps what is encoded already.
 _SAFE = "%/:?#[]@!$&'()*+,;=~"
 
 
@@ -32,14 +32,14 @@ class MjpegStream:
         self._ready: deque[tuple[bytes, float]] = deque()
 
     def read(self) -> Capture:
-        """The next picture."""
+        """The next picture; raises SourceLost."""
         while not self._ready:
             data = self._connection.read()
             now = time.monotonic()
             try:
                 self._ready.extend(self._parser.feed(data, now))
             except NotMultipartError as e:
-                raise SourceLost("error", f"no motion JPEG any more: {e}") from None
+                raise SourceLost("error", f"the stream is not motion JPEG any more: {e}") from None
         picture, began = self._ready.popleft()
         return Capture(time.time() - (time.monotonic() - began), began, picture)
 
@@ -49,7 +49,7 @@ class MjpegStream:
 
 
 class _Connection:
-    """One GET, its answer's head read; the socket is shut down at the stop, which ends what waits for it."""
+    """A GET request and the head of its answer. A stop shuts the socket down, which interrupts blocking calls."""
 
     def __init__(self, parts: SplitResult, authorization: str, stop: StopToken) -> None:
         if parts.scheme == "https":
@@ -74,11 +74,11 @@ class _Connection:
             raise
 
     def read(self) -> bytes:
-        """What has come, at least a byte; raises SourceLost."""
+        """The data that has arrived, at least one byte; raises SourceLost."""
         try:
             data = self.answer.read1(_CHUNK)
         except TimeoutError:
-            raise SourceLost("stalled", f"not a byte for {_READ_TIMEOUT:.0f} s") from None
+            raise SourceLost("stalled", f"no data for {_READ_TIMEOUT:.0f} s") from None
         except (OSError, http.client.HTTPException, ValueError) as e:
             raise SourceLost("error", f"the connection broke ({type(e).__name__})") from None
         if not data:
@@ -93,25 +93,25 @@ class _Connection:
             answer.close()
 
     def _shut_down(self) -> None:
-        with contextlib.suppress(OSError):  # it may be closed already
+        with contextlib.suppress(OSError):  # already closed
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def open_http(url: str, stop: StopToken) -> Source | None:
-    """The stream at this address; None if it may be live video of another kind. Raises SourceNotOpened."""
+    """Open the stream at this address; None if it may be another kind of live video. Raises SourceNotOpened."""
     try:
         return _open(url, stop)
     except TimeoutError:
         raise SourceNotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
     except ConnectionRefusedError:
-        raise SourceNotOpened("refused", "refused: nobody listens there") from None
-    except (OSError, http.client.HTTPException, ValueError) as e:  # ValueError: what no check of an address or answer foresaw
+        raise SourceNotOpened("refused", "refused: nothing is listening there") from None
+    except (OSError, http.client.HTTPException, ValueError) as e:  # ValueError: a malformed address or answer
         raise SourceNotOpened("error", _describe(e)) from None
 
 
 def _open(url: str, stop: StopToken) -> Source | None:
     authorization = ""
-    for _ in range(_REDIRECTS + 2):  # the login's challenge takes one round
+    for _ in range(_REDIRECTS + 2):  # one more for the authentication challenge
         parts = urlsplit(url)
         connection = _Connection(parts, authorization, stop)
         answer = connection.answer
@@ -124,18 +124,18 @@ def _open(url: str, stop: StopToken) -> Source | None:
             url, authorization = _redirected(url, answer.headers["Location"]), ""
         else:
             raise SourceNotOpened("refused", _refusal(answer.status, bool(authorization)))
-    raise SourceNotOpened("refused", "redirected again and again")
+    raise SourceNotOpened("refused", "too many redirects")
 
 
 def _stream(connection: _Connection) -> Source | None:
-    """What the answer is; the connection is closed if it is no motion JPEG."""
+    """The stream in the answer; None, and the connection closed, if it is not motion JPEG. Raises SourceNotOpened."""
     headers = connection.answer.headers
-    kind = (headers.get("Content-Type") or "nothing that it names").lower()
+    kind = (headers.get("Content-Type") or "an unknown type").lower()
     if kind.startswith("multipart/"):
         return MjpegStream(connection)
     connection.close()
     if headers.get("Content-Length") or kind.startswith(("text/", "image/")):
-        raise SourceNotOpened("error", f"gives {kind[:60]}, no motion JPEG and no live video")
+        raise SourceNotOpened("error", f"sends {kind[:60]}, which is neither motion JPEG nor live video")
     return None
 
 
@@ -144,13 +144,13 @@ def _path(parts: SplitResult) -> str:
 
 
 def _redirected(url: str, location: str) -> str:
-    """The address it is redirected to; the login goes along only to the same host."""
+    """The address of a redirect; the login is kept only for the same host."""
     try:
         there = address.parse(urljoin(url, quote(location.encode("latin-1"), safe=_SAFE)))
     except ValueError:
         there = None
     if there is None or there.kind != "http":
-        raise SourceNotOpened("error", "redirected to something that is no HTTP address")
+        raise SourceNotOpened("error", "redirected to an invalid HTTP address")
     old, new = urlsplit(url), urlsplit(there.target)
     user, at, _ = old.netloc.rpartition("@")
     if at and new.hostname == old.hostname and "@" not in new.netloc:
@@ -159,22 +159,22 @@ def _redirected(url: str, location: str) -> str:
 
 
 def _authorization(parts: SplitResult, challenges: list[str]) -> str:
-    """The answer to the challenges, with the login in the address."""
+    """The Authorization header that answers the challenges with the address's login."""
     given = unquote(parts.username or ""), unquote(parts.password or "")
     answer = http_auth.authorization(challenges, given, _path(parts))
     if answer is None:
-        raise SourceNotOpened("refused", "refused: unsupported login scheme")
+        raise SourceNotOpened("refused", "refused: unsupported authentication scheme")
     return answer
 
 
 def _refusal(status: int, logged_in: bool) -> str:
     if status == http.client.UNAUTHORIZED:
-        return "refused: wrong user or password" if logged_in else "refused: it wants a user and a password in its address"
+        return "refused: wrong user or password" if logged_in else "refused: a user and password are required in the address"
     return f"refused: HTTP status {status}"
 
 
 def _describe(error: Exception) -> str:
-    """The error without an address in it."""
+    """The error in words, without an address."""
     if isinstance(error, socket.gaierror):
         return "no such host"
     if isinstance(error, ssl.SSLError):

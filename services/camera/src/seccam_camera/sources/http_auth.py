@@ -1,6 +1,6 @@
-"""The answer to an HTTP camera's question who asks: Basic (RFC 7617) and Digest (RFC 7616). Pure but for its random number.
+"""HTTP authentication for cameras: Basic (RFC 7617) and Digest (RFC 7616). Pure but for a random number.
 
-Own code because the standard library's knows neither SHA-256, which newer cameras want, nor several challenges at once.
+The standard library supports neither SHA-256, which newer cameras require, nor several challenges at once.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-#: Digest's algorithms as hashlib names them, the better one last.
+#: Digest's algorithms and their names in hashlib, the preferred one last.
 _HASHES = {"MD5": "md5", "SHA-256": "sha256"}
 _SESSION = "-SESS"
 
-_TOKEN = r"[\w!#$%&'*+.^`|~-]+"  # noqa: S105  # a grammar's, no secret
-#: What stands between two commas: a scheme, a parameter, or both.
+_TOKEN = r"[\w!#$%&'*+.^`|~-]+"  # noqa: S105  # a token of the grammar, not a secret
+#: What is between two commas: a scheme, a parameter, or both.
 _ITEM = re.compile(rf"(?:({_TOKEN})(?:\s+|$))?(?:({_TOKEN})\s*=\s*(.*))?", re.DOTALL)
 
 
 class Challenge(NamedTuple):
-    """A way to log in that the camera offers; names in lower case."""
+    """An authentication scheme that the camera offers, and its parameters; names are in lower case."""
 
     scheme: str
     parameters: Mapping[str, str]
 
 
 def authorization(headers: Iterable[str], login: tuple[str, str], target: str) -> str | None:
-    """The Authorization of a GET of `target`, by the best way these WWW-Authenticate headers offer; None if there is none.
+    """The Authorization header for a GET of `target`; None if none of the WWW-Authenticate `headers` is supported.
 
-    A camera that asks for a login without saying how is given Basic.
+    The best supported challenge is answered. Without any challenge, Basic is used.
     """
     asked = [header for header in headers if header.strip()]
     offers = [challenge for header in asked for challenge in challenges(header)]
-    # they are read and sent as Latin-1, byte by byte, and nobody says which bytes they mean: UTF-8 nearly everywhere
+    # headers are encoded as Latin-1, so this sends the UTF-8 bytes, which nearly all cameras expect
     user, password = (text.encode().decode("latin-1") for text in login)
     digests = [offer for offer in offers if offer.scheme == "digest" and _preference(offer) >= 0]
     if digests:
@@ -47,7 +47,7 @@ def authorization(headers: Iterable[str], login: tuple[str, str], target: str) -
 
 
 def challenges(header: str) -> Iterator[Challenge]:
-    """The challenges in one header; what can't be read of it is passed over."""
+    """The challenges in one header; unreadable parts are skipped."""
     scheme, parameters = "", dict[str, str]()
     for item in urllib.request.parse_http_list(header):
         found = _ITEM.fullmatch(item.strip())
@@ -64,14 +64,14 @@ def challenges(header: str) -> Iterator[Challenge]:
 
 
 def _preference(offer: Challenge) -> int:
-    """How good this Digest is; -1 if it can't be answered."""
+    """The preference for this Digest challenge, higher is better; -1 if it is not supported."""
     name = offer.parameters.get("algorithm", "MD5").upper().removesuffix(_SESSION)
     known = name in _HASHES and bool(offer.parameters.get("nonce")) and _qop(offer.parameters) is not None
     return list(_HASHES).index(name) if known else -1
 
 
 def _qop(parameters: Mapping[str, str]) -> str | None:
-    """The quality of protection to choose; empty if none is offered, as before RFC 2617; None if none is known."""
+    """The quality of protection to use: empty if none is offered, as before RFC 2617; None if no offered one is supported."""
     offered = [name.strip().lower() for name in parameters.get("qop", "").split(",")]
     return next((name for name in ("auth", "auth-int", "") if name in offered), None)
 

@@ -1,7 +1,7 @@
-"""The few calls of Linux' video capture interface that a camera needs.
+"""The part of Linux's video capture interface (V4L2) that a webcam needs.
 
-Own code because PyAV can't do it safely: its read on a device that starves (unplugged, driver stuck) never returns,
-whatever timeout it is given. Structures and codes: linux/videodev2.h.
+PyAV is not used for webcams because its read never returns, whatever its timeout, when the device is unplugged or the driver
+hangs. Structures and codes: linux/videodev2.h.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _PixelFormat(ctypes.Structure):
 
 
 class _FormatUnion(ctypes.Union):
-    # the pointer is there for the alignment that the kernel's union has by its other members
+    # the pointer gives the union the same alignment as in the kernel
     _fields_ = (("pix", _PixelFormat), ("raw", ctypes.c_uint8 * 200), ("pointer", ctypes.c_void_p))
 
 
@@ -102,14 +102,14 @@ class _Buffer(ctypes.Structure):
         ("timecode", ctypes.c_uint32 * 4),
         ("sequence", ctypes.c_uint32),
         ("memory", ctypes.c_uint32),
-        ("offset", ctypes.c_ulong),  # a union of it and pointers
+        ("offset", ctypes.c_ulong),  # in a union with pointers
         ("length", ctypes.c_uint32),
         ("rest", ctypes.c_uint32 * 2),
     )
 
 
 def _code(direction: int, number: int, argument: type[ctypes._CData]) -> int:
-    """An ioctl's request code: direction (1 write, 2 read), size, letter, number."""
+    """An ioctl request code: direction (1 write, 2 read), size, letter, number."""
     return direction << 30 | ctypes.sizeof(argument) << 16 | ord("V") << 8 | number
 
 
@@ -126,23 +126,23 @@ _S_PARM = _code(3, 22, _StreamParameters)
 
 
 def fourcc(name: str) -> int:
-    """A pixel format's code from its four letters."""
+    """The code of a pixel format, from its four letters."""
     return int.from_bytes(name.encode(), "little")
 
 
 @dataclass(frozen=True)
 class FilledBuffer:
-    """What the device gave: valid until the next one is taken."""
+    """A buffer that the driver has filled; valid until the next one is dequeued."""
 
     data: memoryview
-    #: By the monotonic clock, seconds; None where the driver uses another one.
+    #: By the monotonic clock, seconds; None if the driver uses another clock.
     timestamp: float | None
-    #: The driver calls it damaged.
+    #: Whether the driver reports it as damaged.
     damaged: bool
 
 
 class CaptureDevice:
-    """An open device; every method raises OSError as the system does."""
+    """An open device; every method may raise OSError."""
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
@@ -152,14 +152,14 @@ class CaptureDevice:
         self._poll.register(self._fd, select.POLLIN | select.POLLPRI)
 
     def can_capture(self) -> bool:
-        """Whether it is a node that gives pictures; a webcam has others, for metadata."""
+        """Whether this node supplies pictures; a webcam has further nodes for metadata."""
         capability = _Capability()
         fcntl.ioctl(self._fd, _QUERYCAP, capability)
         has = capability.device_caps if capability.capabilities & _CAP_DEVICE_CAPS else capability.capabilities
         return bool(has & _CAP_VIDEO_CAPTURE) and bool(has & _CAP_STREAMING)
 
     def formats(self) -> Iterator[str]:
-        """The pixel formats it has, as four letters."""
+        """The pixel formats of the device, four letters each."""
         for index in range(64):
             description = _FormatDescription(index=index, type=_CAPTURE)
             try:
@@ -169,7 +169,7 @@ class CaptureDevice:
             yield int(description.pixelformat).to_bytes(4, "little").decode("latin-1")
 
     def start(self, pixels: str, width: int, height: int, fps: float) -> tuple[str, int, int, int]:
-        """Stream; what the driver made of the request: format, width, height, bytes of a line."""
+        """Start streaming; what the driver chose: format, width, height, bytes per line."""
         requested = _Format(type=_CAPTURE)
         requested.fmt.pix.width, requested.fmt.pix.height, requested.fmt.pix.pixelformat = width, height, fourcc(pixels)
         fcntl.ioctl(self._fd, _S_FMT, requested)
@@ -186,11 +186,11 @@ class CaptureDevice:
         return got.pixelformat.to_bytes(4, "little").decode("latin-1"), got.width, got.height, got.bytesperline
 
     def wait(self, seconds: float) -> bool:
-        """Whether there is a picture, or an error to be raised by `dequeue`, within that time."""
+        """Wait at most this long; whether there is a picture, or an error that `dequeue` will raise."""
         return bool(self._poll.poll(seconds * 1000))
 
     def dequeue(self) -> FilledBuffer:
-        """The next picture, and the one before is given back; BlockingIOError if there is none yet."""
+        """The next filled buffer; the previous one goes back to the driver. Raises BlockingIOError if there is none."""
         self._requeue()
         buffer = _Buffer(type=_CAPTURE, memory=_MMAP)
         fcntl.ioctl(self._fd, _DQBUF, buffer)
@@ -204,8 +204,8 @@ class CaptureDevice:
         )
 
     def close(self) -> None:
-        """Stop and close, all of it: a map left open would keep the device's number taken after it was unplugged."""
-        with contextlib.suppress(OSError):  # it was unplugged, or never started
+        """Stop streaming and close everything: an open map would keep the device's number in use after it is unplugged."""
+        with contextlib.suppress(OSError):  # the device was unplugged, or never started
             fcntl.ioctl(self._fd, _STREAMOFF, ctypes.c_int(_CAPTURE))
         if self._dequeued is not None:
             self._dequeued[1].release()
@@ -215,7 +215,7 @@ class CaptureDevice:
 
     def _request_rate(self, fps: float) -> None:
         requested = _StreamParameters(type=_CAPTURE, numerator=1000, denominator=max(1, round(fps * 1000)))
-        with contextlib.suppress(OSError):  # not every driver lets itself be asked: it gives what it gives
+        with contextlib.suppress(OSError):  # not every driver supports it
             fcntl.ioctl(self._fd, _S_PARM, requested)
 
     def _requeue(self) -> None:
