@@ -1,1 +1,1 @@
-"""seccam on one machine."""
+"""Runs all of seccam on one machine."""

@@ -1,4 +1,4 @@
-"""`make run`: a private broker, the cameras, the monitor, the workers and the notifier, until Ctrl-C."""
+"""The command seccam-local (`make run`): runs a private broker and all services until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _FOLDER = "SECCAM_LOCAL_FOLDER"
 
 _EPILOG = f"""\
 environment variables:
-  SECCAM_CAMERAS  ({cameras.WEBCAM} where there is one, else the demo)
+  SECCAM_CAMERAS  ({cameras.WEBCAM} if it exists, else the demo)
       name=source for each camera, separated by spaces: front=http://127.0.0.1:9901/ yard={cameras.WEBCAM}
 {settings.describe(LocalSettings, settings.VisitSettings)}
   SECCAM_BROKER_URL  (a private broker)
-      A broker with seccam's topology that is there already; no private one is started then.
+      A broker that has seccam's queues, to use instead of a private one.
 
-Every other SECCAM_ and IFTTT_ variable goes to the services: see seccam-camera --help, seccam-monitor --help and so on."""
+All other SECCAM_ and IFTTT_ variables are passed on to the services: see seccam-camera --help, seccam-monitor --help and so on."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0 after an orderly stop; 1: something is in the way; 2: the settings are wrong."""
+    """Run the command; its exit status: 0 after an orderly stop, 1 if it can't start, 2 if settings are wrong."""
     parser = argparse.ArgumentParser(
         PROGRAM, description="Runs seccam on this machine.", epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("--check", action="store_true", help="check the settings of all services and end")
+    parser.add_argument("--check", action="store_true", help="check the settings of all services and exit")
     options = parser.parse_args(argv)
     environ = dict(os.environ)
     try:
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(stack: Stack, environ: Mapping[str, str]) -> int:
     if stack.private_broker and not installed():
-        log_line("RabbitMQ is not installed: `make setup` installs it, or says how")
+        log_line("RabbitMQ is not installed: run `make setup`, which installs it or says how")
         return 1
     folder = Path(stack.settings.folder).expanduser().absolute() if stack.settings.folder else CHECKOUT / ".seccam"
     with contextlib.ExitStack() as held:
@@ -75,9 +75,9 @@ def _start(stack: Stack, environ: Mapping[str, str]) -> int:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """The folder, made where it is missing, as ours alone; two runs in one would fight over the broker's data."""
+    """Create the folder if needed, and lock it: two runs must not share the broker's data. Raises SettingsError."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there is somebody's, and stays as it is
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the mode of an existing folder stays as it is
         lock = (folder / "lock").open("a")
     except OSError as e:
         raise _unusable(folder, e) from None
@@ -85,14 +85,14 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SettingsError(SettingFault(_FOLDER, f"another run has {folder}")) from None
-        except OSError as e:  # a file system without locks
+            raise SettingsError(SettingFault(_FOLDER, f"{folder} is in use by another run")) from None
+        except OSError as e:  # the file system has no locks
             raise _unusable(folder, e) from None
         yield
 
 
 def _prepare(stack: Stack, folder: Path) -> Node | None:
-    """The private broker's node with its files, if there is to be one; raises SettingsError for what is in the way."""
+    """The private broker's node, its files written; None without a private broker. Raises SettingsError."""
     if conflicts := preflight.port_conflicts(stack.addresses):
         raise SettingsError(*conflicts)
     try:
@@ -113,7 +113,7 @@ def _run(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Pa
 
 
 def _report(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Path, stop: threading.Event) -> None:
-    """Print what there is to use, once it is ready."""
+    """Wait until everything is ready, and print where it is."""
     missing = readiness.wait(stack.services, stop, lambda services: log_line(report.waiting_line(stack, services)))
     if missing is None:
         return
@@ -121,7 +121,7 @@ def _report(stack: Stack, node: Node | None, environ: Mapping[str, str], folder:
     if node:
         lines += report.broker_lines(node, report.example_camera(stack, missing), folder)
     with contextlib.suppress(OSError):  # as with `log_line`
-        print(*lines, "  Ctrl-C   stops all of it", sep="\n", flush=True)
+        print(*lines, "  Ctrl-C   stops everything", sep="\n", flush=True)
 
 
 def _node(stack: Stack, folder: Path) -> Node:
@@ -130,7 +130,7 @@ def _node(stack: Stack, folder: Path) -> Node:
     node = Node(folder / "broker", ports, cameras=len(stack.cameras))
     node.write()
     if not node.can_watch_disk:
-        log_line(f"{_FOLDER}: RabbitMQ can't see how full its disk is, for the spaces, umlauts or signs in {node.folder}")
+        log_line(f"{_FOLDER}: RabbitMQ can't monitor free disk space, because of special characters in {node.folder}")
     return node
 
 

@@ -1,4 +1,4 @@
-"""A private RabbitMQ node: own folder, own ports, own epmd, loopback only. A broker already on the machine is not touched."""
+"""A private RabbitMQ node on loopback, with its own folder, ports and epmd. It does not touch a broker of the system."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seccam import topology
 from seccam.errors import SettingFault, SettingsError
 from seccam.files import write_private
 
-#: Where Debian and Ubuntu put the scripts themselves; those in /usr/sbin switch users and insist on root.
+#: Where Debian and Ubuntu install the scripts; those in /usr/sbin switch users and need root.
 _SCRIPTS = Path("/usr/lib/rabbitmq/bin")
 _PLUGINS = ("rabbitmq_mqtt", "rabbitmq_prometheus")
 _PLAIN = re.compile(r"[\w/.,:=@%+~-]+", re.ASCII)
@@ -25,7 +25,7 @@ USERS = tuple(topology.PERMISSIONS)
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the node listens, all on 127.0.0.1."""
+    """The ports of the node, all on 127.0.0.1."""
 
     amqp: int
     mqtt: int
@@ -35,32 +35,32 @@ class Ports:
 
 
 def installed() -> bool:
-    """Whether the system has RabbitMQ."""
+    """Whether RabbitMQ is installed."""
     return (_SCRIPTS / "rabbitmq-server").exists() and shutil.which("epmd") is not None
 
 
 def version() -> tuple[int, int]:
-    """RabbitMQ's version, (3, 10) say, read from its package's folder."""
+    """RabbitMQ's version, such as (3, 10), from its package's folder."""
     found = [re.search(r"rabbitmq_server-(\d+)\.(\d+)", p.name) for p in Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")]
     return max((int(m[1]), int(m[2])) for m in found if m)
 
 
 class Node:
-    """The files of one node in `folder`, and the commands that run it."""
+    """One node's files in `folder`, and the commands that run it."""
 
     def __init__(self, folder: Path, ports: Ports, *, cameras: int = 1) -> None:
         self.folder, self.ports, self._cameras = folder, ports, cameras
-        #: For the output of its processes.
+        #: The output of the node's processes.
         self.log = folder / "log" / "broker.log"
-        self.name = "seccam@localhost"  # its data goes by this name: the ports may change, the events stay
+        self.name = "seccam@localhost"  # its data belongs to this name, so it must not depend on the ports
 
     @property
     def can_watch_disk(self) -> bool:
-        """Whether the broker can tell how full its disk is: it hands its folder's path to a shell, for `df`, as it is."""
+        """Whether the broker can monitor free disk space: it passes its folder to `df` in a shell, unquoted."""
         return _PLAIN.fullmatch(str(self.folder)) is not None
 
     def write(self) -> None:
-        """Make the node's files; passwords, data and the log of the run before are kept."""
+        """Write the node's files; passwords, data and the previous run's log are kept."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         for name in ("data", "log"):
@@ -73,12 +73,12 @@ class Node:
         self._private("enabled_plugins", f"[{','.join(_PLUGINS)}].\n")
 
     def passwords(self) -> Mapping[str, str]:
-        """A generated password for each user, made once."""
+        """The password of each user, generated once. Raises SettingsError if their file is broken."""
         kept = self.folder / "passwords.json"
         try:
             known: dict[str, str] = {**json.loads(kept.read_text())} if kept.exists() else {}
         except (ValueError, TypeError):
-            fault = f"{kept} is broken: delete it, and new passwords are made at the next start"
+            fault = f"{kept} is broken: delete it, and the next start generates new passwords"
             raise SettingsError(SettingFault("SECCAM_LOCAL_FOLDER", fault)) from None
         made = {user: known.get(user) or secrets.token_urlsafe(18) for user in USERS}
         if made != known:
@@ -86,27 +86,27 @@ class Node:
         return made
 
     def url(self, user: str) -> str:
-        """The broker's URL for one user, password included."""
+        """The broker's URL for one user, including the password."""
         return f"amqp://{user}:{self.passwords()[user]}@127.0.0.1:{self.ports.amqp}/"
 
     def epmd_command(self) -> list[str]:
-        """Erlang's port mapper, our own, in the foreground."""
+        """Runs a private epmd, Erlang's port mapper, in the foreground."""
         return ["epmd", "-port", str(self.ports.epmd), "-address", "127.0.0.1"]
 
     def server_command(self) -> list[str]:
-        """The broker, in the foreground."""
+        """Runs the broker in the foreground."""
         return [str(_SCRIPTS / "rabbitmq-server")]
 
     def environment(self) -> dict[str, str]:
-        """What both commands need to be set."""
+        """The environment of both commands."""
         return {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-            "HOME": str(self.folder),  # the Erlang cookie lives there
+            "HOME": str(self.folder),  # for the Erlang cookie
             "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": str(self.ports.epmd),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_FLAGS": "-start_epmd false",  # or Erlang starts one as a daemon, which would stay behind
-            "RUNNING_UNDER_SYSTEMD": "true",  # makes the script become the broker, where it would stay in front of it
+            "ERL_FLAGS": "-start_epmd false",  # else Erlang starts an epmd that outlives the broker
+            "RUNNING_UNDER_SYSTEMD": "true",  # makes the script exec the broker instead of waiting for it
             "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
@@ -117,7 +117,7 @@ class Node:
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_PID_FILE": str(self.folder / "pid"),
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),
-            # loopback only; no busy waiting: Erlang's default burns a core's share for latency we don't need
+            # loopback only; no busy waiting, which by default trades processor time for latency
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
                 "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
             ),
@@ -125,7 +125,7 @@ class Node:
         }
 
     def ctl(self, *arguments: str, timeout: float = 60) -> str:
-        """What `rabbitmqctl` prints for these arguments."""
+        """The output of `rabbitmqctl` with these arguments."""
         done = subprocess.run(
             [str(_SCRIPTS / "rabbitmqctl"), "--node", self.name, *arguments],
             env=self.environment(),
@@ -143,7 +143,7 @@ class Node:
         yield "mqtt.allow_anonymous = false"
         yield "prometheus.tcp.ip = 127.0.0.1"
         yield f"prometheus.tcp.port = {ports.prometheus}"
-        # only what has changed: RabbitMQ 4.0 may fail to start over them while it recovers a stream (rabbitmq-server#14772)
+        # imported only if changed: RabbitMQ 4.0 may otherwise fail to start while it recovers a stream (rabbitmq-server#14772)
         yield "definitions.import_backend = local_filesystem"
         yield f"definitions.local.path = {self.folder / 'definitions.json'}"
         yield "definitions.skip_if_unchanged = true"

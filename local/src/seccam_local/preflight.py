@@ -1,4 +1,4 @@
-"""Everything that can be known to be wrong before anything is started."""
+"""Checks before anything is started: the settings of all services, and the ports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import replace
 from seccam.errors import SettingFault
 from seccam_local.stack import ListenAddress, Service
 
-#: Seconds that all checks together may take, a slow disk's first start included.
+#: Seconds that all checks together may take; a first start on a slow disk needs some.
 TIMEOUT_SECONDS = 60.0
 
 
@@ -26,7 +26,7 @@ def setting_faults(services: Sequence[Service], environ: Mapping[str, str]) -> l
         checks = [running.enter_context(_check(service, environ)) for service in services]
         for service, check in zip(services, checks, strict=True):
             try:
-                # a little even when the time is over: to read what an ended one has said
+                # a short time even after the deadline, to read the output of a check that has ended
                 faults, errors = check.communicate(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 found.append(SettingFault(service.name, f"its check did not end within {TIMEOUT_SECONDS:.0f} s"))
@@ -48,12 +48,12 @@ def _check(service: Service, environ: Mapping[str, str]) -> Iterator[subprocess.
         try:
             yield check
         finally:
-            check.kill()  # if it hasn't ended: it hangs, or a Ctrl-C came
+            check.kill()  # if it is still running: it hangs, or Ctrl-C was pressed
             check.wait()
 
 
 def deduplicated(faults: Iterable[SettingFault]) -> list[SettingFault]:
-    """Each fault once. Several services may refuse one unknown name and suggest different ones: the closest is kept."""
+    """Each fault once. If several services refuse an unknown name with different suggestions, the closest is kept."""
     best: dict[tuple[str, str], SettingFault] = {}
     for fault in faults:
         key = fault.setting, fault.why
@@ -66,7 +66,7 @@ def _closeness(fault: SettingFault) -> float:
 
 
 def _faults(service: Service, faults: str, errors: str) -> list[SettingFault]:
-    """What a failed check has printed as JSON; its standard error where it failed otherwise."""
+    """The faults that a failed check has printed as JSON; its standard error if it failed in another way."""
     try:
         return [_blamed(service, SettingFault(**fault)) for fault in json.loads(faults)]
     except (ValueError, TypeError):
@@ -74,7 +74,7 @@ def _faults(service: Service, faults: str, errors: str) -> list[SettingFault]:
 
 
 def _blamed(service: Service, fault: SettingFault) -> SettingFault:
-    """The fault of the setting that a person gave: a camera's name and source may come from SECCAM_CAMERAS."""
+    """The fault with the setting that the person has set: a camera's name and source may come from SECCAM_CAMERAS."""
     entry = service.camera.entry if service.camera else ""
     if entry and fault.setting in ("SECCAM_CAMERA_NAME", "SECCAM_CAMERA_SOURCE"):
         return replace(fault, setting="SECCAM_CAMERAS", why=f"{entry}: {fault.why}")
@@ -82,7 +82,7 @@ def _blamed(service: Service, fault: SettingFault) -> SettingFault:
 
 
 def port_conflicts(addresses: Iterable[ListenAddress]) -> list[SettingFault]:
-    """A fault for each address at which something listens already, or which is not this machine's."""
+    """A fault for each address that is in use, or is not an address of this machine."""
     return [SettingFault(one.setting, why) for one in addresses if (why := _bind_error(one))]
 
 

@@ -1,4 +1,4 @@
-"""Keeps processes running: each ended one is started again, alone, with backoff; all end in order, in bounded time."""
+"""Processes that are restarted with backoff when they exit, and ended in order within bounded time."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 
 from seccam.backoff import Backoff
 
-#: Seconds before an ended process is started again: the first and the longest delay.
+#: Seconds before an exited process is restarted: the first and the longest delay.
 BACKOFF = (0.5, 15.0)
-#: A process that has run for so many seconds starts with the first backoff again.
+#: After running for this many seconds, a process that exits is restarted with the first delay again.
 SETTLED_SECONDS = 10.0
-#: util-linux, on every Debian: SIGTERM comes to the process when its parent is gone, however that went.
+#: Sends SIGTERM to the process when its parent dies, in whatever way (util-linux, part of every Debian).
 _WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 
 
 def log_line(line: str) -> None:
-    """What a person at the terminal should know; not on standard output, which is for the answer."""
-    with contextlib.suppress(OSError):  # standard error is on a full disk, or gone: that ends no camera
+    """Print a line to standard error, for the person at the terminal."""
+    with contextlib.suppress(OSError):  # standard error is closed, or on a full disk: the run goes on
         print(f"seccam-local: {line}", file=sys.stderr, flush=True)
 
 
 class Process:
-    """A process that is to run until told to stop."""
+    """A process that is kept running until it is stopped."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Process:
         may_start: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`log`: file for its output, else the terminal; `may_start`: asked before each start."""
+        """`log` is the file for its output (else the terminal); it starts only while `may_start()` is true."""
         self.name = name
         self._command, self._environment, self._log = command, environment, log
         self._may_start, self._clock = may_start, clock
@@ -50,23 +50,23 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether it runs, as far as the last `poll` saw."""
+        """Whether it was running at the last `poll`."""
         return self._popen is not None
 
     def poll(self) -> None:
-        """Notice its end; start it if it is due."""
+        """Check whether it has exited, and start it if that is due."""
         if self._popen is not None and self._popen.poll() is not None:
             self._record_exit(self._popen)
         if self._popen is None and self._clock() >= self._due_at and self._may_start():
             self._start()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send this to it and its children, if it runs."""
+        """Send a signal to it and its children, if it is running."""
         if self._popen is not None and self._popen.poll() is None:
             os.killpg(self._popen.pid, number)
 
     def wait(self, within: float) -> bool:
-        """Wait up to so many seconds for its end; what is left of its children is killed then."""
+        """Wait up to `within` seconds until it has exited, and kill its remaining children; False if it is still running."""
         if self._popen is None:
             return True
         try:
@@ -87,15 +87,15 @@ class Process:
             self._backoff.reset()
         delay = self._backoff.next_delay()
         where = f"; its output is in {self._log}" if self._log else ""
-        log_line(f"{self.name} ended by itself ({describe_exit(popen.returncode)}), and is started again in {delay:g} s{where}")
+        log_line(f"{self.name} exited ({describe_exit(popen.returncode)}); restarting it in {delay:g} s{where}")
         _kill_group(popen.pid)
         self._popen, self._due_at = None, self._clock() + delay
 
 
 def stop(stages: Iterable[tuple[Sequence[Process], float]]) -> None:
-    """End the stages one after another: SIGTERM, and SIGKILL to what is left when the stage's time is over.
+    """End the stages one after another, each by SIGTERM, and by SIGKILL after the stage's time.
 
-    That time is counted from the begin of it all, so what one stage doesn't need is there for the next.
+    All times count from the call of this function, so a stage may use what the ones before it didn't need.
     """
     began = time.monotonic()
     for processes, latest in stages:
@@ -108,12 +108,12 @@ def stop(stages: Iterable[tuple[Sequence[Process], float]]) -> None:
 
 
 def describe_exit(status: int) -> str:
-    """A return code of subprocess in words."""
+    """A return code of subprocess in words, such as `exit status 1` or `SIGKILL`."""
     return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
 
 
 def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path | None) -> subprocess.Popen[bytes]:
-    """In a session of its own: a Ctrl-C at the terminal is ours alone, and a group's signal reaches all of its children."""
+    """Start a process in its own session, so that Ctrl-C reaches only us, and a signal to its group all of its children."""
     with log.open("ab") if log else contextlib.nullcontext() as output:
         return subprocess.Popen(
             [*_WITH_PARENT, *command],
@@ -126,5 +126,5 @@ def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path | N
 
 
 def _kill_group(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError):  # nobody of it is left, as it should be
+    with contextlib.suppress(ProcessLookupError):  # none of its processes is left
         os.killpg(group, signal.SIGKILL)

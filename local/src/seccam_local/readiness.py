@@ -1,4 +1,4 @@
-"""Whether the services are ready, by their own word: /readyz."""
+"""Waits until the services are ready, according to their /readyz."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from seccam_local.stack import Service
 
-#: What is said of a service whose ops port nobody answers.
+#: What is missing of a service whose ops port doesn't answer.
 NO_ANSWER = "doesn't answer yet"
-#: Seconds between two looks at the services, and between two reports on those that aren't ready.
+#: Seconds between checks of the services, and between reports on those that aren't ready.
 POLL_SECONDS, REPORT_SECONDS = 0.5, 15.0
-#: Seconds that the cameras have for their first pictures once everything else is ready.
+#: Seconds to wait for the cameras' first pictures once everything else is ready.
 PICTURE_SECONDS = 4.0
 
 
 def wait(
     services: Sequence[Service], stop: threading.Event, on_waiting: Callable[[Mapping[str, str]], None]
 ) -> Mapping[str, str] | None:
-    """Wait until all services are ready; None if `stop` comes first.
+    """Wait until all services are ready; None if `stop` is set before.
 
-    A camera that answers and has no picture is not waited for, as it may stay away for long: these are returned, each with
+    Cameras that answer but have no picture are not waited for, as they may be away for long: they are returned, each with
     what it says is missing. Meanwhile `on_waiting` is called now and then with all services that aren't ready.
     """
     reported = time.monotonic()
-    complete_at: float | None = None  # since when nothing was missing but cameras' pictures
+    complete_at: float | None = None  # since when only pictures of cameras are missing
     while not stop.wait(POLL_SECONDS):
         missing, now = not_ready(services), time.monotonic()
         complete_at = (complete_at or now) if complete_but_for_pictures(services, missing) else None
@@ -40,12 +40,12 @@ def wait(
 
 
 def complete_but_for_pictures(services: Iterable[Service], missing: Mapping[str, str]) -> bool:
-    """Whether only cameras are missing, and all of these answer."""
+    """Whether everything is ready except cameras, and these answer."""
     return all(service.camera and missing[service.name] != NO_ANSWER for service in services if service.name in missing)
 
 
 def not_ready(services: Iterable[Service]) -> dict[str, str]:
-    """Each service that is not ready, and what it says is missing."""
+    """The services that aren't ready, each with what it says is missing."""
     answers = {service.name: _missing(service.ops.client_address) for service in services}
     return {name: missing for name, missing in answers.items() if missing}
 
@@ -64,7 +64,7 @@ def _missing(address: str) -> str:
 
 
 def _failing_checks(body: bytes) -> str:
-    """The failing checks of a /readyz answer in one line."""
+    """The failing checks in a /readyz answer, in one line."""
     try:
         checks = json.loads(body)["checks"]
         return ", ".join(f"{name}: {why}" for name, why in checks.items())

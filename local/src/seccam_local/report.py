@@ -11,39 +11,39 @@ from seccam_local.stack import Stack
 
 
 def ready_lines(stack: Stack, environ: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
-    """The one line, and who is watched, told and measured; `missing`: the cameras' services that aren't ready, and why."""
+    """The page's address, the cameras, the notifications, the metrics; `missing` are camera services that aren't ready."""
     yield f"seccam is ready: http://{stack.page.client_address}"
-    told = "faces are told to IFTTT" if environ.get("IFTTT_KEY") else "faces are only logged; IFTTT_KEY=… make run tells IFTTT"
+    phone = "notifications through IFTTT" if environ.get("IFTTT_KEY") else "notifications are only logged, as IFTTT_KEY is not set"
     yield _row("cameras", "; ".join(_cameras(stack, missing)))
-    yield _row("phone", told)
+    yield _row("phone", phone)
     for service in stack.services:
         yield _row("metrics", f"http://{service.ops.client_address}/metrics  {service.name}")
 
 
 def _cameras(stack: Stack, missing: Mapping[str, str]) -> Iterator[str]:
-    """Those that are live together, then each other with its reason."""
-    waited = {one.camera.name: missing[one.name] for one in stack.services if one.camera and one.name in missing}
-    if live := [camera.name for camera in stack.cameras if camera.name not in waited]:
+    """The live cameras together, then each other camera with its reason."""
+    not_live = {one.camera.name: missing[one.name] for one in stack.services if one.camera and one.name in missing}
+    if live := [camera.name for camera in stack.cameras if camera.name not in not_live]:
         yield ", ".join(live)
-    for name, why in waited.items():
+    for name, why in not_live.items():
         kind, _, reason = why.partition(": ")
         yield f"{name}: away, {'no picture yet' if reason == 'none yet' else reason}" if kind == "frames" else f"{name}: {why}"
 
 
 def example_camera(stack: Stack, missing: Mapping[str, str]) -> str:
-    """The camera that the printed command shows: the first that is live, if one is."""
+    """The camera in the printed commands: the first one that is live, or else the first."""
     names = [service.camera.name for service in stack.services if service.camera and service.name not in missing]
     return (names or [camera.name for camera in stack.cameras])[0]
 
 
 def waiting_line(stack: Stack, services: Mapping[str, str]) -> str:
-    """What is not ready yet and why; where the page is, if it is there already: a camera may stay away for long."""
+    """The services that aren't ready and why, and the page's address if that is ready, as a camera may be away for long."""
     text = "not ready yet: " + "; ".join(f"{name} ({why})" for name, why in services.items())
-    return text if "monitor" in services else f"{text}; the page is there: http://{stack.page.client_address}"
+    return text if "monitor" in services else f"{text}; the page is ready: http://{stack.page.client_address}"
 
 
 def broker_lines(node: Node, camera: str, folder: Path) -> Iterator[str]:
-    """How any MQTT client reaches the broker that runs for this alone; its password is meant to be seen here."""
+    """Commands for MQTT clients of the private broker. They contain its password, which is meant to be shown here."""
     user = topology.MQTT_USER
     client = f"-h 127.0.0.1 -p {node.ports.mqtt} -u {user} -P {node.passwords()[user]}"
     picture, other = (topology.topic(topology.key(topology.VIEW, name)) for name in (camera, "other"))

@@ -1,4 +1,4 @@
-"""What `make run` itself can be told: where its files lie, and the ports of its private broker."""
+"""The settings of `make run` itself: the SECCAM_LOCAL_ variables."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pydantic import Field
 
 from seccam.settings import Group
 
-#: Ports here are printed and handed on before anybody listens on them, so 0 (any free one) won't do.
+#: These ports are printed and passed on before anything listens on them, so 0 (any free port) is not possible.
 FixedPort = Annotated[int, Field(ge=1, le=65535)]
 
 
 class LocalSettings(Group):
-    """The private broker and the number of workers."""
+    """The settings of the private broker, and the number of workers."""
 
     PREFIX = "SECCAM_LOCAL_"
 

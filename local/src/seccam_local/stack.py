@@ -1,4 +1,4 @@
-"""What one run consists of: the processes, what each is called with, and where each listens. Pure."""
+"""The services of one run: their commands, environments and addresses. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seccam_local.settings import LocalSettings
 CHECKOUT = Path(__file__).resolve().parents[3]
 LOOPBACK = "127.0.0.1"
 MONITOR_PORT = 8080
-#: First ops port of each service; several processes of one service count up from it.
+#: The first ops port of each service; further processes of the service use the ports after it.
 OPS_PORTS = {"monitor": 9101, "notifier": 9102, "security": 9111, "camera": 9151}
 
 _SCRIPTS = Path(sys.executable).parent
@@ -31,7 +31,7 @@ _COMMANDS: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """Where a process listens, and the setting that says so."""
+    """An address that a process listens on, and the setting that it comes from."""
 
     setting: str
     host: str
@@ -40,45 +40,45 @@ class ListenAddress:
     @property
     def client_address(self) -> str:
         """`host:port` for a client on this machine."""
-        host = LOOPBACK if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  # compared, not listened on
+        host = LOOPBACK if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  # only compared
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True)
 class Service:
-    """One process of a service. `environment` is added to that of `make run`, and to the broker's URL for `user`."""
+    """One process of a service. `environment` extends the one of `make run` and the broker's URL for `user`."""
 
     name: str
     command: Sequence[str]
     user: str
     ops: ListenAddress
     environment: Mapping[str, str] = field(default_factory=dict)
-    #: What it is the process of, if it is a camera's.
+    #: The camera, if this is a camera's process.
     camera: Camera | None = None
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One run. Where `faults` has lines, the rest is what would be without the settings at fault."""
+    """All services of one run. If there are `faults`, the rest is as without the wrong settings."""
 
     settings: LocalSettings
     cameras: Sequence[Camera]
     services: Sequence[Service]
-    #: The monitor's page.
+    #: The address of the monitor's page.
     page: ListenAddress
-    #: Whether a private broker belongs to it; not if SECCAM_BROKER_URL names another one.
+    #: Whether the run includes a private broker: not if SECCAM_BROKER_URL names another one.
     private_broker: bool
     faults: Sequence[SettingFault] = ()
 
     @property
     def addresses(self) -> list[ListenAddress]:
-        """Every port that must be free."""
+        """All addresses that must be free."""
         broker = _broker_addresses(self.settings) if self.private_broker else []
         return [self.page, *(service.ops for service in self.services), *broker]
 
 
 def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
-    """What this environment asks for; `webcam`: /dev/video0 is there."""
+    """The stack that the environment describes; `webcam` says whether /dev/video0 exists."""
     faults: list[SettingFault] = []
     own = LocalSettings()
     try:
@@ -87,7 +87,7 @@ def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
         faults += e.faults
     chosen, wrong = cameras.select(environ, webcam=webcam)
     faults += wrong
-    chosen = chosen or [Camera("demo", "demo")]  # stands in, so that all other settings of a camera are checked
+    chosen = chosen or [Camera("demo", "demo")]  # so that a camera's other settings are checked as well
     page = _address(environ, "SECCAM_MONITOR_", MONITOR_PORT, faults)
     services = list(_services(environ, chosen, own.workers, page, faults))
     stack = Stack(own, chosen, services, page, private_broker=not given(environ, "SECCAM_BROKER_URL"))
@@ -100,7 +100,7 @@ def clashes(addresses: Iterable[ListenAddress]) -> list[SettingFault]:
     faults = []
     for one in addresses:
         if one.port in owner:
-            faults.append(SettingFault(one.setting, f"port {one.port} is {owner[one.port]}'s already"))
+            faults.append(SettingFault(one.setting, f"port {one.port} is also the port of {owner[one.port]}"))
         owner.setdefault(one.port, one.setting)
     return faults
 
@@ -115,7 +115,7 @@ def _services(
     for nth, camera in enumerate(chosen):
         own = {"SECCAM_CAMERA_NAME": camera.name, "SECCAM_CAMERA_SOURCE": camera.source}
         yield replace(one(f"camera-{camera.name}", "camera", topology.CAMERA_USER, own, nth), camera=camera)
-    # the page shows them in this order; a name that can't be is the camera's own fault, not the monitor's
+    # the page shows the cameras in this order; an invalid name is reported for the camera alone
     names = ",".join(camera.name for camera in chosen if topology.is_camera(camera.name))
     shown = {"SECCAM_MONITOR_CAMERAS": given(environ, "SECCAM_MONITOR_CAMERAS") or names}
     yield one("monitor", "monitor", topology.MONITOR_USER, {page.setting: str(page.port), **shown})
@@ -125,12 +125,12 @@ def _services(
 
 
 def _address(environ: Mapping[str, str], prefix: str, default: int, faults: list[SettingFault], nth: int = 0) -> ListenAddress:
-    """The nth address from the one that `<prefix>HOST` and `<prefix>PORT` give; a wrong port is told in `faults`."""
+    """The address in `<prefix>HOST` and `<prefix>PORT`, its port raised by `nth`; an invalid port is added to `faults`."""
     setting = f"{prefix}PORT"
     text = given(environ, setting) or str(default)
     port = int(text) + nth if text.isascii() and text.isdigit() else 0
     if not 1 <= port <= 65535:
-        faults.append(SettingFault(setting, f"{text!r} is no port from 1 to 65535"))
+        faults.append(SettingFault(setting, f"{text!r} is not a port from 1 to 65535"))
         port = default + nth
     return ListenAddress(setting, given(environ, f"{prefix}HOST") or LOOPBACK, port)
 

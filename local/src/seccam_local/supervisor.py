@@ -1,4 +1,4 @@
-"""Starts the processes of a run in stages, keeps them running, and ends them in the opposite order."""
+"""Starts the processes of a run in stages, keeps them running, and ends them in reverse order."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from seccam_local.node import Node
 from seccam_local.processes import Process, log_line
 from seccam_local.stack import LOOPBACK, Service
 
-#: Seconds from the begin of the end to SIGKILL. A service has finished its work in hand within 5, and most need one. The
-#: broker gets what is left: RabbitMQ with the Prometheus plugin takes 6 (seen in 3.10: a handler of rabbit_event that ends
-#: with the application calls application:set_env, which waits 5 s for the controller that is waiting for it). To kill it
-#: then costs nothing that was confirmed, but within seconds of the very first start it may cost the streams just declared.
+#: Seconds from the start of the shutdown to SIGKILL. Services finish their current work within 5 s, most within 1. The broker
+#: gets the rest: RabbitMQ with the Prometheus plugin needs 6 s (in 3.10 a handler of rabbit_event that ends with the
+#: application calls application:set_env, which waits 5 s for the controller, which waits for the handler). Killing it loses
+#: nothing that was confirmed, but within seconds of the first start it may lose the streams that were just declared.
 SERVICES_LATEST, BROKER_LATEST, MAPPER_LATEST = 5.5, 8.7, 9.0
-#: Seconds between two looks at the processes.
+#: Seconds between checks of the processes.
 POLL_SECONDS = 0.1
 
-#: Processes that start and end together, and when they have to be gone.
+#: Processes that start and end together, and when they are killed: seconds after the start of the shutdown.
 Stage = tuple[Sequence[Process], float]
 
 
 def stages(node: Node | None, services: Iterable[Service], environ: Mapping[str, str]) -> list[Stage]:
-    """In the order of their start, each waiting for the one before; without a node the services alone."""
+    """The stages in the order of their start; each waits for the one before. Without a node, only the services."""
     own = [
         Process(
             service.name,
@@ -43,7 +43,7 @@ def stages(node: Node | None, services: Iterable[Service], environ: Mapping[str,
 
 
 def run(ordered: Sequence[Stage], stop: threading.Event) -> None:
-    """Keep the stages running until `stop`; then end them, the last started first."""
+    """Keep the stages running until `stop` is set; then end them, the last one first."""
     try:
         while not stop.wait(POLL_SECONDS):
             for members, _ in ordered:

@@ -75,7 +75,7 @@ def test_a_folder_whose_disk_the_broker_cant_watch_is_told(
     monkeypatch.setattr(Node, "write", lambda _: None)
 
     assert start(settings(tmp_path / "my cameras"), monkeypatch) == 0
-    assert "SECCAM_LOCAL_FOLDER: RabbitMQ can't see how full its disk is" in capsys.readouterr().err
+    assert "SECCAM_LOCAL_FOLDER: RabbitMQ can't monitor free disk space" in capsys.readouterr().err
     assert start(settings(tmp_path / "cameras"), monkeypatch) == 0
     assert not capsys.readouterr().err
 

@@ -103,11 +103,11 @@ def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
 @pytest.mark.parametrize(
     ("environ", "told"),
     [
-        ({"SECCAM_MONITOR_PORT": "http"}, "SECCAM_MONITOR_PORT: 'http' is no port from 1 to 65535"),
-        ({"SECCAM_MONITOR_PORT": "0"}, "SECCAM_MONITOR_PORT: '0' is no port from 1 to 65535"),
-        ({"SECCAM_CAMERA_OPS_PORT": "65535", "SECCAM_CAMERAS": "a=x b=y"}, "SECCAM_CAMERA_OPS_PORT: '65535' is no port"),
-        ({"SECCAM_MONITOR_PORT": "9102"}, "SECCAM_NOTIFIER_OPS_PORT: port 9102 is SECCAM_MONITOR_PORT's already"),
-        ({"SECCAM_LOCAL_MQTT_PORT": "5673"}, "SECCAM_LOCAL_MQTT_PORT: port 5673 is SECCAM_LOCAL_BROKER_PORT's already"),
+        ({"SECCAM_MONITOR_PORT": "http"}, "SECCAM_MONITOR_PORT: 'http' is not a port from 1 to 65535"),
+        ({"SECCAM_MONITOR_PORT": "0"}, "SECCAM_MONITOR_PORT: '0' is not a port from 1 to 65535"),
+        ({"SECCAM_CAMERA_OPS_PORT": "65535", "SECCAM_CAMERAS": "a=x b=y"}, "SECCAM_CAMERA_OPS_PORT: '65535' is not a port"),
+        ({"SECCAM_MONITOR_PORT": "9102"}, "SECCAM_NOTIFIER_OPS_PORT: port 9102 is also the port of SECCAM_MONITOR_PORT"),
+        ({"SECCAM_LOCAL_MQTT_PORT": "5673"}, "SECCAM_LOCAL_MQTT_PORT: port 5673 is also the port of SECCAM_LOCAL_BROKER_PORT"),
         ({"SECCAM_LOCAL_WORKERS": "-1"}, "SECCAM_LOCAL_WORKERS: "),
         ({"SECCAM_LOCAL_WORKER": "1"}, "SECCAM_LOCAL_WORKER: unknown setting"),
         ({"SECCAM_CAMERAS": "x"}, "SECCAM_CAMERAS: 'x' is not name=source"),
@@ -177,4 +177,4 @@ def test_what_is_missing_is_told_with_the_page_once_that_is_there() -> None:
     made = build_stack({}, webcam=False)
 
     assert report.waiting_line(made, {"monitor": "doesn't answer yet"}) == "not ready yet: monitor (doesn't answer yet)"
-    assert report.waiting_line(made, {"camera-demo": "frames: none"}).endswith("; the page is there: http://127.0.0.1:8080")
+    assert report.waiting_line(made, {"camera-demo": "frames: none"}).endswith("; the page is ready: http://127.0.0.1:8080")
