@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -29,8 +30,8 @@ from tests.waiting import eventually
 class Monitor:
     """A seccam-monitor process."""
 
-    def __init__(self, broker: RunningBroker, **settings: str) -> None:
-        self._broker, self._settings = broker, settings
+    def __init__(self, broker: RunningBroker, *, gap: float = 60.0, **settings: str) -> None:
+        self._broker, self._gap, self._settings = broker, gap, settings
         self.port, self.ops_port = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -46,6 +47,7 @@ class Monitor:
             "SECCAM_BROKER_URL": self._broker.url(topology.MONITOR_USER),
             "SECCAM_MONITOR_PORT": str(self.port),
             "SECCAM_MONITOR_OPS_PORT": str(self.ops_port),
+            "SECCAM_VISIT_GAP_SECONDS": str(self._gap),
             **{f"SECCAM_MONITOR_{name.upper()}": value for name, value in self._settings.items()},
         }
         self.process = subprocess.Popen([sys.executable, "-m", "seccam_monitor"], env=environment, stderr=subprocess.DEVNULL)
@@ -185,7 +187,7 @@ class FakeWorker:
         )
 
     def announces(self, seen_in: Frame, *boxes: tuple[int, int, int, int], size: tuple[int, int] = (1280, 720)) -> str:
-        """An event; its id."""
+        """A face event; its id."""
         snapshot = base64.b64encode(pictures.snapshot()).decode()
         event = message.face_event(
             seen_in, seen_in.ts_ms or round(time.time() * 1000), message.FaceData(**_seen(seen_in, boxes, size), snapshot=snapshot)
@@ -193,6 +195,24 @@ class FakeWorker:
         key = topology.key(topology.EVENTS, seen_in.camera)
         self._link.publish_durable(Message(key, event.encode(), message.CONTENT_TYPE, message_id=event.id, kind=event.type))
         return event.id
+
+    def keeps_seeing(self, seen_in: Frame, began: float, *, gone: bool = False) -> None:
+        """The visit that began then (seconds since 1970) goes on until this frame, or is over with it."""
+        seen_ms = seen_in.ts_ms or round(time.time() * 1000)
+        data = message.PresenceData(
+            camera=seen_in.camera,
+            frame=message.FrameIdentity(boot_id=seen_in.boot_id, seq=seen_in.seq, ts_ms=seen_in.ts_ms),
+            faces=1,
+            visit_began=datetime.fromtimestamp(began, UTC),
+            worker="test",
+        )
+        event = message.presence_event(data, seen_ms, present=not gone)
+        if gone:
+            key = topology.key(topology.EVENTS, seen_in.camera)
+            self._link.publish_durable(Message(key, event.encode(), message.CONTENT_TYPE, message_id=event.id, kind=event.type))
+        else:
+            key = topology.key(topology.PRESENCE, seen_in.camera)
+            self._link.publish_latest(f"{seen_in.camera} presence", Message(key, event.encode(), message.CONTENT_TYPE))
 
 
 def _seen(seen_in: Frame, boxes: tuple[tuple[int, int, int, int], ...], size: tuple[int, int]) -> dict[str, Any]:

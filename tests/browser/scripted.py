@@ -31,6 +31,8 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 ESTIMATED, UNTIMED = 1, 2
+#: Seconds without a face after which a visit is over.
+GAP = 60.0
 
 
 def now_ms() -> float:
@@ -172,14 +174,17 @@ class ScriptedMonitor:
     def event(
         self, name: str, event_id: str, *, faces: int = 1, age: float = 0.0, late_s: int = 0, told: bool = True, **more: Any
     ) -> None:
-        """A face event; `told`: to those who are connected as well."""
+        """A visit that began `age` seconds ago, or the change of one; `told`: to those who are connected as well."""
+        began = now_ms() - age * 1000  # no two visits of a camera have the same `time`
         event = {
             "type": "event", "id": event_id, "cam": name,
-            "time": round((time.time() - age) * 1000), "captured": now_ms() - age * 1000,
-            "late_s": late_s, "faces": faces, "boxes": [pictures.FACE] * faces, "scores": [0.97] * faces, "size": [1280, 720],
-            "picture": f"/events/{event_id}/picture.jpg", **more,
+            "time": round((time.time() - age) * 1000) + len(self.events),
+            "began": began, "seen": began, "captured": began, "seconds": 0, "over": age > GAP, "late_s": late_s,
+            "faces": faces, "boxes": [pictures.FACE] * faces, "scores": [0.97] * faces, "size": [1280, 720],
+            "picture": f"/events/{event_id}/picture.jpg?faces={faces}", "absorbed": [], **more,
         }  # fmt: skip
-        self.events.append(event)
+        listed = [other for other in self.events if other["id"] not in (event_id, *event["absorbed"])]
+        self.events = [*listed, event]
         if told:
             self.say(**{"kind" if k == "type" else k: v for k, v in event.items()})
 

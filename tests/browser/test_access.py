@@ -262,14 +262,14 @@ def test_everything_can_be_read_named_and_hit(open_page: Open, scripted: Scripte
 
     judge("the grid")
     page.locator("#strip").tap()
-    expect(page.get_by_role("heading", name="Faces")).to_be_visible()
+    expect(page.get_by_role("heading", name="Visits")).to_be_visible()
     judge("the list")
     page.locator(".event button").tap()
     expect(page.locator("#event-dialog")).to_be_visible()
     judge("an event")
     page.get_by_role("button", name="Watch this camera").tap()
     expect(page.get_by_role("button", name="All cameras")).to_be_visible()
-    expect(page.get_by_role("heading", name="Faces")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Visits")).to_be_hidden()
     judge("one camera")
     monitor.stop()
     expect(page.locator("#bar-server")).to_be_visible()
@@ -279,8 +279,8 @@ def test_everything_can_be_read_named_and_hit(open_page: Open, scripted: Scripte
 def test_a_phones_list_closes_by_its_button_and_by_going_back(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url, viewport=PHONE, has_touch=True, is_mobile=True)
-    heading = page.get_by_role("heading", name="Faces")
-    expect(page.locator("#strip")).to_contain_text("No faces yet")
+    heading = page.get_by_role("heading", name="Visits")
+    expect(page.locator("#strip")).to_contain_text("No visits yet")
     monitor.event("front", "one")
     expect(page.locator("#strip")).to_contain_text("1 face · front · ")
 

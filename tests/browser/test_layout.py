@@ -151,7 +151,7 @@ def test_the_page_in_all_states_is_kept_to_look_at(open_page: Open, scripted: Sc
         page.wait_for_timeout(100)
         keep(page, f"grid-{kind}-{scheme}-end")
         page.locator("#strip").click()
-        expect(page.get_by_role("heading", name="Faces")).to_be_visible()
+        expect(page.get_by_role("heading", name="Visits")).to_be_visible()
         keep(page, f"events-{kind}-{scheme}")
     page.locator(".event button").first.click()
     expect(page.locator("#event-dialog")).to_be_visible()

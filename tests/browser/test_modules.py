@@ -307,5 +307,20 @@ def test_events_are_spoken_in_one_sentence(call: Call, seen: list[tuple[str, int
 
 def test_a_zone_is_no_reason_to_say_a_wrong_time(call: Call) -> None:
     assert call("format.time", NOW, NOW, "Asia/Kolkata") == "19:33:12"
-    assert call("format.when", NOW - 3000, NOW, 3000, 0) == "14:03:09 · 3 s ago"
-    assert call("format.when", NOW - 840_000, NOW, 840_000, 840_000) == "13:49:12 · delayed 14 min"
+
+
+@pytest.mark.parametrize(
+    ("ago", "visit", "said"),
+    [
+        (3, {"over": False}, "Since 14:03:09"),
+        (3600, {"over": False, "seconds": 3590}, "Since 13:03:12"),
+        (120, {"over": True, "seconds": 0}, "14:01:12"),
+        (120, {"over": True, "seconds": 7}, "14:01:12 · for 7 s"),
+        (840, {"over": True, "seconds": 259}, "13:49:12 · for 4 min"),
+        (86_400, {"over": True, "seconds": 7500}, "21 Nov 14:03:12 · for 2 h"),
+        (840, {"over": True, "seconds": 259, "late_s": 840}, "13:49:12 · delayed 14 min"),
+        (12, {"over": False, "late_s": 10}, "Since 14:03:00"),
+    ],
+)
+def test_a_visit_says_when_it_began_and_how_long_it_took(call: Call, ago: int, visit: dict[str, Any], said: str) -> None:
+    assert call("format.visit", {"time": NOW - ago * 1000, "seconds": 0, "late_s": 0, **visit}, NOW) == said

@@ -29,7 +29,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from seccam import topology
-from seccam.message import Detection, FaceData, FaceEvent, FrameIdentity, Status, TopicStatus
+from seccam.message import Detection, FaceData, FaceEvent, FrameIdentity, PresenceData, Status, TopicStatus, presence_event
 from tests.brokers import RunningBroker, free_port
 from tests.waiting import eventually
 
@@ -48,7 +48,7 @@ def noise(seed: int, *, width: int = 640, height: int = 360) -> bytes:
 class RunningMonitor:
     """The process and its two ports."""
 
-    def __init__(self, broker_url: str, log: BinaryIO | None = None, /, **settings: str) -> None:
+    def __init__(self, broker_url: str, log: BinaryIO | None = None, /, visit_gap: str = "60", **settings: str) -> None:
         self.port, self.ops_port = free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
@@ -56,6 +56,7 @@ class RunningMonitor:
             env={
                 **os.environ,
                 "SECCAM_BROKER_URL": broker_url,
+                "SECCAM_VISIT_GAP_SECONDS": visit_gap,
                 "SECCAM_MONITOR_PORT": str(self.port),
                 "SECCAM_MONITOR_OPS_PORT": str(self.ops_port),
                 **{f"SECCAM_MONITOR_{name.upper()}": value for name, value in settings.items()},
@@ -199,11 +200,12 @@ class Sender:
         )
         self.publish(topology.key(topology.FACES, camera), detection.encode())
 
-    def event(self, camera: str, number: int, *, snapshot: bytes | None = None) -> str:
-        """A face event; its id."""
+    def event(self, camera: str, number: int, *, snapshot: bytes | None = None, taken: float | None = None) -> str:
+        """A face event of a picture taken then, in seconds since 1970; its id."""
+        taken = time.time() if taken is None else taken
         data = FaceData(
             camera=camera,
-            frame=FrameIdentity(boot_id="b1", seq=number, ts_ms=round(time.time() * 1000)),
+            frame=FrameIdentity(boot_id="b1", seq=number, ts_ms=round(taken * 1000)),
             size=(160, 90),
             faces=2,
             boxes=[(1, 2, 30, 40), (50, 2, 30, 40)],
@@ -211,9 +213,22 @@ class Sender:
             worker="w",
             snapshot=base64.b64encode(snapshot).decode() if snapshot else None,
         )
-        event = FaceEvent(id=f"{camera}-b1-{number}", source=f"/seccam/camera/{camera}", time=datetime.now(UTC), data=data)
+        when = datetime.fromtimestamp(taken, UTC)
+        event = FaceEvent(id=f"{camera}-b1-{number}", source=f"/seccam/camera/{camera}", time=when, data=data)
         self.publish(topology.key(topology.EVENTS, camera), event.encode())
         return event.id
+
+    def presence(self, camera: str, began: float, seen: float, *, gone: bool = False) -> None:
+        """Faces have been there from `began` until `seen` (seconds since 1970), and still are, or are gone."""
+        data = PresenceData(
+            camera=camera,
+            frame=FrameIdentity(boot_id="b1", seq=1, ts_ms=round(seen * 1000)),
+            faces=1,
+            visit_began=datetime.fromtimestamp(began, UTC),
+            worker="w",
+        )
+        event = presence_event(data, round(seen * 1000), present=not gone)
+        self.publish(topology.key(topology.EVENTS if gone else topology.PRESENCE, camera), event.encode())
 
 
 class Camera(threading.Thread):

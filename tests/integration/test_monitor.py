@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import socket
@@ -271,30 +272,78 @@ def test_faces_are_boxes_and_events_are_rows(monitor: RunningMonitor, sender: Se
 
 
 def test_what_every_worker_tells_of_one_visit_is_one_row(monitor: RunningMonitor, sender: Sender) -> None:
+    began = time.time() - 30
     with monitor.socket() as page:
         json.loads(page.recv())
-        first, *_ = [sender.event("porch", number) for number in (1, 2, 3)]
+        first, *_ = [sender.event("porch", number, taken=began + number) for number in (1, 2, 3)]
         other = sender.event("lawn", 1)
+        rows = [(row["id"], row["seconds"]) for row in itertools.islice(messages(page, "event"), 4)]
+        assert rows == [(first, 0), (first, 1), (first, 2), (other, 0)]
+    listed = [e["id"] for e in monitor.http.get("/events").json() if e["cam"] in ("porch", "lawn")]
+    assert listed == [other, first]
+
+
+def test_presence_extends_a_visit_and_late_news_join_two(monitor: RunningMonitor, sender: Sender) -> None:
+    began = time.time() - 200
+    with monitor.socket() as page:
+        json.loads(page.recv())
         rows = messages(page, "event")
-        assert [next(rows)["id"], next(rows)["id"]] == [first, other]
-    assert [e["id"] for e in monitor.http.get("/events").json()[:2]] == [other, first]
+        sender.presence("attic", began, began + 30)  # of a visit of which no event has come: no row
+        first = sender.event("attic", 1, taken=began + 40)
+        row = next(rows)
+        assert (row["id"], row["seconds"], row["over"], row["absorbed"]) == (first, 40, True, [])
+        assert row["began"] + 40_000 == pytest.approx(row["seen"])
+        second = sender.event("attic", 2, taken=began + 190)
+        row = next(rows)
+        assert (row["id"], row["over"]) == (second, False)
+        sender.presence("attic", began + 50, began + 150, gone=True)  # a worker that was cut off sends it now
+        row = next(rows)
+        assert (row["id"], row["seconds"], row["over"], row["absorbed"]) == (first, 190, False, [second])
+    listed = [e for e in monitor.http.get("/events").json() if e["cam"] == "attic"]
+    assert [(e["id"], e["seconds"], e["over"]) for e in listed] == [(first, 190, False)]
+
+
+def test_a_visit_is_over_once_no_face_was_seen_for_the_gap(broker: RunningBroker) -> None:
+    sender = Sender(broker)
+    with running(broker, visit_gap="1") as monitor, monitor.socket() as page:
+        json.loads(page.recv())
+        rows = messages(page, "event")
+        sender.event("porch", 1)
+        assert not next(rows)["over"]
+        row = next(rows)
+        assert (row["over"], row["seconds"]) == (True, 0)
+    sender.close()
+
+
+def test_messages_that_can_not_be_read_are_counted(monitor: RunningMonitor, sender: Sender) -> None:
+    for flow in (topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS):
+        name = flow.removeprefix("seccam.")
+        before = monitor.metric("seccam_monitor_messages_refused_total", flow=name)
+        assert before is not None
+        for body in (b"", b"{}", b"\xff", b'{"camera": "other"}'):
+            sender.publish(topology.key(flow, "front"), body)
+        eventually(partial(_counts, monitor, name, before + 4))
+
+
+def _counts(monitor: RunningMonitor, flow: str, expected: float) -> bool:
+    return monitor.metric("seccam_monitor_messages_refused_total", flow=flow) == expected
 
 
 def test_a_restart_and_a_second_replica_show_the_same_last_events(broker: RunningBroker) -> None:
     sender = Sender(broker)
-    every = {"visit_seconds": "0"}  # each of the events is a row
-    with running(broker, **every) as one:
-        ids = [sender.event("hall", n, snapshot=picture(n) if n % 2 else None) for n in range(120)]
+    began = time.time() - 120 * 100
+    with running(broker) as one:
+        ids = [sender.event("hall", n, snapshot=picture(n) if n % 2 else None, taken=began + n * 100) for n in range(120)]
         newest_first = ids[:-51:-1]
         eventually(lambda: [e["id"] for e in one.http.get("/events").json()] == newest_first, within=30)
         before = one.http.get("/events").json()
-        with running(broker, **every) as two:
+        with running(broker) as two:
             eventually(lambda: two.http.get("/events").json() == before, within=30)
             picture_path = next(e["picture"] for e in before if e["picture"])
             assert two.http.get(picture_path).content == one.http.get(picture_path).content
-    with running(broker, **every) as again:
+    with running(broker) as again:
         eventually(lambda: again.http.get("/events").json() == before, within=30)
-        last = sender.event("hall", 500)
+        last = sender.event("hall", 500, taken=time.time())
         eventually(lambda: again.http.get("/events").json()[0]["id"] == last)
     sender.close()
 

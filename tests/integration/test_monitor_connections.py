@@ -18,7 +18,7 @@ from seccam_monitor import service
 from seccam_monitor.http import app
 from seccam_monitor.http.uvicorn_protocols import HttpProtocol
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Cameras
-from seccam_monitor.ingest.events import EventLog
+from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers.hub import Hub
 from tests.integration.monitors import picture
@@ -34,7 +34,7 @@ class Port:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, [])
         self.cameras = Cameras([], time.monotonic())
-        self.hub = Hub(self.cameras, EventLog(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
+        self.hub = Hub(self.cameras, VisitList(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
         self.server = service._server(app.create(self.hub, metrics, frozenset()), "")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._callers: list[Caller] = []

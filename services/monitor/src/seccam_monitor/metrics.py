@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from seccam import topology
 from seccam.frame_age import Age
 from seccam.metrics import AGE, MAX_CAMERAS, WORK, CameraLabels
 
 TRANSPORTS = ("websocket", "mjpeg")
 ENDS = ("client", "slow", "limit", "shutdown", "login", "forgotten")
 DROPS = ("stale", "corrupt", "oversize", "unknown_camera")
+FLOWS = (topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS)
 LOGINS = ("ok", "refused", "limited")
 CODES = ("2xx", "3xx", "4xx", "5xx")
 
@@ -75,6 +77,13 @@ class Metrics:
         self.from_future = Counter(
             "seccam_frames_from_future", "Frames that claim to be taken later than now", ["camera"], registry=registry
         )
+        refused = Counter(
+            "seccam_monitor_messages_refused",
+            "Messages that can't be read, or whose camera isn't that of their topic",
+            ["flow"],
+            registry=registry,
+        )
+        self.refused = {flow: refused.labels(flow.removeprefix("seccam.")) for flow in FLOWS}
         self.requests = Histogram(
             "seccam_monitor_http_request_seconds",
             "Time of an HTTP request, by route; streams are left out",

@@ -20,7 +20,7 @@ from seccam.broker import Consumer
 from seccam.metrics import BrokerMetrics
 from seccam.probes import Heartbeat
 from seccam.service import ServiceContext
-from seccam.settings import BrokerSettings
+from seccam.settings import BrokerSettings, VisitSettings
 from seccam_monitor.auth.credentials import Credentials
 from seccam_monitor.auth.login import Login
 from seccam_monitor.auth.sessions import LEAST_KEY, Sessions
@@ -29,7 +29,7 @@ from seccam_monitor.http import app
 from seccam_monitor.http.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 from seccam_monitor.ingest import intake
 from seccam_monitor.ingest.cameras import Cameras
-from seccam_monitor.ingest.events import EventLog
+from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.settings import MonitorSettings
 from seccam_monitor.viewers.hub import Hub
@@ -69,7 +69,7 @@ class Server(uvicorn.Server):
                 await asyncio.wait_for(self._ended.wait(), 1)
 
 
-def run(context: ServiceContext, broker: BrokerSettings, settings: MonitorSettings) -> int:
+def run(context: ServiceContext, broker: BrokerSettings, visit: VisitSettings, settings: MonitorSettings) -> int:
     """Serve until told to stop; 1 if the page's port can't be had."""
     try:
         listener = socket.create_server(
@@ -80,17 +80,19 @@ def run(context: ServiceContext, broker: BrokerSettings, settings: MonitorSettin
         log.error("port_taken", address=address, error=str(e), setting=f"{settings.PREFIX}PORT")  # noqa: TRY400  # it says all
         return 1
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(context, broker, settings, listener))
+        runner.run(_serve(context, broker, visit, settings, listener))
     return 0
 
 
-async def _serve(context: ServiceContext, broker: BrokerSettings, settings: MonitorSettings, listener: socket.socket) -> None:
+async def _serve(
+    context: ServiceContext, broker: BrokerSettings, visit: VisitSettings, settings: MonitorSettings, listener: socket.socket
+) -> None:
     loop = asyncio.get_running_loop()
     configured = settings.camera_names
     metrics = Metrics(context.registry, configured)
-    cameras, events = Cameras(configured, time.monotonic()), EventLog(settings.visit_seconds)
-    hub = Hub(cameras, events, away=settings.away_seconds, max_viewers=settings.max_viewers, loop=loop)
-    incoming = intake.Intake(cameras, events, metrics, hub, secrets.token_hex(8))
+    cameras, visits = Cameras(configured, time.monotonic()), VisitList(visit.gap_seconds)
+    hub = Hub(cameras, visits, away=settings.away_seconds, max_viewers=settings.max_viewers, loop=loop)
+    incoming = intake.Intake(cameras, visits, metrics, hub, secrets.token_hex(8))
     consumer = Consumer(broker, "monitor", BrokerMetrics(context.registry, ("consume",)), incoming.subscriptions())
     incoming.attach(consumer)
     users = UsersFile(settings.users_file) if settings.users_file else None

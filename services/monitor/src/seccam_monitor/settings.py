@@ -50,13 +50,6 @@ class MonitorSettings(settings.OpsSettings):
         "", description="Cameras that are always shown, in this order, comma-separated; others follow by name as they are found."
     )
     away_seconds: float = Field(30.0, ge=3, le=3600, description="Seconds without a picture after which a camera is away.")
-    visit_seconds: float = Field(
-        60.0,
-        ge=0,
-        le=86_400,
-        description="Seconds from an event's row within which that camera's events of no more faces are no row of their own; "
-        "the notifier's cooldown, so that the page lists what the phone was told. `0`: each event is a row.",
-    )
     max_viewers: int = Field(50, ge=1, le=10_000, description="Pages and streams that may be watched at the same time.")
 
     @field_validator("users_file")

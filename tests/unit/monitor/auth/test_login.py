@@ -26,7 +26,7 @@ from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.http import app as monitor_app
 from seccam_monitor.http.request_guard import CONTENT_SECURITY_POLICY
 from seccam_monitor.ingest.cameras import Cameras
-from seccam_monitor.ingest.events import EventLog
+from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers.hub import Hub
 from tests.unit.monitor.auth.users import entry
@@ -47,7 +47,7 @@ class House:
         self.file.write_text(f"{entry('ann', 'open sesame')}\n{entry('bob', 'b')}\n")
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, ["front"])
-        hub = Hub(Cameras(["front"], time.monotonic()), EventLog(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
+        hub = Hub(Cameras(["front"], time.monotonic()), VisitList(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
         self.users = UsersFile(str(self.file))
         login = Login(
             self.users,

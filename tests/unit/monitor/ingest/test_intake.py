@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from seccam import topology
 from seccam.broker import Consumer, Delivery, Subscription
 from seccam.message import Detection
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Camera, Cameras
-from seccam_monitor.ingest.events import EventLog, Row
 from seccam_monitor.ingest.intake import Intake
+from seccam_monitor.ingest.visits import Change, VisitList
 from seccam_monitor.metrics import Metrics
 
 
@@ -52,7 +56,7 @@ class Nobody:
 
     def on_faces(self, detection: Detection, captured: float) -> None: ...
 
-    def on_event(self, new: Row) -> None: ...
+    def on_visit(self, change: Change) -> None: ...
 
 
 LONG = FORGET_SECONDS + 1
@@ -70,7 +74,7 @@ def connection() -> Connection:
 
 @pytest.fixture
 def intake(cameras: Cameras, connection: Connection) -> Intake:
-    made = Intake(cameras, EventLog(0), Metrics(CollectorRegistry(), ["front"]), Nobody(), "b1")
+    made = Intake(cameras, VisitList(60.0), Metrics(CollectorRegistry(), ["front"]), Nobody(), "b1")
     connection.subscriptions = made.subscriptions()
     made.attach(cast("Consumer", connection))
     made._find("yard", 0.0)  # as a picture of it does, which takes a broker
@@ -120,3 +124,40 @@ def test_without_a_connection_no_camera_is_left(cameras: Cameras, connection: Co
     intake.forget(LONG)
     connection.turn()
     assert cameras.get("yard") is not None
+
+
+_HEADERS = st.dictionaries(
+    st.sampled_from(["seq", "boot_id", "ts_ms", "zone", "camera", "x-stream-offset"]),
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.floats() | st.lists(st.integers()),
+)
+_FIELDS = st.sampled_from(["camera", "type", "data", "time", "frame", "visit_began", "state", "id", "boxes", "faces"])
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.dictionaries(_FIELDS, inner)
+)
+_BODIES = st.binary() | _JSON.map(lambda value: json.dumps(value).encode())
+
+
+@given(
+    key=st.sampled_from(["front", "yard", "No_Name", ""]) | st.text(),
+    headers=_HEADERS,
+    body=_BODIES,
+    timestamp=st.none() | st.integers(0),
+)
+def test_no_message_ends_the_connections_thread(key: str, headers: dict[str, object], body: bytes, timestamp: int | None) -> None:
+    connection, metrics = Connection(), Metrics(CollectorRegistry(), ["front"])
+    made = Intake(Cameras(["front"], 0.0), VisitList(60.0), metrics, Nobody(), "b1")
+    connection.subscriptions = made.subscriptions()
+    made.attach(cast("Consumer", connection))
+    flows = {topology.STATUS: "status", topology.FACES: "faces", topology.PRESENCE: "presence"}
+    for subscription in list(connection.subscriptions):
+        flow = subscription.keys[0].rpartition(".")[0] if subscription.keys else topology.VIEW
+        subscription.handle(
+            cast(
+                "Delivery",
+                SimpleNamespace(
+                    key=f"{flow}.{key}", headers=headers, body=body, timestamp=timestamp, wall=1e9, monotonic=1e3, ack=lambda: None
+                ),
+            )
+        )
+        if flow in flows:
+            assert metrics.refused[flow]._value.get() == 1

@@ -18,8 +18,8 @@ from seccam import __version__
 from seccam_monitor.auth.login import Login, user_of
 from seccam_monitor.http.request_guard import RequestGuard
 from seccam_monitor.ingest.cameras import Camera
-from seccam_monitor.ingest.events import KEPT
 from seccam_monitor.ingest.status import why
+from seccam_monitor.ingest.visits import KEPT
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers.hub import Hub
 from seccam_monitor.viewers.mjpeg import MjpegStream
@@ -48,13 +48,15 @@ class CameraInfo(BaseModel):
 
 
 class EventInfo(BaseModel):
-    """Faces that were seen."""
+    """A visit: faces in front of one camera."""
 
-    id: str
+    id: str = Field(description="Id of the visit's first event.")
     cam: str = Field(description="The camera's name.")
-    time: int = Field(description="When the picture was taken, milliseconds since 1970 UTC.")
-    late_s: int = Field(description="Seconds between that and its being told.")
-    faces: int
+    time: int = Field(description="When the visit began, milliseconds since 1970 UTC.")
+    seconds: int = Field(description="How long the visit has lasted.")
+    over: bool = Field(description="Whether no face has been seen for the visit gap.")
+    late_s: int = Field(description="Seconds from the picture of the first event to its publication.")
+    faces: int = Field(description="Most faces that an event of the visit reports.")
     boxes: list[tuple[int, int, int, int]] = Field(description="x, y, width, height in a picture of `size`.")
     scores: list[float]
     size: tuple[int, int]
@@ -104,16 +106,17 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
 
     @app.get("/events")
     async def events() -> list[EventInfo]:
-        """The last events, newest first."""
-        return [EventInfo(**row.fields()) for row in reversed(hub.events.last())]
+        """The last visits, newest first."""
+        now = time.monotonic()
+        return [EventInfo(**row.fields(now)) for row in reversed(hub.visits.last())]
 
     @app.get("/events/{event_id}/picture.jpg", response_class=Response, responses=_JPEG)
     async def picture(event_id: str) -> Response:
-        """The annotated picture of an event."""
-        row = hub.events.get(event_id)
-        if row is None or row.picture is None:
-            raise HTTPException(404, f"There is no picture of this event: the last {KEPT} events are kept.")
-        return Response(row.picture, media_type="image/jpeg")
+        """The annotated picture of a visit, the one with the most faces."""
+        row = hub.visits.get(event_id)
+        if row is None or row.snapshot.picture is None:
+            raise HTTPException(404, f"There is no picture of this visit: the last {KEPT} visits are kept.")
+        return Response(row.snapshot.picture, media_type="image/jpeg")
 
     @app.websocket("/ws")
     async def socket(websocket: WebSocket) -> None:

@@ -5,23 +5,24 @@ Everything here runs in the connection's thread, is quick, and tells the event l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from seccam import logs, topology
 from seccam.broker import CatchAllRouter, Consumer, Delivery, Subscription
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
-from seccam.message import FACE, Detection, Event, FaceEvent, JsonMessage, Status
+from seccam.message import AnyEvent, Detection, Event, FaceEvent, PresenceData, PresenceEvent, Status, decode_event
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.ingest.cameras import Camera, Cameras
 from seccam_monitor.ingest.event_stream import EventStream
-from seccam_monitor.ingest.events import EventLog, Row, row
 from seccam_monitor.ingest.status import LastStatus
+from seccam_monitor.ingest.visits import Change, VisitList
 from seccam_monitor.metrics import Metrics
 
 log = logs.get(__name__)
 
-M = TypeVar("M", bound=JsonMessage)
+M = TypeVar("M", Status, Detection, PresenceEvent, AnyEvent)
 
 #: What of pictures of cameras that aren't watched (yet) may be on its way to us.
 _UNWATCHED = {**topology.NEWEST_ONLY, "x-max-length": 2 * MAX_CAMERAS}
@@ -42,20 +43,21 @@ class Listener(Protocol):
     def on_faces(self, detection: Detection, captured: float) -> None:
         """A worker analysed a picture taken at `captured` (monotonic seconds)."""
 
-    def on_event(self, new: Row) -> None:
-        """An event that is a row of its own."""
+    def on_visit(self, change: Change) -> None:
+        """A row of the list of visits is new or has changed."""
 
 
 class Intake:
     """The subscriptions and what they do."""
 
-    def __init__(self, cameras: Cameras, events: EventLog, metrics: Metrics, listener: Listener, boot_id: str) -> None:
-        self._cameras, self._events, self._metrics, self._listener = cameras, events, metrics, listener
+    def __init__(self, cameras: Cameras, visits: VisitList, metrics: Metrics, listener: Listener, boot_id: str) -> None:
+        self._cameras, self._visits, self._metrics, self._listener = cameras, visits, metrics, listener
         self._decoder = FrameDecoder(boot_id)
         self._router = CatchAllRouter(topology.every(topology.VIEW), f"{topology.ROUTERS}.{boot_id}")
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
         self._stream = EventStream(self._on_event)
+        self._refusals = logs.Throttle()
         #: Refused frames of this second, and when it began.
         self._refused, self._second = 0, float("-inf")
 
@@ -64,6 +66,7 @@ class Intake:
         return [
             Subscription(self._on_status, keys=(topology.every(topology.STATUS),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_faces, keys=(topology.every(topology.FACES),), arguments=topology.SHORT_NEWS, prefetch=20),
+            Subscription(self._on_presence, keys=(topology.every(topology.PRESENCE),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_unwatched, router=self._router, arguments=_UNWATCHED),
             self._stream.subscription,
             *(self._view(camera) for camera in self._cameras),
@@ -157,8 +160,8 @@ class Intake:
 
     def _on_status(self, delivery: Delivery) -> None:
         delivery.ack()
-        said = _message(Status, delivery)
-        if said is None or not _is_of(said.camera, topology.STATUS, delivery):
+        said = self._decoded(Status.decode, delivery, topology.STATUS)
+        if said is None:
             return
         camera = self._find(said.camera, delivery.monotonic)
         if camera is None:
@@ -170,45 +173,49 @@ class Intake:
 
     def _on_faces(self, delivery: Delivery) -> None:
         delivery.ack()
-        detection = _message(Detection, delivery)
-        if detection is None or not _is_of(detection.camera, topology.FACES, delivery):
-            return
-        if self._cameras.get(detection.camera):
+        detection = self._decoded(Detection.decode, delivery, topology.FACES)
+        if detection and self._cameras.get(detection.camera):
             self._listener.on_faces(detection, self._captured(detection, delivery) or delivery.monotonic)
 
     def _on_event(self, delivery: Delivery) -> None:
-        news = _message(Event, delivery)
-        if news is None or news.type != FACE:  # that a camera is away is told by its status
-            return
-        event = _message(FaceEvent, delivery)
-        if event is None or not _is_of(event.data.camera, topology.EVENTS, delivery):
-            return
+        event = self._decoded(decode_event, delivery, topology.EVENTS)
+        if isinstance(event, FaceEvent | PresenceEvent):  # that a camera is away, its status says
+            self._add(event, delivery)
+
+    def _on_presence(self, delivery: Delivery) -> None:
+        delivery.ack()
+        event = self._decoded(PresenceEvent.decode, delivery, topology.PRESENCE)
+        if event:
+            self._add(event, delivery)
+
+    def _add(self, event: FaceEvent | PresenceEvent, delivery: Delivery) -> None:
         captured = self._captured(event.data, delivery)
         if captured is None:
             captured = delivery.monotonic - (delivery.wall - event.time.timestamp())
-        new = row(event, captured=captured, published=delivery.timestamp)
-        if self._events.add(new):
-            self._listener.on_event(new)
+        change = self._visits.add(event, captured=captured, published=delivery.timestamp)
+        if change:
+            self._listener.on_visit(change)
 
-    def _captured(self, detection: Detection, delivery: Delivery) -> float | None:
-        """When the picture that this was seen in was taken, monotonic seconds, by what is known of its camera's clock."""
-        camera = self._cameras.get(detection.camera)
-        since = camera.clock.since(detection.frame.boot_id, detection.frame.ts_ms, wall=delivery.wall) if camera else None
+    def _captured(self, seen: Detection | PresenceData, delivery: Delivery) -> float | None:
+        """When the frame that this was seen in was captured, monotonic seconds; None if its camera's clock isn't known."""
+        camera = self._cameras.get(seen.camera)
+        since = camera.clock.since(seen.frame.boot_id, seen.frame.ts_ms, wall=delivery.wall) if camera else None
         return delivery.monotonic - since if since is not None else None
 
+    def _decoded(self, decode: Callable[[bytes], M], delivery: Delivery, flow: str) -> M | None:
+        """The message, if it can be read and is of the camera on whose topic it came: the broker's rights are given by topic."""
+        try:
+            message = decode(delivery.body)
+        except BadMessage as e:
+            self._refuse(delivery, flow, str(e))
+            return None
+        camera = message.data.camera if isinstance(message, Event) else message.camera
+        if camera != topology.camera_of(flow, delivery.key):
+            self._refuse(delivery, flow, f"it is of another camera, {camera}")
+            return None
+        return message
 
-def _message(model: type[M], delivery: Delivery) -> M | None:
-    """The message, if it keeps to its schema."""
-    try:
-        return model.decode(delivery.body)
-    except BadMessage as e:
-        log.warning("message_refused", key=delivery.key, error=str(e))
-        return None
-
-
-def _is_of(camera: str, flow: str, delivery: Delivery) -> bool:
-    """Whether a message is of the camera on whose topic it came: the broker's rights are given by topic."""
-    own = camera == topology.camera_of(flow, delivery.key)
-    if not own:
-        log.warning("message_refused", key=delivery.key, error=f"it is of another camera, {camera}")
-    return own
+    def _refuse(self, delivery: Delivery, flow: str, error: str) -> None:
+        self._metrics.refused[flow].inc()
+        if self._refusals.allows(flow):
+            log.warning("message_refused", key=delivery.key, error=error, counted_in="seccam_monitor_messages_refused_total")

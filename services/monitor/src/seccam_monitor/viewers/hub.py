@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from seccam import __version__
 from seccam.message import Detection
 from seccam_monitor.ingest.cameras import Camera, Cameras
-from seccam_monitor.ingest.events import EventLog, Row
 from seccam_monitor.ingest.status import why
+from seccam_monitor.ingest.visits import Change, VisitList
 from seccam_monitor.viewers import protocol
 
 
@@ -37,9 +37,9 @@ class Hub:
     """Hands news to all viewers."""
 
     def __init__(
-        self, cameras: Cameras, events: EventLog, *, away: float, max_viewers: int, loop: asyncio.AbstractEventLoop
+        self, cameras: Cameras, visits: VisitList, *, away: float, max_viewers: int, loop: asyncio.AbstractEventLoop
     ) -> None:
-        self.cameras, self.events = cameras, events
+        self.cameras, self.visits = cameras, visits
         self._away, self._max_viewers, self._loop = away, max_viewers, loop
         self._viewers: set[Viewer] = set()
         self._with_new_picture: deque[Camera] = deque()
@@ -75,9 +75,9 @@ class Hub:
         )
         self._call_on_loop(lambda: self._broadcast(text))
 
-    def on_event(self, new: Row) -> None:
-        """An event that is a row of its own."""
-        self._call_on_loop(lambda: self._broadcast(protocol.text("event", **new.message())))
+    def on_visit(self, change: Change) -> None:
+        """A row of the list of visits is new or has changed."""
+        self._call_on_loop(lambda: self._broadcast(_event(change, time.monotonic())))
 
     def _call_on_loop(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the monitor ends
@@ -106,6 +106,8 @@ class Hub:
         """A second has passed."""
         for viewer in list(self._viewers):
             viewer.tick(now)
+        for row in self.visits.ended(now):
+            self._broadcast(_event(Change(row), now))
         self.broadcast_status()
 
     def broadcast_status(self) -> None:
@@ -119,8 +121,9 @@ class Hub:
 
     def hello(self, user: str | None) -> str:
         """The first message of this user's connection; None where there is no login."""
-        rows = [{"type": "event", **row.message()} for row in self.events.last()]
-        return protocol.hello(__version__, time.monotonic() * 1000, user, self.cams(), rows)
+        now = time.monotonic()
+        rows = [{"type": "event", **row.message(now)} for row in self.visits.last()]
+        return protocol.hello(__version__, now * 1000, user, self.cams(), rows)
 
     def cams(self) -> list[dict[str, Any]]:
         """The cameras, in the order to show them in."""
@@ -169,3 +172,7 @@ class Hub:
     def _broadcast(self, text: str) -> None:
         for viewer in list(self._viewers):
             viewer.send_text(text)
+
+
+def _event(change: Change, now: float) -> str:
+    return protocol.text("event", **change.row.message(now), absorbed=change.absorbed)

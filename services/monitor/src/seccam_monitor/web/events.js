@@ -1,4 +1,4 @@
-/* The faces that were seen: a list, newest first, a large look at one of them, and on a phone a strip with the newest. */
+/* The visits: a list, newest first, one of them enlarged, and on a phone a strip with the newest. */
 
 import { parts, write } from "./dom.js";
 import * as format from "./format.js";
@@ -8,7 +8,7 @@ const KEPT = 100;
 const FRESH = 1500;
 
 export class Events {
-  /** {event, node, when, taken} in the list's order, newest first; `taken` by the page's clock. */
+  /** {event, seen, node, what, when, picture} in the list's order, newest first; `seen` by the page's clock. */
   #rows = [];
   #template;
   #list;
@@ -33,74 +33,95 @@ export class Events {
       if (target === dialog) dialog.close();
     });
     this.#dialog.watch.addEventListener("click", () => {
-      const camera = this.#shown.cam;
+      const camera = this.#shown.event.cam;
       dialog.close();
       watch(camera);
     });
   }
 
-  /** Add an event, `old` milliseconds of age, to the list; false if it is there already. `isNew`: it has just happened. */
-  add(event, old, { isNew }) {
-    const taken = performance.now() - old;
-    const known = this.#rows.find((other) => other.event.id === event.id);
-    if (known) {
-      known.taken = taken;
-      return false;
-    }
-    const row = { ...this.#row(event), taken };
-    const at = this.#rows.findIndex((other) => other.event.time <= event.time);
-    if (at < 0) {
-      this.#rows.push(row);
-      this.#list.append(row.node);
-    } else {
-      this.#list.insertBefore(row.node, this.#rows[at].node);
-      this.#rows.splice(at, 0, row);
-    }
-    while (this.#rows.length > KEPT) this.#rows.pop().node.remove();
-    this.#empty.hidden = true;
-    if (isNew) {
+  /**
+   * Show a visit: a new row, or the one that it changes. Returns whether it is a new visit or has more faces than before.
+   *
+   * @param {object} event as the monitor sends it
+   * @param {number} ahead by how much the monitor's clock is ahead of the page's, milliseconds
+   * @param {object} how
+   * @param {boolean} how.isNew whether this has just happened
+   */
+  put(event, ahead, { isNew }) {
+    const known = this.#rows.filter((other) => isPart(other.event, event));
+    const row = known.find((other) => other.event.id === event.id) ?? this.#create();
+    const moreFaces = event.faces > Math.max(0, ...known.map((other) => other.event.faces));
+    for (const other of known) if (other !== row) this.#absorb(other, row);
+    row.event = event;
+    row.seen = event.seen - ahead;
+    write(row.what, title(event));
+    show(row.picture, event);
+    this.#place(row);
+    if (row === this.#shown) this.#fill();
+    if (isNew && moreFaces) {
       row.node.classList.add("fresh");
       setTimeout(() => row.node.classList.remove("fresh"), FRESH);
     }
-    return true;
+    return moreFaces;
   }
 
-  /** Say how long ago each was. */
+  /** Bring the times up to date. */
   update() {
     const now = performance.now();
     const wall = Date.now();
     for (const row of this.#rows) {
-      const text = format.when(row.event.time, wall, now - row.taken, row.event.late_s * 1000);
+      const text = format.visit(row.event, wall);
       write(row.when, text);
-      if (row.event === this.#shown) write(this.#dialog.when, text);
+      row.node.classList.toggle("lasting", !row.event.over);
+      if (row === this.#shown) write(this.#dialog.when, text);
     }
     const newest = this.#rows[0];
     if (!newest) return;
-    write(this.#strip.text, `${title(newest.event)} · ${format.ago(now - newest.taken)}`);
-    if (this.#strip.picture.dataset.of !== newest.event.id) {
-      this.#strip.picture.dataset.of = newest.event.id;
-      show(this.#strip.picture, newest.event);
-    }
+    write(this.#strip.text, `${title(newest.event)} · ${newest.event.over ? format.ago(now - newest.seen) : "now"}`);
+    this.#strip.picture.dataset.of = newest.event.id;
+    show(this.#strip.picture, newest.event);
   }
 
-  #row(event) {
+  #create() {
     const node = this.#template.cloneNode(true).firstElementChild;
     const { open, what, when, picture } = parts(node);
-    what.textContent = title(event);
-    show(picture, event);
-    open.addEventListener("click", () => this.#open(event));
-    return { event, node, when };
+    const row = { event: null, node, what, when, picture };
+    open.addEventListener("click", () => this.#open(row));
+    return row;
   }
 
-  #open(event) {
-    const { node, what, picture, scores } = this.#dialog;
-    this.#shown = event;
+  #absorb(other, row) {
+    this.#rows.splice(this.#rows.indexOf(other), 1);
+    other.node.remove();
+    if (other === this.#shown) this.#shown = row;
+  }
+
+  /** Put the row where its visit's beginning belongs; one that is there already isn't touched, and keeps the focus. */
+  #place(row) {
+    const rows = this.#rows.filter((other) => other !== row);
+    const at = rows.findIndex((other) => other.event.time <= row.event.time);
+    rows.splice(at < 0 ? rows.length : at, 0, row);
+    const next = rows[rows.indexOf(row) + 1]?.node ?? null;
+    if (!row.node.isConnected || row.node.nextElementSibling !== next) this.#list.insertBefore(row.node, next);
+    while (rows.length > KEPT) rows.pop().node.remove();
+    this.#rows = rows;
+    this.#empty.hidden = true;
+  }
+
+  #open(row) {
+    this.#shown = row;
+    this.#fill();
+    this.update();
+    this.#dialog.node.showModal();
+  }
+
+  #fill() {
+    const { what, picture, scores } = this.#dialog;
+    const { event } = this.#shown;
     what.textContent = title(event);
     picture.alt = `${format.faces(event.faces)} at ${event.cam}`;
     show(picture, event);
     scores.textContent = format.scores(event.scores);
-    this.update();
-    node.showModal();
   }
 
   #close() {
@@ -113,11 +134,19 @@ function title(event) {
   return `${format.faces(event.faces)} · ${event.cam}`;
 }
 
-/** The event's picture, if it has one and the monitor still keeps it. */
+/** Whether a row is a visit, or a part of it: the monitor names those, but a page may have missed that. */
+function isPart(row, visit) {
+  if (row.id === visit.id || visit.absorbed?.includes(row.id)) return true;
+  return row.cam === visit.cam && row.time >= visit.time && row.time <= visit.time + visit.seconds * 1000;
+}
+
+/** The picture, if there is one and the monitor still keeps it. */
 function show(picture, event) {
+  if (picture.getAttribute("src") === event.picture) return;
   picture.hidden = event.picture === null;
   picture.onerror = () => {
     picture.hidden = true;
   };
   if (event.picture !== null) picture.src = event.picture;
+  else picture.removeAttribute("src");
 }

@@ -186,9 +186,18 @@ function again({ until, zone, now }) {
   return `${at.weekday}${date} ${at.hour}:${at.minute}${differs ? ` (${zone})` : ""}`;
 }
 
-/** The second line of an event: `14:03:12 · 3 s ago`, or `13:49:12 · delayed 14 min` if it came late. */
-export function when(taken, now, old, late = 0) {
-  return `${time(taken, now)} · ${late > DELAYED ? `delayed ${span(late)}` : ago(old)}`;
+/**
+ * The second line of a visit: `Since 14:03:12` while it lasts, then `14:03:12 · for 4 min`; `13:49:12 · delayed 14 min` if
+ * the monitor heard of it late.
+ *
+ * @param {object} visit {time: wall clock, seconds, over, late_s}
+ * @param {number} now the wall clock
+ */
+export function visit({ time: began, seconds, over, late_s: late }, now) {
+  const at = time(began, now);
+  if (late * 1000 > DELAYED) return `${at} · delayed ${span(late * 1000)}`;
+  if (!over) return `Since ${at}`;
+  return seconds ? `${at} · for ${span(seconds * 1000)}` : at;
 }
 
 /** The bar while there is no connection to the monitor; `next` is the time to the next try, null while one is under way. */

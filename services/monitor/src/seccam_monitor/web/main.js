@@ -94,7 +94,7 @@ const handlers = {
     $("logout").hidden = !message.user;
     $("logout").firstElementChild.title = message.user ? `Logged in as ${message.user}` : "";
     handlers.cams(message);
-    for (const event of message.events) events.add(event, message.now - event.captured, { isNew: false });
+    for (const event of message.events) events.put(event, message.now - now, { isNew: false });
     events.update();
   },
 
@@ -123,9 +123,10 @@ const handlers = {
   },
 
   event(event) {
-    const old = Math.max(0, clock.at(performance.now()) - event.captured);
-    if (!events.add(event, old, { isNew: true })) return;
+    const now = performance.now();
+    const news = events.put(event, clock.at(now) - now, { isNew: true });
     events.update();
+    if (!news) return;
     tiles.get(event.cam)?.see(event);
     announcer.event(event.cam, event.faces);
     if (document.hidden) unseen += 1;

@@ -1,0 +1,166 @@
+"""The list of visits that the page shows, kept in memory."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from seccam.message import MAX_SNAPSHOT, FaceEvent, PresenceEvent
+from seccam.visit import Visit, Visits
+
+#: Rows that a page gets when it connects.
+SHOWN = 50
+#: Rows, with their pictures, that are kept: as many as a page keeps.
+KEPT = 100
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a worker saw in the picture of one face event."""
+
+    #: When the picture was taken, seconds since 1970 UTC.
+    time: float
+    faces: int
+    boxes: tuple[tuple[int, int, int, int], ...]
+    scores: tuple[float, ...]
+    size: tuple[int, int]
+    #: The annotated JPEG; None if the event has none.
+    picture: bytes | None
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Sorts the snapshots of a visit: the greatest is shown."""
+        return self.picture is not None, self.faces
+
+
+@dataclass(frozen=True)
+class Row:
+    """One visit as the page lists it."""
+
+    #: Id of the visit's first event.
+    id: str
+    camera: str
+    visit: Visit
+    #: Most faces that an event of the visit reports.
+    faces: int
+    snapshot: Snapshot
+    #: Seconds from the picture of the first event to its publication.
+    late_s: int
+    #: Seconds to add to a capture time to get the monitor's monotonic clock.
+    shift: float
+    #: Seconds without a face after which the visit is over.
+    gap: float
+
+    @property
+    def ends(self) -> float:
+        """When the visit is over if no face is seen until then, monotonic seconds."""
+        return self.visit.seen + self.shift + self.gap
+
+    def fields(self, now: float) -> dict[str, Any]:
+        """What `/events` says at `now` (monotonic seconds)."""
+        shown = self.snapshot
+        # the number of faces makes another address of another picture, so no browser shows the one that it has
+        path = f"/events/{quote(self.id, safe='')}/picture.jpg?faces={shown.faces}"
+        return {
+            "id": self.id,
+            "cam": self.camera,
+            "time": round(self.visit.began * 1000),
+            "seconds": round(self.visit.seconds),
+            "over": now >= self.ends,
+            "late_s": self.late_s,
+            "faces": self.faces,
+            "boxes": shown.boxes,
+            "scores": shown.scores,
+            "size": shown.size,
+            "picture": path if shown.picture else None,
+        }
+
+    def message(self, now: float) -> dict[str, Any]:
+        """What an `event` message says at `now`: the fields, and times by the monitor's monotonic clock, milliseconds."""
+        times = {"began": self.visit.began, "seen": self.visit.seen, "captured": self.snapshot.time}
+        return {**self.fields(now), **{name: (time + self.shift) * 1000 for name, time in times.items()}}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row that is new or differs from before."""
+
+    row: Row
+    #: Ids of rows that are part of this one now.
+    absorbed: tuple[str, ...] = ()
+
+
+class VisitList:
+    """The latest visits; written by the broker's thread, read by the event loop."""
+
+    def __init__(self, gap: float) -> None:
+        self._gap = gap
+        self._changing = threading.Lock()
+        self._visits = Visits(gap)
+        #: By the visits' beginning, oldest first.
+        self._rows: tuple[Row, ...] = ()
+        self._asked = float("-inf")
+
+    def add(self, event: FaceEvent | PresenceEvent, *, captured: float, published: int | None) -> Change | None:
+        """Take in an event; what it changes, if anything.
+
+        `captured` is when its picture was taken, in monotonic seconds; `published` seconds since 1970 UTC, None if that
+        isn't known. A presence event extends a row, and makes none.
+        """
+        camera, seen = event.data.camera, event.time.timestamp()
+        began = min(seen, event.data.visit_began.timestamp()) if event.data.visit_began else seen
+        with self._changing:
+            visit = self._visits.containing(camera, began, seen)
+            absorbed = self._visits.put(camera, visit)
+            rows = [row for row in self._rows if row.camera == camera and row.visit in absorbed]
+            new = [_new_row(event, visit, published, self._gap)] if isinstance(event, FaceEvent) else []
+            if not rows and not new:
+                return None
+            row = _joined([*rows, *new], visit, captured - seen)
+            if len(rows) == 1 and rows[0] == replace(row, shift=rows[0].shift):
+                return None
+            kept = [other for other in self._rows if other not in rows]
+            self._rows = tuple(sorted([*kept, row], key=lambda row: row.visit.began)[-KEPT:])
+        return Change(row, tuple(other.id for other in rows[1:])) if row in self._rows else None
+
+    def ended(self, now: float) -> list[Row]:
+        """The rows whose visits have ended since the last call; `now` is monotonic seconds."""
+        before, self._asked = self._asked, now
+        return [row for row in self._rows if before < row.ends <= now]
+
+    def last(self, count: int = SHOWN) -> Sequence[Row]:
+        """The last rows, oldest first."""
+        return self._rows[-count:]
+
+    def get(self, event_id: str) -> Row | None:
+        """The row of this id, if it is still kept."""
+        return next((row for row in self._rows if row.id == event_id), None)
+
+
+def _joined(rows: Sequence[Row], visit: Visit, shift: float) -> Row:
+    """The row of a visit whose parts these are; the first one keeps its id."""
+    snapshot = max((row.snapshot for row in rows), key=lambda snapshot: snapshot.rank)
+    return replace(rows[0], visit=visit, faces=max(row.faces for row in rows), snapshot=snapshot, shift=shift)
+
+
+def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float) -> Row:
+    data, time = event.data, event.time.timestamp()
+    snapshot = Snapshot(time, data.faces, tuple(data.boxes), tuple(data.scores), data.size, _picture(data.snapshot))
+    late_s = max(0, int(published - time)) if published is not None else 0
+    return Row(event.id, data.camera, visit, data.faces, snapshot, late_s, shift=0.0, gap=gap)
+
+
+def _picture(snapshot: str | None) -> bytes | None:
+    """The JPEG of an event; None if there is none, or it isn't one of the size agreed on."""
+    if snapshot is None or len(snapshot) > MAX_SNAPSHOT * 4 // 3 + 4:
+        return None
+    try:
+        picture = base64.b64decode(snapshot, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return picture if picture.startswith(b"\xff\xd8\xff") else None
