@@ -6,7 +6,7 @@ The workers' reports, the notifier's judgement and the page's rows are the real 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from seccam import message
 from seccam.frame import Frame
-from seccam.message import AnyEvent, FaceData, FaceEvent, PresenceData, decode_event
+from seccam.message import AnyEvent, FaceData, FaceEvent, PresenceData, PresenceEvent, decode_event
+from seccam_monitor.ingest.visits import VisitList
 from seccam_notifier.memory import JournalEntry, Memory
 from seccam_security.presence import Presence, Report
 
@@ -25,8 +26,8 @@ GAP = 60.0
 START = 1_767_268_800.0
 #: Seconds between two security frames.
 STEP = 0.5
-#: The number of the notifier, behind those of up to five workers.
-NOTIFIER = 5
+#: The numbers of the parts that may restart: workers from 0 to 4, and these.
+NOTIFIER, PAGE = 5, 6
 
 
 @dataclass
@@ -49,6 +50,9 @@ class House:
         self._sequence = itertools.count()
         self._journal: list[bytes] = []
         self._memory = Memory(gap)
+        #: Everything that the workers have published.
+        self.events: list[AnyEvent] = []
+        self._page = VisitList(gap)
         #: (time since START, faces) of each notification.
         self.messages: list[tuple[float, int]] = []
 
@@ -69,9 +73,11 @@ class House:
         self._publish(worker, *worker.presence.see(faces, now, analysed=True, gap=self._gap, reminder=self._reminder), now)
 
     def restart(self, part: int) -> None:
-        """Restart a worker, by its number, or the notifier."""
+        """Restart a worker, by its number, the notifier or the page."""
         if part == NOTIFIER:
             self._restart_notifier()
+        elif part == PAGE:
+            self._restart_page()
         else:
             self._restart_worker(part)
 
@@ -86,6 +92,21 @@ class House:
         self._memory = Memory(self._gap)
         for body in self._journal:
             self._memory.record(JournalEntry.decode(body))
+
+    def _restart_page(self) -> None:
+        """It is killed, and the next one reads the stream, which holds no reports that faces are present."""
+        self._page = VisitList(self._gap)
+        for event in self.events:
+            if event.type != message.FACE_PRESENT:
+                self._list(event)
+
+    def rows(self) -> list[tuple[float, float, int]]:
+        """The page's list, oldest first: when each visit began and ended, seconds since START, and its faces."""
+        return [(row.visit.began - START, row.visit.seen - START, row.faces) for row in self._page.last()]
+
+    def _list(self, event: AnyEvent) -> None:
+        assert isinstance(event, FaceEvent | PresenceEvent)
+        self._page.add(event, captured=event.time.timestamp(), published=None)
 
     def _publish(self, worker: Worker, report: Report | None, after: Presence, now: float) -> None:
         worker.presence = after
@@ -115,7 +136,9 @@ class House:
         return message.presence_event(presence, round(seen * 1000), present=report is Report.PRESENT)
 
     def deliver(self, event: AnyEvent) -> None:
-        """To the notifier."""
+        """To the notifier and the page."""
+        self.events.append(event)
+        self._list(event)
         notify = False
         if isinstance(event, FaceEvent):
             notify = self._memory.judge(event, event.time, reminder=self._reminder) == "notify"
@@ -167,32 +190,57 @@ def test_reminders_come_while_a_visit_lasts_and_no_more_often(workers: int) -> N
 STRETCHES = st.lists(st.tuples(st.integers(6, 150), st.integers(0, 3)), min_size=1, max_size=12)
 
 
-def expected(stretches: list[tuple[int, int]]) -> Iterator[int]:
-    """The faces of the notifications that are due."""
-    absent, told = GAP + 1, 0
-    for length, faces in stretches:
-        if not faces:
-            absent += length
-            continue
-        if absent + STEP > GAP:
-            told = 0
-        absent = 0.0
-        if faces > told:
-            told = faces
-            yield faces
+@dataclass
+class ExpectedVisit:
+    """A visit as it was, and the faces of each notification that it calls for."""
+
+    began: float
+    seen: float
+    news: list[int]
+
+
+def expected(frames: list[int]) -> list[ExpectedVisit]:
+    """The visits in these frames."""
+    visits: list[ExpectedVisit] = []
+    for index, faces in enumerate(frames):
+        now = index * STEP
+        if faces:
+            if not visits or now - visits[-1].seen > GAP:
+                visits.append(ExpectedVisit(now, now, [faces]))
+            visit = visits[-1]
+            visit.seen = now
+            if faces > visit.news[-1]:
+                visit.news.append(faces)
+    return visits
 
 
 @settings(max_examples=60)
-@given(STRETCHES, st.sampled_from([1, 2, 5]), st.lists(st.tuples(st.integers(0, 1800), st.integers(0, NOTIFIER)), max_size=4))
-def test_messages_are_the_news_of_each_visit_however_many_workers_there_are_and_whatever_restarts(
+@given(STRETCHES, st.sampled_from([1, 2, 5]), st.lists(st.tuples(st.integers(0, 1800), st.integers(0, PAGE)), max_size=4))
+def test_messages_and_rows_are_the_visits_however_many_workers_there_are_and_whatever_restarts(
     stretches: list[tuple[int, int]], workers: int, restarts: list[tuple[int, int]]
 ) -> None:
     house = House(workers)
-    frames = [faces for length, faces in stretches for faces in seconds(length, faces)]
-    by_frame = {at * 2: number for at, number in restarts}
+    frames = [faces for length, faces in stretches for faces in seconds(length, faces)] + seconds(GAP, 0)
+    by_frame = {at * 2: part for at, part in restarts}
     for index, faces in enumerate(frames):
         if index in by_frame:
             house.restart(by_frame[index])
         house.frame(faces)
 
-    assert [faces for _, faces in house.messages] == list(expected(stretches))
+    visits = expected(frames)
+    assert [faces for _, faces in house.messages] == [faces for visit in visits for faces in visit.news]
+    assert house.rows() == [(visit.began, visit.seen, visit.news[-1]) for visit in visits]
+
+
+def test_a_late_doubled_or_overtaken_report_makes_no_second_message() -> None:
+    house = House()
+    house.frames(seconds(100, 1) + seconds(30, 0))
+    reports = house.events
+
+    again = House()
+    for event in [*reports[2:], *reports, *reversed(reports)]:
+        again.deliver(event)
+
+    assert len(again.messages) == 1
+    assert [faces for _, _, faces in again.rows()] == [1]
+    assert again.rows() == house.rows()
