@@ -103,7 +103,7 @@ def lateness(page: Page) -> float:
 
 def rows(page: Page) -> list[dict[str, Any]]:
     """The event list: what and when of each row."""
-    found = page.locator(".event").evaluate_all(
+    found = page.locator(".visit").evaluate_all(
         "rows => rows.map(row => ({what: row.querySelector('.what').textContent, when: row.querySelector('.when').textContent}))"
     )
     return list(found)

@@ -106,11 +106,11 @@ def test_the_keyboard_leads_everywhere(open_page: Open, scripted: Scripted) -> N
     expect(page.get_by_role("button", name="gate, live, enlarge")).to_be_focused()
     assert page.evaluate("location.hash") == ""
 
-    page.locator(".event button").focus()
+    page.locator(".visit button").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#event-dialog")).to_be_visible()
+    expect(page.locator("#visit-dialog")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.locator("#event-dialog")).to_be_hidden()
+    expect(page.locator("#visit-dialog")).to_be_hidden()
     assert _in_focus(page).startswith("1 face · yard")
 
 
@@ -140,7 +140,7 @@ def test_all_cameras_leads_to_all_cameras_from_wherever_one_came(
     seen.part(page, "front", "open").click()
     if narrow:
         page.locator("#strip").click()
-    page.locator(".event button").click()
+    page.locator(".visit button").click()
     page.get_by_role("button", name="Watch this camera").click()
     expect(page).to_have_url(monitor.url + "#yard")
 
@@ -160,7 +160,7 @@ def test_by_a_link_and_over_the_list_the_grid_is_found_too(open_page: Open, scri
     page.get_by_role("button", name="Close").click()
     expect(page).to_have_url(monitor.url + "#front")
     page.locator("#strip").click()
-    page.locator(".event button").click()
+    page.locator(".visit button").click()
     page.get_by_role("button", name="Watch this camera").click()
     page.get_by_role("button", name="All cameras").click()
 
@@ -264,8 +264,8 @@ def test_everything_can_be_read_named_and_hit(open_page: Open, scripted: Scripte
     page.locator("#strip").tap()
     expect(page.get_by_role("heading", name="Visits")).to_be_visible()
     judge("the list")
-    page.locator(".event button").tap()
-    expect(page.locator("#event-dialog")).to_be_visible()
+    page.locator(".visit button").tap()
+    expect(page.locator("#visit-dialog")).to_be_visible()
     judge("an event")
     page.get_by_role("button", name="Watch this camera").tap()
     expect(page.get_by_role("button", name="All cameras")).to_be_visible()
@@ -318,8 +318,8 @@ def test_what_is_spoken_is_one_sentence_in_five_seconds(open_page: Open, scripte
     spoken = page.evaluate("spoken")
     assert 1 <= len(spoken) <= 3
     assert all(later[0] - sooner[0] >= 4900 for sooner, later in pairwise(spoken))
-    eventually(lambda: any("events: " in text for _, text in page.evaluate("spoken")), what="several events in one sentence")
-    expect(page.locator(".event")).to_have_count(100)
+    eventually(lambda: any(", " in text for _, text in page.evaluate("spoken")), what="several visits in one sentence")
+    expect(page.locator(".visit")).to_have_count(100)
 
 
 def test_markup_in_an_event_is_shown_as_text(open_page: Open, scripted: Scripted) -> None:
@@ -328,9 +328,9 @@ def test_markup_in_an_event_is_shown_as_text(open_page: Open, scripted: Scripted
     seen.awaits(page, "front", "Starting")
     monitor.event("<img src=x onerror=alert(1)>", "<b>id</b>", picture=None)
 
-    expect(page.locator(".event .what")).to_have_text("1 face · <img src=x onerror=alert(1)>")
-    page.locator(".event button").click()
-    expect(page.locator("#event-dialog h2")).to_have_text("1 face · <img src=x onerror=alert(1)>")
+    expect(page.locator(".visit .what")).to_have_text("1 face · <img src=x onerror=alert(1)>")
+    page.locator(".visit button").click()
+    expect(page.locator("#visit-dialog h2")).to_have_text("1 face · <img src=x onerror=alert(1)>")
 
 
 def test_nothing_is_animated_for_those_who_ask_for_it(open_page: Open, scripted: Scripted) -> None:
@@ -341,7 +341,7 @@ def test_nothing_is_animated_for_those_who_ask_for_it(open_page: Open, scripted:
         seen.awaits(page, "front", "Starting")
     monitor.event("front", "one")
 
-    expect(plain.locator(".event.fresh")).to_be_visible()
+    expect(plain.locator(".visit.fresh")).to_be_visible()
     assert plain.evaluate(running) == 1
-    expect(calm.locator(".event")).to_be_visible()
+    expect(calm.locator(".visit")).to_be_visible()
     assert calm.evaluate(running) == 0

@@ -133,7 +133,7 @@ def test_a_killed_monitor_is_noticed_at_once_and_a_visit_that_goes_on_meanwhile_
     camera = cameras("front").start()
     seen.awaits(page, "front", "Live")
     worker.announces(camera.send(), pictures.FACE)
-    expect(page.locator(".event")).to_have_count(1)
+    expect(page.locator(".visit")).to_have_count(1)
 
     monitor.end(signal.SIGKILL)
     expect(page.locator("#bar-server")).to_be_visible(timeout=3000)
@@ -188,15 +188,15 @@ def test_events_have_a_row_with_words_time_and_picture(
     page = open_page(monitor.url)
     camera = cameras("front").start()
     seen.awaits(page, "front", "Live")
-    expect(page.locator("#events-empty")).to_have_text("No visits yet. They appear here as soon as a worker sees a face.")
+    expect(page.locator("#visits-empty")).to_have_text("No visits yet. They appear here as soon as a worker sees a face.")
 
     worker.announces(camera.send(), pictures.FACE, (100, 100, 90, 90))
 
-    row = page.locator(".event")
+    row = page.locator(".visit")
     expect(row.locator(".what")).to_have_text("2 faces · front")
     expect(row.locator(".when")).to_have_text(re.compile(r"^Since \d\d:\d\d:\d\d$"))
     eventually(lambda: row.locator("img").evaluate("img => img.complete && img.naturalWidth") == 320, what="its picture")
-    expect(page.locator("#events-empty")).to_be_hidden()
+    expect(page.locator("#visits-empty")).to_be_hidden()
     expect(seen.part(page, "front", "faces")).to_have_text("2 faces")
 
 

@@ -27,7 +27,7 @@ _PHONES = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 _FAULTS = """() => {
   const faults = [];
   const main = document.querySelector("#main");
-  for (const node of [document.documentElement, main, document.querySelector(".events"), document.querySelector(".header")])
+  for (const node of [document.documentElement, main, document.querySelector(".visits"), document.querySelector(".header")])
     if (node.scrollWidth > node.clientWidth) faults.push(`${node.tagName} scrolls sideways`);
   for (const tile of document.querySelectorAll(".tile:not([hidden])")) {
     const name = tile.querySelector(".name").textContent;
@@ -153,8 +153,8 @@ def test_the_page_in_all_states_is_kept_to_look_at(open_page: Open, scripted: Sc
         page.locator("#strip").click()
         expect(page.get_by_role("heading", name="Visits")).to_be_visible()
         keep(page, f"events-{kind}-{scheme}")
-    page.locator(".event button").first.click()
-    expect(page.locator("#event-dialog")).to_be_visible()
+    page.locator(".visit button").first.click()
+    expect(page.locator("#visit-dialog")).to_be_visible()
     page.wait_for_timeout(100)
     keep(page, f"event-{kind}-{scheme}")
     page.get_by_role("button", name="Watch this camera").click()

@@ -298,11 +298,11 @@ def test_scores_are_said_in_words(call: Call, scores: list[float], said: str) ->
     [
         ([("front", 2)], "front 2 faces"),
         ([("front", 1)], "front 1 face"),
-        ([("front", 1), ("yard", 1), ("front", 2)], "3 events: front 2 faces, yard 1"),
+        ([("front", 1), ("yard", 1), ("front", 2)], "front 2 faces, yard 1"),
     ],
 )
-def test_events_are_spoken_in_one_sentence(call: Call, seen: list[tuple[str, int]], said: str) -> None:
-    assert call("format.spokenEvents", [{"camera": camera, "count": count} for camera, count in seen]) == said
+def test_visits_are_spoken_in_one_sentence(call: Call, seen: list[tuple[str, int]], said: str) -> None:
+    assert call("format.spokenVisits", [{"camera": camera, "count": count} for camera, count in seen]) == said
 
 
 def test_a_zone_is_no_reason_to_say_a_wrong_time(call: Call) -> None:

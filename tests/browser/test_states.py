@@ -144,8 +144,8 @@ def test_one_score_is_a_score(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     monitor.event("front", "one", scores=[0.936])
     page = open_page(monitor.url)
-    page.locator(".event button").click()
-    expect(page.locator("#event-dialog")).to_contain_text("Score 0.94")
+    page.locator(".visit button").click()
+    expect(page.locator("#visit-dialog")).to_contain_text("Score 0.94")
 
 
 def test_a_slow_connection_is_told_apart_from_a_camera_that_sends_nothing(open_page: Open, scripted: Scripted) -> None:
@@ -331,7 +331,7 @@ def test_try_now_brings_the_page_back_with_the_events_it_missed_once_each(open_p
     page = open_page(monitor.url)
     seen.awaits(page, "front", "Starting")
     monitor.event("front", "before")
-    expect(page.locator(".event")).to_have_count(1)
+    expect(page.locator(".visit")).to_have_count(1)
     monitor.stop()
     bar = page.locator("#bar-server")
     expect(bar).to_be_visible(timeout=3000)
@@ -347,9 +347,9 @@ def test_try_now_brings_the_page_back_with_the_events_it_missed_once_each(open_p
 
     seen.awaits(page, "front", "Live", within=1.5)
     expect(bar).to_be_hidden()
-    expect(page.locator(".event")).to_have_count(2)
+    expect(page.locator(".visit")).to_have_count(2)
     monitor.event("front", "after")
-    expect(page.locator(".event")).to_have_count(3)
+    expect(page.locator(".visit")).to_have_count(3)
 
 
 def test_without_its_broker_the_monitor_says_so(open_page: Open, scripted: Scripted) -> None:

@@ -9,7 +9,7 @@ const LASTING = 5000;
 export class Announcer {
   #status;
   #alert;
-  #events = [];
+  #visits = [];
   #changes = new Map();
   #pending = new Map();
   #told = new Map();
@@ -21,9 +21,9 @@ export class Announcer {
     this.#alert = alert;
   }
 
-  /** Faces were seen. */
-  event(camera, count) {
-    this.#events.push({ camera, count });
+  /** A visit has begun, or has more faces than before. */
+  visit(camera, count) {
+    this.#visits.push({ camera, count });
   }
 
   /** A camera is in this state, at the page's time `now`; called as often as one likes. */
@@ -48,10 +48,10 @@ export class Announcer {
 
   /** Speak, if there is something to say and it has been quiet for long enough. */
   tick(now) {
-    if (now - this.#spokeAt < QUIET || !(this.#events.length || this.#changes.size)) return;
+    if (now - this.#spokeAt < QUIET || !(this.#visits.length || this.#changes.size)) return;
     const said = [...this.#changes].map(([camera, state]) => format.spokenChange(camera, state));
-    if (this.#events.length) said.push(format.spokenEvents(this.#events));
-    this.#events = [];
+    if (this.#visits.length) said.push(format.spokenVisits(this.#visits));
+    this.#visits = [];
     this.#changes.clear();
     this.#spokeAt = now;
     this.#status.textContent = `${said.join(". ")}.`;

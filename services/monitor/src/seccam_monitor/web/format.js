@@ -224,12 +224,11 @@ export function noBroker(since, now) {
   return `The monitor has lost the broker since ${time(since, now)}. Pictures and events will go on by themselves.`;
 }
 
-/** What is said of events: `3 events: front 2 faces, yard 1`. */
-export function spokenEvents(events) {
+/** What is said of visits: `front 2 faces, yard 1`. */
+export function spokenVisits(visits) {
   const most = new Map();
-  for (const { camera, count } of events) most.set(camera, Math.max(count, most.get(camera) ?? 0));
-  const list = [...most].map(([camera, count], at) => `${camera} ${at ? count : faces(count)}`).join(", ");
-  return events.length === 1 ? list : `${events.length} events: ${list}`;
+  for (const { camera, count } of visits) most.set(camera, Math.max(count, most.get(camera) ?? 0));
+  return [...most].map(([camera, count], at) => `${camera} ${at ? count : faces(count)}`).join(", ");
 }
 
 /** What is said of a camera's change to a state. */

@@ -4,7 +4,7 @@ import { Announcer } from "./announcer.js";
 import { CameraView, copy } from "./camera_view.js";
 import { MonitorClock, slept } from "./clock.js";
 import { write } from "./dom.js";
-import { Events } from "./events.js";
+import { VisitList } from "./visits.js";
 import * as format from "./format.js";
 import { Frames } from "./frames.js";
 import { columns } from "./layout.js";
@@ -22,8 +22,8 @@ const OTHER_CLOCK = 1000;
 const MARGIN = "200px";
 /** Logging out in another window ends the login of this one, too, which is asked after so often. */
 const LOGIN_CHECK = 30_000;
-/** The event list's address on a phone; no camera can be called so. */
-const LIST = "/events";
+/** The address of the list of visits on a phone; no camera can be called so. */
+const LIST = "/visits";
 
 const $ = (id) => document.getElementById(id);
 const grid = $("grid");
@@ -67,9 +67,9 @@ const socket = new Socket(`${scheme}//${location.host}/ws`, {
 });
 
 const announcer = new Announcer($("status"), $("alert"));
-const events = new Events(
-  $("event-template").content,
-  { list: $("event-list"), empty: $("events-empty"), strip: $("strip"), dialog: $("event-dialog") },
+const visits = new VisitList(
+  $("visit-template").content,
+  { list: $("visit-list"), empty: $("visits-empty"), strip: $("strip"), dialog: $("visit-dialog") },
   (camera) => go(camera),
 );
 const cameraView = new CameraView($("camera-view"), grid, leave);
@@ -94,8 +94,8 @@ const handlers = {
     $("logout").hidden = !message.user;
     $("logout").firstElementChild.title = message.user ? `Logged in as ${message.user}` : "";
     handlers.cams(message);
-    for (const event of message.events) events.put(event, message.now - now, { isNew: false });
-    events.update();
+    for (const event of message.events) visits.put(event, message.now - now, { isNew: false });
+    visits.update();
   },
 
   cams({ cams }) {
@@ -124,11 +124,11 @@ const handlers = {
 
   event(event) {
     const now = performance.now();
-    const news = events.put(event, clock.at(now) - now, { isNew: true });
-    events.update();
+    const news = visits.put(event, clock.at(now) - now, { isNew: true });
+    visits.update();
     if (!news) return;
     tiles.get(event.cam)?.see(event);
-    announcer.event(event.cam, event.faces);
+    announcer.visit(event.cam, event.faces);
     if (document.hidden) unseen += 1;
   },
 
@@ -222,10 +222,10 @@ function address() {
 function route() {
   const place = address();
   const list = place === LIST;
-  const listed = $("events").classList.contains("open");
-  $("events").classList.toggle("open", list);
+  const listed = $("visits").classList.contains("open");
+  $("visits").classList.toggle("open", list);
   for (const node of [main, $("strip"), skip, document.querySelector(".header")]) node.inert = list && narrow.matches;
-  if (list !== listed && narrow.matches) $(list ? "events-close" : "strip").focus();
+  if (list !== listed && narrow.matches) $(list ? "visits-close" : "strip").focus();
   const name = tiles.has(place) ? place : null;
   const left = alone;
   alone = name;
@@ -260,8 +260,8 @@ const narrow = matchMedia("(max-width: 899px)");
 narrow.addEventListener("change", route);
 addEventListener("hashchange", route);
 addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || $("event-dialog").open) return;
-  if (event.key === "Escape" && (alone !== null || $("events").classList.contains("open"))) leave();
+  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || $("visit-dialog").open) return;
+  if (event.key === "Escape" && (alone !== null || $("visits").classList.contains("open"))) leave();
   if (alone === null || event.target instanceof HTMLInputElement) return;
   if (event.key === "ArrowRight") turn(1);
   if (event.key === "ArrowLeft") turn(-1);
@@ -287,7 +287,7 @@ new ResizeObserver(arrange).observe(main);
 $("try-now").addEventListener("click", () => socket.renew());
 $("reload").addEventListener("click", () => location.reload());
 $("strip").addEventListener("click", () => go(LIST));
-$("events-close").addEventListener("click", leave);
+$("visits-close").addEventListener("click", leave);
 skip.addEventListener("click", (event) => {
   event.preventDefault(); // the address says which camera is shown
   const first = grid.querySelector(".open");
@@ -339,7 +339,7 @@ function tick() {
     if (counting) tile.count(monitor);
     announcer.camera(tile.name, tile.state, page);
   }
-  if (counting) events.update();
+  if (counting) visits.update();
   write($("counts"), format.counts([...tiles.values()].map(({ state }) => state)));
   tellTrouble(now.wall);
   announcer.tick(page);

@@ -7,8 +7,8 @@ import * as format from "./format.js";
 const KEPT = 100;
 const FRESH = 1500;
 
-export class Events {
-  /** {event, seen, node, what, when, picture} in the list's order, newest first; `seen` by the page's clock. */
+export class VisitList {
+  /** {visit, seen, node, what, when, picture} in the list's order, newest first; `seen` by the page's clock. */
   #rows = [];
   #template;
   #list;
@@ -33,7 +33,7 @@ export class Events {
       if (target === dialog) dialog.close();
     });
     this.#dialog.watch.addEventListener("click", () => {
-      const camera = this.#shown.event.cam;
+      const camera = this.#shown.visit.cam;
       dialog.close();
       watch(camera);
     });
@@ -42,20 +42,20 @@ export class Events {
   /**
    * Show a visit: a new row, or the one that it changes. Returns whether it is a new visit or has more faces than before.
    *
-   * @param {object} event as the monitor sends it
+   * @param {object} visit as the monitor sends it
    * @param {number} ahead by how much the monitor's clock is ahead of the page's, milliseconds
    * @param {object} how
    * @param {boolean} how.isNew whether this has just happened
    */
-  put(event, ahead, { isNew }) {
-    const known = this.#rows.filter((other) => isPart(other.event, event));
-    const row = known.find((other) => other.event.id === event.id) ?? this.#create();
-    const moreFaces = event.faces > Math.max(0, ...known.map((other) => other.event.faces));
+  put(visit, ahead, { isNew }) {
+    const known = this.#rows.filter((other) => isPart(other.visit, visit));
+    const row = known.find((other) => other.visit.id === visit.id) ?? this.#create();
+    const moreFaces = visit.faces > Math.max(0, ...known.map((other) => other.visit.faces));
     for (const other of known) if (other !== row) this.#absorb(other, row);
-    row.event = event;
-    row.seen = event.seen - ahead;
-    write(row.what, title(event));
-    show(row.picture, event);
+    row.visit = visit;
+    row.seen = visit.seen - ahead;
+    write(row.what, title(visit));
+    show(row.picture, visit);
     this.#place(row);
     if (row === this.#shown) this.#fill();
     if (isNew && moreFaces) {
@@ -70,22 +70,22 @@ export class Events {
     const now = performance.now();
     const wall = Date.now();
     for (const row of this.#rows) {
-      const text = format.visit(row.event, wall);
+      const text = format.visit(row.visit, wall);
       write(row.when, text);
-      row.node.classList.toggle("lasting", !row.event.over);
+      row.node.classList.toggle("lasting", !row.visit.over);
       if (row === this.#shown) write(this.#dialog.when, text);
     }
     const newest = this.#rows[0];
     if (!newest) return;
-    write(this.#strip.text, `${title(newest.event)} · ${newest.event.over ? format.ago(now - newest.seen) : "now"}`);
-    this.#strip.picture.dataset.of = newest.event.id;
-    show(this.#strip.picture, newest.event);
+    write(this.#strip.text, `${title(newest.visit)} · ${newest.visit.over ? format.ago(now - newest.seen) : "now"}`);
+    this.#strip.picture.dataset.of = newest.visit.id;
+    show(this.#strip.picture, newest.visit);
   }
 
   #create() {
     const node = this.#template.cloneNode(true).firstElementChild;
     const { open, what, when, picture } = parts(node);
-    const row = { event: null, node, what, when, picture };
+    const row = { visit: null, node, what, when, picture };
     open.addEventListener("click", () => this.#open(row));
     return row;
   }
@@ -99,7 +99,7 @@ export class Events {
   /** Put the row where its visit's beginning belongs; one that is there already isn't touched, and keeps the focus. */
   #place(row) {
     const rows = this.#rows.filter((other) => other !== row);
-    const at = rows.findIndex((other) => other.event.time <= row.event.time);
+    const at = rows.findIndex((other) => other.visit.time <= row.visit.time);
     rows.splice(at < 0 ? rows.length : at, 0, row);
     const next = rows[rows.indexOf(row) + 1]?.node ?? null;
     if (!row.node.isConnected || row.node.nextElementSibling !== next) this.#list.insertBefore(row.node, next);
@@ -117,11 +117,11 @@ export class Events {
 
   #fill() {
     const { what, picture, scores } = this.#dialog;
-    const { event } = this.#shown;
-    what.textContent = title(event);
-    picture.alt = `${format.faces(event.faces)} at ${event.cam}`;
-    show(picture, event);
-    scores.textContent = format.scores(event.scores);
+    const { visit } = this.#shown;
+    what.textContent = title(visit);
+    picture.alt = `${format.faces(visit.faces)} at ${visit.cam}`;
+    show(picture, visit);
+    scores.textContent = format.scores(visit.scores);
   }
 
   #close() {
@@ -130,8 +130,8 @@ export class Events {
   }
 }
 
-function title(event) {
-  return `${format.faces(event.faces)} · ${event.cam}`;
+function title(visit) {
+  return `${format.faces(visit.faces)} · ${visit.cam}`;
 }
 
 /** Whether a row is a visit, or a part of it: the monitor names those, but a page may have missed that. */
@@ -141,12 +141,12 @@ function isPart(row, visit) {
 }
 
 /** The picture, if there is one and the monitor still keeps it. */
-function show(picture, event) {
-  if (picture.getAttribute("src") === event.picture) return;
-  picture.hidden = event.picture === null;
+function show(picture, visit) {
+  if (picture.getAttribute("src") === visit.picture) return;
+  picture.hidden = visit.picture === null;
   picture.onerror = () => {
     picture.hidden = true;
   };
-  if (event.picture !== null) picture.src = event.picture;
+  if (visit.picture !== null) picture.src = visit.picture;
   else picture.removeAttribute("src");
 }
