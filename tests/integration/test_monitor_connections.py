@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -16,12 +17,13 @@ from prometheus_client import CollectorRegistry
 from seccam.frame import Frame
 from seccam_monitor import service
 from seccam_monitor.http import app
-from seccam_monitor.http.uvicorn_protocols import HttpProtocol
+from seccam_monitor.http.uvicorn_protocols import HttpProtocol, _Connection
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Cameras
 from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers.hub import Hub
 from tests.integration.monitors import picture
+from tests.waiting import eventually
 
 #: Seconds in which anything has to come.
 WITHIN = 30.0
@@ -63,7 +65,7 @@ class Port:
             await body(self)
         finally:
             self.hub.end()
-            self.server.end()
+            self.server.should_exit = True
             for caller in self._callers:
                 await caller.hang_up()
             await serving
@@ -199,5 +201,28 @@ def test_a_request_that_comes_in_pieces_and_what_is_watched_are_not_cut(monkeypa
         port.hub.tick(time.monotonic())
         await film.hears(picture(2))
         await page.hears(b'"status"')
+
+    on_a_port(body)
+
+
+def test_the_server_leaves_signals_to_the_service() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    async def body(port: Port) -> None:
+        await (await port.call(LIST)).hears(b"[]")
+        assert signal.getsignal(signal.SIGTERM) == before
+
+    on_a_port(body)
+
+
+def test_what_is_known_of_a_connection_goes_with_it() -> None:
+    async def body(port: Port) -> None:
+        callers = [await port.call(request) for request in (LIST, PAGE, b"", LIST[:20])]
+        await callers[0].hears(b"[]")
+        await callers[1].hears(b'"status"')
+        assert _Connection.deadlines
+        for caller in callers:
+            await caller.hang_up()
+        await asyncio.to_thread(eventually, lambda: not _Connection.deadlines, within=WITHIN)
 
     on_a_port(body)

@@ -44,29 +44,12 @@ _LOOP_SILENCE, _CONSUMER_SILENCE = 10.0, 30.0
 
 
 class Server(uvicorn.Server):
-    """uvicorn as a part of a service that handles signals itself."""
+    """uvicorn in a service that handles signals itself."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Not ours to capture: seccam.service waits for them."""
+        """Leave them to seccam.service."""
         yield
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ended = asyncio.Event()
-
-    def end(self) -> None:
-        """Stop listening, wait for those who are connected, but not for long."""
-        self.should_exit = True
-        self._ended.set()
-
-    async def main_loop(self) -> None:
-        """Once a second is enough for the Date header; uvicorn's own loop turns ten times as often."""
-        counter = 0
-        while not await self.on_tick(counter):
-            counter += 10
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), 1)
 
 
 def run(context: ServiceContext, broker: BrokerSettings, visit: VisitSettings, settings: MonitorSettings) -> int:
@@ -166,7 +149,7 @@ async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat
 
 def _end(hub: Hub, server: Server) -> None:
     hub.end()
-    server.end()
+    server.should_exit = True
 
 
 def _on_stop(context: ServiceContext, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
