@@ -1,4 +1,4 @@
-"""A real camera process under test, and who gets its pictures."""
+"""A real camera process, and a receiver of its frames."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.broker_clients import BrokerClients, Received
 from tests.brokers import free_port
 from tests.waiting import eventually
 
-#: A machine that runs other tests beside this one may take this long for what takes a second.
+#: Seconds to wait for what takes one on an idle machine.
 PATIENCE = 60.0
 
 COMMAND = str(Path(sys.executable).with_name("seccam-camera"))
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Of a camera with these SECCAM_CAMERA_ settings, JSON logs."""
+    """The environment of a camera with these SECCAM_CAMERA_ settings and JSON logs."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("SECCAM_")},
         "SECCAM_LOG_FORMAT": "json",
@@ -91,11 +91,11 @@ class RunningCamera:
 
 
 class Audience:
-    """Gets what one camera publishes: by a monitor's rights the pictures and the status, by a worker's the work queue."""
+    """Receives what one camera publishes: view frames and statuses as a monitor, security frames as a worker."""
 
     def __init__(self, clients: BrokerClients, camera: str = "front") -> None:
         self.view, self.security, self._status = Received(), Received(), Received()
-        # prefetch 1 and the newest of each: what a slow test misses is none of the camera's business
+        # the queue keeps only recent frames, so a slow test may miss some
         subscriptions = [
             Subscription(self.view, keys=(topology.key(topology.VIEW, camera),), arguments={"x-message-ttl": 2000}, prefetch=50),
             Subscription(self._status, keys=(topology.key(topology.STATUS, camera),), arguments=topology.SHORT_NEWS, prefetch=50),

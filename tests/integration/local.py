@@ -31,10 +31,10 @@ def settings(folder: Path, **more: str) -> dict[str, str]:
 
 
 def members(folder: Path) -> dict[int, str]:
-    """Every process of the run in this folder, however it came about: process id -> command line."""
+    """All processes of the run in this folder: process id -> command line."""
     found = {}
     for process in Path("/proc").iterdir():
-        # a process may go while it is looked at; another user's is none of ours
+        # the process has ended meanwhile, or belongs to another user
         with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             if process.name.isdigit() and os.fsencode(folder) in (process / "environ").read_bytes():
                 found[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

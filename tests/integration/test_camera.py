@@ -26,13 +26,13 @@ from tests.servers.mjpeg import MjpegServer
 from tests.servers.rtsp import RtspServer
 from tests.waiting import eventually
 
-#: The issue's promise: back within this many seconds of the source's return.
+#: A source is live within this many seconds of its return.
 BACK = 10.0
 
 
 @pytest.fixture(scope="session")
 def photos() -> list[NDArray[np.uint8]]:
-    """A photo that drifts sideways."""
+    """A photo that moves sideways."""
     photo = scaled(scene(("astronaut", 180, 500, 200)), 640, 360)
     return [np.ascontiguousarray(np.roll(photo, n * 8, axis=1)) for n in range(8)]
 
@@ -47,7 +47,7 @@ Start = Callable[..., RunningCamera]
 
 @pytest.fixture
 def start(broker: RunningBroker, tmp_path: Path) -> Iterator[Start]:
-    """Starts cameras; those that still run at the test's end are ended."""
+    """Starts cameras, and stops them at the end of the test."""
     with ExitStack() as stack:
 
         def begin(**settings: str) -> RunningCamera:
@@ -66,7 +66,7 @@ def audience(broker: RunningBroker) -> Iterator[Audience]:
 
 @pytest.fixture(scope="module")
 def hung(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCamera]:
-    """A camera whose source never returns from being opened: a pipe that nobody writes to. It takes its time, so begin early."""
+    """A camera whose source can't be opened: a pipe without a writer. It takes long to notice, so start it early."""
     folder = tmp_path_factory.mktemp("hung")
     os.mkfifo(folder / "clip.mp4")
     camera = RunningCamera(f"amqp://127.0.0.1:{free_port()}/", folder, source=str(folder / "clip.mp4"))
@@ -76,7 +76,7 @@ def hung(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCamera]:
 
 
 @pytest.mark.usefixtures("hung")
-def test_the_demo_is_published_to_both_topics_and_ends_in_order(start: Start, audience: Audience) -> None:
+def test_the_demo_is_published_to_both_topics_and_stops_cleanly(start: Start, audience: Audience) -> None:
     camera = start(source="demo", zone="Europe/Berlin")
     audience.await_state("live")
     eventually(camera.ready, within=PATIENCE)
@@ -105,7 +105,7 @@ def test_the_demo_is_published_to_both_topics_and_ends_in_order(start: Start, au
     assert last.why == "the camera service was stopped"
 
 
-def test_http_jpegs_are_passed_on_as_they_are(start: Start, audience: Audience, pictures: list[bytes]) -> None:
+def test_http_jpegs_are_passed_on_unchanged(start: Start, audience: Audience, pictures: list[bytes]) -> None:
     with MjpegServer([picture + bytes(500) for picture in pictures], 15) as server:
         camera = start(source=server.url)
         eventually(lambda: len(audience.view.deliveries) >= 15, within=PATIENCE)
@@ -142,7 +142,7 @@ def test_a_video_file_is_looped_in_real_time(
     assert len(camera.lines("source_lost")) == 0, "its end is no loss"
 
 
-def test_a_video_file_that_vanishes_while_it_plays_is_lost_and_back_when_it_is(
+def test_a_video_file_that_is_moved_while_it_plays_is_lost_until_it_returns(
     start: Start, audience: Audience, tmp_path: Path, photos: list[NDArray[np.uint8]]
 ) -> None:
     clip, aside = tmp_path / "clip.avi", tmp_path / "aside.avi"
@@ -162,7 +162,7 @@ def test_a_video_file_that_vanishes_while_it_plays_is_lost_and_back_when_it_is(
 
 
 @pytest.mark.parametrize("codec", [("libx264", "mp4", "yuv420p"), ("mjpeg", "avi", "yuvj420p")], ids=["mp4", "avi"])
-def test_a_video_file_whose_title_is_no_utf_8_is_played(
+def test_a_video_file_with_a_title_that_is_not_utf_8_is_played(
     codec: tuple[str, str, str], tmp_path: Path, photos: list[NDArray[np.uint8]]
 ) -> None:
     name, suffix, form = codec
@@ -176,12 +176,12 @@ def test_a_video_file_whose_title_is_no_utf_8_is_played(
         assert source.read().jpeg
 
 
-def test_an_rtsp_camera_whose_title_is_no_utf_8_is_watched(photos: list[NDArray[np.uint8]]) -> None:
+def test_an_rtsp_camera_with_a_title_that_is_not_utf_8_is_read(photos: list[NDArray[np.uint8]]) -> None:
     with RtspServer(photos, 15, title="Haustür") as server, closing(Stream(server.url, StopToken())) as source:
         assert source.read().jpeg
 
 
-def test_a_video_of_an_unknown_kind_is_told(tmp_path: Path, photos: list[NDArray[np.uint8]]) -> None:
+def test_an_unknown_video_codec_is_reported(tmp_path: Path, photos: list[NDArray[np.uint8]]) -> None:
     clip = tmp_path / "clip.avi"
     write_video(clip, "mjpeg", "yuvj420p", photos, fps=8)
     clip.write_bytes(clip.read_bytes().replace(b"MJPG", b"ZZQX"))
@@ -198,7 +198,7 @@ def server(
         yield made
 
 
-def test_a_source_that_went_away_is_back_within_ten_seconds_of_its_return(
+def test_a_source_is_live_within_ten_seconds_of_its_return(
     server: MjpegServer | RtspServer, start: Start, audience: Audience
 ) -> None:
     camera = start(source=server.url)
@@ -220,7 +220,7 @@ def test_a_source_that_went_away_is_back_within_ten_seconds_of_its_return(
     eventually(camera.ready, within=PATIENCE)
 
 
-def test_a_source_that_hangs_is_noticed_and_back_within_ten_seconds_of_its_return(
+def test_a_source_that_hangs_is_noticed_and_is_live_within_ten_seconds_of_its_return(
     server: MjpegServer | RtspServer, start: Start, audience: Audience
 ) -> None:
     camera = start(source=server.url)
@@ -242,7 +242,7 @@ def test_a_source_that_hangs_is_noticed_and_back_within_ten_seconds_of_its_retur
     assert time.monotonic() - returned < BACK
 
 
-def test_while_the_broker_is_away_frames_are_replaced_and_counted_and_never_queued(
+def test_without_a_broker_frames_are_replaced_and_counted_but_never_queued(
     start: Start, audience: Audience, broker: RunningBroker, pictures: list[bytes]
 ) -> None:
     with MjpegServer(pictures, 15) as server:
@@ -273,7 +273,7 @@ def test_while_the_broker_is_away_frames_are_replaced_and_counted_and_never_queu
     ("source", "why"),
     [("/dev/video77", "no such device"), ("/dev/null", "not a video device"), ("/nowhere/clip.mp4", "No such file")],
 )
-def test_a_source_that_is_not_there_is_told_by_status_and_log(source: str, why: str, start: Start, audience: Audience) -> None:
+def test_a_missing_source_is_reported_in_status_log_and_readiness(source: str, why: str, start: Start, audience: Audience) -> None:
     camera = start(source=source)
 
     status = audience.await_state("away")
@@ -283,7 +283,7 @@ def test_a_source_that_is_not_there_is_told_by_status_and_log(source: str, why: 
     assert why in camera.get("/readyz")[1]
 
 
-def test_outside_its_slots_it_says_so_and_is_ready_with_no_source_open(
+def test_outside_its_slots_a_camera_is_off_and_ready_without_opening_its_source(
     start: Start, audience: Audience, pictures: list[bytes]
 ) -> None:
     with MjpegServer(pictures, 15) as server:
@@ -296,7 +296,7 @@ def test_outside_its_slots_it_says_so_and_is_ready_with_no_source_open(
 
 
 @pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["start", "check"])
-def test_wrong_settings_are_told_all_at_once_with_exit_status_2(arguments: list[str]) -> None:
+def test_all_wrong_settings_are_reported_together_with_exit_status_2(arguments: list[str]) -> None:
     wrong = environment(name="Front", source="ftp://u:hunter2@cam/", zone="Mars/Base", view_hours="24/24", holidays="XX", typo="1")
 
     done = subprocess.run([COMMAND, *arguments], env=wrong, capture_output=True, text=True, timeout=PATIENCE, check=False)
@@ -307,7 +307,7 @@ def test_wrong_settings_are_told_all_at_once_with_exit_status_2(arguments: list[
     assert "hunter2" not in done.stderr + done.stdout
 
 
-def test_right_settings_pass_the_check_and_nothing_is_opened() -> None:
+def test_valid_settings_pass_the_check_without_opening_the_source() -> None:
     right = environment(name="front", source="/dev/video77", view_hours="Mo-Fr 20:00-06:00; PH off", holidays="DE")
 
     done = subprocess.run([COMMAND, "--check"], env=right, capture_output=True, text=True, timeout=PATIENCE, check=False)
@@ -315,15 +315,15 @@ def test_right_settings_pass_the_check_and_nothing_is_opened() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_help_names_every_setting_and_version_the_version() -> None:
-    told = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+def test_help_lists_the_settings_and_version_prints_the_version() -> None:
+    printed = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
-    assert "SECCAM_CAMERA_SOURCE" in told
-    assert "SECCAM_CAMERA_VIEW_HOURS" in told
+    assert "SECCAM_CAMERA_SOURCE" in printed
+    assert "SECCAM_CAMERA_VIEW_HOURS" in printed
     assert "0." in subprocess.run([COMMAND, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
 
-def test_a_reader_that_never_returns_ends_the_process_with_a_status_of_its_own(hung: RunningCamera) -> None:
+def test_a_reader_that_never_returns_ends_the_process_with_exit_status_3(hung: RunningCamera) -> None:
     assert hung.process.wait(PATIENCE + 30) == 3
 
     assert len(hung.lines("reader_stuck")) == 1

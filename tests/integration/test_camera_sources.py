@@ -51,7 +51,7 @@ def consume(source: Source) -> None:
 
 @contextmanager
 def reading(source: Source) -> Iterator[list[float]]:
-    """Reads in a thread meanwhile, and then waits until it is lost; when that was."""
+    """Read in a thread until the source is lost; the time of that."""
     ended: list[float] = []
 
     def read() -> None:
@@ -75,7 +75,7 @@ def stop() -> Iterator[StopToken]:
 
 @pytest.mark.parametrize("late", [False, True], ids=["boundary behind", "boundary before"])
 @pytest.mark.parametrize("framing", ["length", "boundary", "chunked"])
-def test_every_framing_gives_the_pictures_as_they_are_and_at_once(framing: Framing, late: bool, pictures: list[bytes]) -> None:
+def test_every_framing_yields_the_pictures_unchanged_and_without_delay(framing: Framing, late: bool, pictures: list[bytes]) -> None:
     births: dict[bytes, float] = {}
 
     def dress(picture: bytes, number: int) -> bytes:
@@ -97,7 +97,7 @@ def test_every_framing_gives_the_pictures_as_they_are_and_at_once(framing: Frami
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Digest"])
-def test_a_login_in_the_address_is_given_when_asked_for(scheme: str, pictures: list[bytes]) -> None:
+def test_the_login_in_an_address_answers_a_challenge(scheme: str, pictures: list[bytes]) -> None:
     with MjpegServer(pictures, 30, login=("admin", "hunter:2"), scheme=scheme) as server:  # type: ignore[arg-type]  # one of its literals
         source = opened(server.url.replace("//", "//admin:hunter%3A2@"))
         assert source.read().jpeg in pictures
@@ -123,7 +123,7 @@ def test_a_login_in_the_address_is_given_when_asked_for(scheme: str, pictures: l
         ([digest(qop="")], "response="),
     ],
 )
-def test_the_best_of_the_logins_offered_is_given(challenges: list[str], chosen: str, pictures: list[bytes]) -> None:
+def test_the_best_challenge_is_answered(challenges: list[str], chosen: str, pictures: list[bytes]) -> None:
     login = ("ädmin", "hunter:2")
     with MjpegServer(pictures, 30, login=login, scheme="Digest", challenges=challenges) as server:
         source = opened(server.url.replace("//", "//%C3%A4dmin:hunter%3A2@"))
@@ -136,7 +136,7 @@ def test_the_best_of_the_logins_offered_is_given(challenges: list[str], chosen: 
 
 
 @pytest.mark.parametrize("first", ["Digest", 'Digest realm="camera"', digest("SHA-512-256"), digest(qop="new"), "Negotiate"])
-def test_basic_is_given_where_nothing_better_can_be(first: str, pictures: list[bytes]) -> None:
+def test_basic_is_used_if_no_other_challenge_is_supported(first: str, pictures: list[bytes]) -> None:
     with MjpegServer(pictures, 30, login=("admin", "hunter2"), challenges=[first, 'Basic realm="camera"']) as server:
         source = opened(server.url.replace("//", "//admin:hunter2@"))
         assert source.read().jpeg in pictures
@@ -147,7 +147,7 @@ def test_basic_is_given_where_nothing_better_can_be(first: str, pictures: list[b
     "challenge",
     ["Digest", "Digest ,,=,", 'Digest nonce="', "=", "Digest realm", digest("SHA-512-256"), digest(qop="new"), "Bearer x/y=="],
 )
-def test_a_login_that_is_not_known_is_told(challenge: str, pictures: list[bytes]) -> None:
+def test_an_unsupported_challenge_is_reported(challenge: str, pictures: list[bytes]) -> None:
     with MjpegServer(pictures, login=("admin", "hunter2"), challenges=[challenge]) as server:
         with pytest.raises(SourceNotOpened, match="unsupported authentication scheme") as refused:
             opened(server.url.replace("//", "//admin:hunter2@"))
@@ -171,7 +171,7 @@ def test_a_login_that_is_not_known_is_told(challenge: str, pictures: list[bytes]
         b"http://\xff/",
     ],
 )
-def test_a_redirect_to_nowhere_is_an_error(location: bytes, pictures: list[bytes]) -> None:
+def test_a_redirect_to_an_invalid_address_is_an_error(location: bytes, pictures: list[bytes]) -> None:
     with MjpegServer(pictures, redirect=location) as server, pytest.raises(SourceNotOpened) as nowhere:
         opened(server.url.replace("//", "//admin:hunter2@"))
 
@@ -180,7 +180,7 @@ def test_a_redirect_to_nowhere_is_an_error(location: bytes, pictures: list[bytes
 
 
 @pytest.mark.parametrize("location", ["/höf?ä=1", "/h%C3%B6f?%C3%A4=1"])
-def test_a_redirect_is_followed_with_the_login_and_in_ascii(location: str, pictures: list[bytes]) -> None:
+def test_a_redirect_is_followed_with_the_login_and_percent_encoded(location: str, pictures: list[bytes]) -> None:
     with MjpegServer(pictures, 30, login=("admin", "hunter2"), scheme="Digest", redirect=location.encode()) as server:
         source = opened(server.url.replace("//", "//admin:hunter2@"))
         assert source.read().jpeg in pictures
@@ -189,7 +189,7 @@ def test_a_redirect_is_followed_with_the_login_and_in_ascii(location: str, pictu
         assert server.requests[-1].startswith("GET /h%C3%B6f?%C3%A4=1 ")
 
 
-def test_a_path_may_hold_any_letters(pictures: list[bytes]) -> None:
+def test_a_path_may_contain_any_characters(pictures: list[bytes]) -> None:
     with MjpegServer(pictures, 30) as server:
         opened(server.url + "/höf 1?q=%20ä").close()
 
@@ -197,7 +197,7 @@ def test_a_path_may_hold_any_letters(pictures: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://h:99999/", "http://[bad/", "http://" + "h" * 64 + "/", "http://a..b/", "http://a b/"])
-def test_whatever_goes_wrong_in_opening_is_told_as_such(url: str) -> None:
+def test_an_invalid_address_is_reported_without_its_login(url: str) -> None:
     with pytest.raises(SourceNotOpened) as failed:
         open_http(url.replace("//", "//admin:hunter2@"), StopToken())
 
@@ -206,7 +206,7 @@ def test_whatever_goes_wrong_in_opening_is_told_as_such(url: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
-def test_where_nobody_listens_it_is_refused_without_telling_the_login(scheme: str) -> None:
+def test_a_refused_connection_is_reported_without_the_login(scheme: str) -> None:
     with pytest.raises(SourceNotOpened) as refused:
         opened(f"{scheme}://admin:hunter2@127.0.0.1:{free_port()}/hunter2")
 
@@ -214,13 +214,13 @@ def test_where_nobody_listens_it_is_refused_without_telling_the_login(scheme: st
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_host_that_is_none_is_an_error_told_plainly() -> None:
+def test_an_unknown_host_is_reported_in_plain_words() -> None:
     with pytest.raises(SourceNotOpened, match=r"no such host|reached"):
         opened("http://no-such-host.invalid/")
 
 
 @pytest.mark.parametrize(("kind", "body"), [("text/html", b"<p>log in</p>"), ("image/jpeg", b"\xff\xd8\xff\xd9")])
-def test_what_is_no_stream_is_refused_by_what_it_is(kind: str, body: bytes) -> None:
+def test_content_that_is_not_a_stream_is_refused_with_its_type(kind: str, body: bytes) -> None:
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -240,7 +240,7 @@ def test_what_is_no_stream_is_refused_by_what_it_is(kind: str, body: bytes) -> N
 
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["streams", "hangs"])
-def test_at_the_end_of_its_slots_the_connection_is_closed_within_a_second(hangs: bool, pictures: list[bytes]) -> None:
+def test_the_connection_is_closed_within_a_second_of_a_slots_end(hangs: bool, pictures: list[bytes]) -> None:
     settings = CameraSettings(name="front", zone="UTC", view_hours="08:00-12:00", security_hours="08:00-12:00")
     with MjpegServer(pictures, 15) as server:
         metrics = CameraMetrics(CollectorRegistry(), "front", settings.rates())
@@ -259,7 +259,7 @@ def test_at_the_end_of_its_slots_the_connection_is_closed_within_a_second(hangs:
         assert time.monotonic() - ended < 1
 
 
-def test_a_stream_that_is_cut_is_lost(pictures: list[bytes]) -> None:
+def test_a_stream_that_breaks_off_is_lost(pictures: list[bytes]) -> None:
     with MjpegServer(pictures, 30) as server:
         source = opened(server.url)
         source.read()
@@ -271,7 +271,7 @@ def test_a_stream_that_is_cut_is_lost(pictures: list[bytes]) -> None:
         source.close()
 
 
-def test_a_read_from_a_server_that_hangs_ends_at_a_stop_at_once(pictures: list[bytes], stop: StopToken) -> None:
+def test_a_stop_interrupts_a_read_from_a_server_that_hangs(pictures: list[bytes], stop: StopToken) -> None:
     with MjpegServer(pictures, 30) as server:
         source = opened(server.url, stop)
         server.hang()
@@ -284,7 +284,7 @@ def test_a_read_from_a_server_that_hangs_ends_at_a_stop_at_once(pictures: list[b
         source.close()
 
 
-def test_a_read_of_packets_that_make_no_picture_ends_at_a_stop_at_once(photo: NDArray[np.uint8], stop: StopToken) -> None:
+def test_a_stop_interrupts_a_read_of_packets_without_pictures(photo: NDArray[np.uint8], stop: StopToken) -> None:
     with RtspServer([photo], 5, key_every=600, sprop=True) as server:
         eventually(lambda: server.count > 0, what="its only key frame")
         source = opened(server.url, stop)
@@ -299,7 +299,7 @@ def test_a_read_of_packets_that_make_no_picture_ends_at_a_stop_at_once(photo: ND
         source.close()
 
 
-def test_a_key_frame_that_is_long_in_coming_is_waited_for(photo: NDArray[np.uint8]) -> None:
+def test_a_late_key_frame_is_waited_for(photo: NDArray[np.uint8]) -> None:
     with RtspServer([photo], 5, key_every=6, sprop=True) as server:
         eventually(lambda: server.count > 0, what="the first key frame")
         with closing(opened(server.url)) as source:
@@ -310,7 +310,7 @@ def test_a_key_frame_that_is_long_in_coming_is_waited_for(photo: NDArray[np.uint
         assert server.count > 30
 
 
-def test_opening_ends_at_a_stop_too(pictures: list[bytes], stop: StopToken) -> None:
+def test_a_stop_interrupts_opening(pictures: list[bytes], stop: StopToken) -> None:
     with MjpegServer(pictures, 30) as server:
         server.hang()
         failures: list[SourceNotOpened] = []

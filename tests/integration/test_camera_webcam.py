@@ -1,4 +1,4 @@
-"""The camera with a webcam: V4L2 for real, in an emulated machine that has one."""
+"""The camera with a webcam: real V4L2, in an emulated machine with a webcam."""
 
 from __future__ import annotations
 
@@ -76,17 +76,17 @@ def one_machine_at_a_time() -> Iterator[None]:
 
 def check_states(audience: Audience, done: subprocess.CompletedProcess[str], why: str) -> None:
     """It was live, away with this reason, live again and stopped in order."""
-    told = done.stdout + done.stderr
-    assert done.returncode == 0, told
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
     states = [status.state for status in audience.statuses()]
     first_live = states.index("live")
     away = states.index("away", first_live)
-    assert "live" in states[away:], told
+    assert "live" in states[away:], output
     reasons = {status.why for status in audience.statuses() if status.state == "away"}
     assert any(why in reason for reason in reasons), reasons
 
 
-def test_a_webcam_with_raw_pictures_is_encoded_and_comes_back_after_it_was_unplugged(
+def test_a_webcam_with_raw_pictures_is_encoded_and_recovers_after_it_is_unplugged(
     broker: RunningBroker, audience: Audience
 ) -> None:
     done = session(broker, "free")
@@ -98,7 +98,7 @@ def test_a_webcam_with_raw_pictures_is_encoded_and_comes_back_after_it_was_unplu
     assert simplejpeg.decode_jpeg(bodies[-1]).std() > 20, "a test pattern, not grey"
 
 
-def test_a_webcam_with_jpegs_is_passed_on_and_comes_back_after_it_starved(
+def test_a_webcam_with_jpegs_is_passed_on_and_recovers_after_it_stalls(
     broker: RunningBroker, audience: Audience, tmp_path: Path
 ) -> None:
     photo = scaled(scene(("astronaut", 180, 500, 200)), 640, 360)

@@ -1,4 +1,4 @@
-"""`make run` as a person uses it: the whole chain on one machine, up, in use, disturbed, and down."""
+"""`make run` as a person uses it: started, used, disturbed and stopped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ifttt() -> Iterator[Ifttt]:
 
 @pytest.fixture(scope="module")
 def rabbitmq() -> None:
-    """Skips where it is missing."""
+    """Skip the test if RabbitMQ is not installed."""
     if not installed():
         if os.environ.get("CI"):
             pytest.fail("RabbitMQ is not installed")
@@ -54,7 +54,7 @@ def run(make_run: Run) -> Run:
     return make_run
 
 
-def test_one_line_tells_that_all_is_ready_and_where_the_page_is(run: Run) -> None:
+def test_one_line_says_that_everything_is_ready_and_where_the_page_is(run: Run) -> None:
     page = run.ready()
 
     assert page == f"http://127.0.0.1:{run.environ['SECCAM_MONITOR_PORT']}"
@@ -63,7 +63,7 @@ def test_one_line_tells_that_all_is_ready_and_where_the_page_is(run: Run) -> Non
     assert all(run.is_ready(service) for service in ("CAMERA", "MONITOR", "SECURITY", "NOTIFIER"))
 
 
-def test_the_demo_is_seen_live(run: Run) -> None:
+def test_the_demo_is_shown_live(run: Run) -> None:
     def shown() -> bytes:
         answer = httpx.get(f"{run.ready()}/cameras/demo/snapshot.jpg", timeout=20)
         return answer.content if answer.status_code == 200 else b""
@@ -81,7 +81,7 @@ def test_the_faces_of_the_demo_reach_ifttt_with_their_count(run: Run, ifttt: Ift
     assert {call.key for call in ifttt.calls} == {"sesame"}
 
 
-def test_the_printed_line_gets_a_picture_by_mqtt(run: Run, mosquitto: None, tmp_path: Path) -> None:
+def test_the_printed_command_gets_a_picture_over_mqtt(run: Run, mosquitto: None, tmp_path: Path) -> None:
     line = re.search(r"mosquitto_sub .*seccam/view/demo -C 1 > frame.jpg", run.output)
     assert line
 
@@ -92,7 +92,7 @@ def test_the_printed_line_gets_a_picture_by_mqtt(run: Run, mosquitto: None, tmp_
     assert picture.endswith(b"\xff\xd9")
 
 
-def test_the_printed_metrics_are_there(run: Run) -> None:
+def test_the_printed_metrics_addresses_answer(run: Run) -> None:
     addresses = re.findall(r"^  metrics +(\S+)", run.output, re.MULTILINE)
 
     assert len(addresses) == 5
@@ -100,7 +100,7 @@ def test_the_printed_metrics_are_there(run: Run) -> None:
         assert httpx.get(address, timeout=20).status_code == 200
 
 
-def test_no_secret_stands_in_the_output_a_command_line_or_an_open_file(run: Run) -> None:
+def test_no_secret_is_in_the_output_a_command_line_or_a_readable_file(run: Run) -> None:
     passwords = (run.folder / "state" / "broker" / "passwords.json").read_text()
     secrets = [*re.findall(r'"(?!mqtt)\w+": "([^"]+)"', passwords), "sesame"]
     assert len(secrets) > 3
@@ -111,7 +111,7 @@ def test_no_secret_stands_in_the_output_a_command_line_or_an_open_file(run: Run)
     assert not open_to_others
 
 
-def test_a_second_run_in_the_same_folder_is_told_so(run: Run) -> None:
+def test_a_second_run_in_the_same_folder_is_refused(run: Run) -> None:
     second = subprocess.run([LOCAL], env=run.environ, capture_output=True, text=True, timeout=120, check=False)
 
     assert second.returncode == 1
@@ -119,7 +119,7 @@ def test_a_second_run_in_the_same_folder_is_told_so(run: Run) -> None:
 
 
 @pytest.mark.parametrize("service", ["camera", "monitor", "security"])
-def test_a_killed_service_is_started_again_and_the_others_stay(run: Run, service: str) -> None:
+def test_a_killed_service_is_restarted_and_the_others_keep_running(run: Run, service: str) -> None:
     commands = [f"seccam-{name}" for name in ("camera", "monitor", "security", "notifier")] + ["beam.smp"]
     before = {command: run.pid(command) for command in commands}
     killed = before.pop(f"seccam-{service}")
@@ -134,7 +134,7 @@ def test_a_killed_service_is_started_again_and_the_others_stay(run: Run, service
     assert re.search(rf"seccam-local: {service}\S* exited \(SIGKILL\)", run.output)
 
 
-def test_a_killed_broker_comes_back_with_its_data_and_everyone_reconnects(run: Run) -> None:
+def test_a_killed_broker_is_restarted_and_all_services_reconnect(run: Run) -> None:
     killed = run.pid("beam.smp")
     assert killed
 
@@ -149,17 +149,17 @@ def test_a_killed_broker_comes_back_with_its_data_and_everyone_reconnects(run: R
     )
 
 
-def test_ctrl_c_ends_all_of_it_within_10_seconds(run: Run) -> None:
+def test_ctrl_c_ends_everything_within_10_seconds(run: Run) -> None:
     assert len(members(run.folder)) > 6
 
     assert run.end(signal.SIGINT) < 10
 
 
-def test_nothing_stays_when_the_keeper_is_killed(rabbitmq: None, tmp_path: Path) -> None:
+def test_no_process_remains_when_the_supervisor_is_killed(rabbitmq: None, tmp_path: Path) -> None:
     run = Run(tmp_path, SECCAM_LOCAL_WORKERS="0", SECCAM_CAMERAS="yard=demo gone=http://127.0.0.1:1/x alley=demo")
     try:
         page = run.ready()
-        # a camera that is away holds nothing up, and is told as such; the page keeps the order
+        # a camera that is away delays nothing and is reported as away; the page keeps the order
         eventually(lambda: "cameras  yard, alley; gone: away, refused: nothing is listening there" in run.output)
         assert [camera["name"] for camera in httpx.get(f"{page}/cameras", timeout=20).json()] == ["yard", "gone", "alley"]
         keeper = run.pid("seccam-local")
@@ -173,7 +173,7 @@ def test_nothing_stays_when_the_keeper_is_killed(rabbitmq: None, tmp_path: Path)
         run.clear_away()
 
 
-def test_all_wrong_settings_are_told_at_once_and_nothing_is_started(tmp_path: Path) -> None:
+def test_all_wrong_settings_are_reported_together_and_nothing_is_started(tmp_path: Path) -> None:
     wrong = {
         "SECCAM_CAMERAS": "ok=demo Bad=demo alone",
         "SECCAM_LOCAL_WORKERS": "many",
@@ -194,7 +194,7 @@ def test_all_wrong_settings_are_told_at_once_and_nothing_is_started(tmp_path: Pa
     assert not (tmp_path / "state").exists()
 
 
-def test_ctrl_c_while_settings_are_checked_ends_it_in_order(tmp_path: Path) -> None:
+def test_ctrl_c_during_the_checks_ends_the_command_cleanly(tmp_path: Path) -> None:
     environ = settings(tmp_path / "state")
     process = subprocess.Popen([LOCAL], env=environ, stderr=subprocess.PIPE, text=True, start_new_session=True)
     eventually(lambda: any("--check" in line for line in members(tmp_path).values()), within=60, what="checks run")
@@ -206,7 +206,7 @@ def test_ctrl_c_while_settings_are_checked_ends_it_in_order(tmp_path: Path) -> N
     assert not members(tmp_path)
 
 
-def test_a_cameras_wrong_setting_names_the_camera(tmp_path: Path) -> None:
+def test_a_wrong_setting_of_a_camera_is_reported_with_its_name(tmp_path: Path) -> None:
     environ = settings(tmp_path / "state", SECCAM_CAMERAS="good=demo odd=gopher://x")
 
     done = subprocess.run([LOCAL, "--check"], env=environ, capture_output=True, text=True, timeout=120, check=False)
@@ -216,7 +216,7 @@ def test_a_cameras_wrong_setting_names_the_camera(tmp_path: Path) -> None:
     assert "good=" not in done.stderr
 
 
-def test_a_taken_port_is_told_with_the_setting_that_moves_it(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_its_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as page, socket.create_server(("127.0.0.1", 0)) as mqtt:
         taken = {"SECCAM_MONITOR_PORT": str(page.getsockname()[1]), "SECCAM_LOCAL_MQTT_PORT": str(mqtt.getsockname()[1])}
         environ = settings(tmp_path / "state", **taken)
@@ -229,7 +229,7 @@ def test_a_taken_port_is_told_with_the_setting_that_moves_it(tmp_path: Path) -> 
     assert len(done.stderr.splitlines()) == 2
 
 
-def test_a_broker_that_is_there_already_is_used_instead_of_a_private_one(tmp_path: Path) -> None:
+def test_an_existing_broker_is_used_instead_of_a_private_one(tmp_path: Path) -> None:
     run = Run(tmp_path, SECCAM_BROKER_URL=f"amqp://me:secret@127.0.0.1:{free_port()}/")
     try:
         eventually(lambda: "broker_lost" in run.output, within=60, what="the services try that broker")

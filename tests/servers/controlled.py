@@ -1,4 +1,4 @@
-"""A camera on the network that does as told: streams, hangs, cuts, refuses."""
+"""A network camera that can be made to stream, hang, break off and refuse."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.brokers import free_port
 
 
 class ControlledServer:
-    """Films at a rate, and gives the newest picture to every client: whoever is slow misses some."""
+    """Produces pictures at a rate, and sends the newest to every client; slow clients miss some."""
 
     def __init__(self, fps: float, port: int = 0) -> None:
         self._fps = fps
         self.port = port or free_port()
-        #: Connections that were taken, and those of them that were answered.
+        #: Connections accepted, and those of them answered.
         self.connections = self.answers = 0
-        #: Pictures made; how the newest is sent.
+        #: Pictures produced; how the newest is sent.
         self.count, self._newest = 0, b""
         self._hangs = False
         self._changed = threading.Condition()

@@ -1,4 +1,4 @@
-"""An HTTP MJPEG camera that does as told, with any framing and login that real ones have."""
+"""An HTTP MJPEG camera that can be controlled, with the framings and logins of real ones."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.servers.controlled import ControlledServer
 _BOUNDARY = "picture"
 _REALM, _NONCE = "camera", "0123456789abcdef"
 
-#: How a part's length is told: by header, by the boundary alone, or by the boundary within chunks that end anywhere.
+#: How the end of a part is found: by its length, by the boundary, or by the boundary in a chunked body.
 Framing = Literal["length", "boundary", "chunked"]
 _HASHES = {"MD5": "md5", "SHA-256": "sha256"}
 
 
 class MjpegServer(ControlledServer):
-    """Shows `pictures` one after the other, over and over."""
+    """Streams `pictures` in a loop."""
 
     def __init__(
         self,
@@ -99,14 +99,14 @@ class MjpegServer(ControlledServer):
             return False
         if self._scheme == "Basic":
             return given[1] == base64.b64encode(f"{user}:{password}".encode()).decode()
-        told = dict(re.findall(r'(\w+)="?([^",]*)"?', given[1]))
-        kind = _HASHES[told.get("algorithm", "MD5").removesuffix("-sess")]
-        secret = _hash(kind, f"{user}:{told['realm']}:{password}")
-        if told.get("algorithm", "").endswith("-sess"):
-            secret = _hash(kind, f"{secret}:{_NONCE}:{told['cnonce']}")
-        uri = f"GET:{told['uri']}" + (f":{_hash(kind, '')}" if told.get("qop") == "auth-int" else "")
-        between = f"{_NONCE}:{told['nc']}:{told['cnonce']}:{told['qop']}" if "qop" in told else _NONCE
-        right: bool = told["response"] == _hash(kind, f"{secret}:{between}:{_hash(kind, uri)}")
+        answer = dict(re.findall(r'(\w+)="?([^",]*)"?', given[1]))
+        kind = _HASHES[answer.get("algorithm", "MD5").removesuffix("-sess")]
+        secret = _hash(kind, f"{user}:{answer['realm']}:{password}")
+        if answer.get("algorithm", "").endswith("-sess"):
+            secret = _hash(kind, f"{secret}:{_NONCE}:{answer['cnonce']}")
+        uri = f"GET:{answer['uri']}" + (f":{_hash(kind, '')}" if answer.get("qop") == "auth-int" else "")
+        between = f"{_NONCE}:{answer['nc']}:{answer['cnonce']}:{answer['qop']}" if "qop" in answer else _NONCE
+        right: bool = answer["response"] == _hash(kind, f"{secret}:{between}:{_hash(kind, uri)}")
         return right
 
     def _challenge(self) -> str:

@@ -1,4 +1,4 @@
-"""An RTSP camera that does as told: H.264 in RTP, interleaved in the TCP connection (RFC 2326, 6184)."""
+"""An RTSP camera that can be controlled: H.264 in RTP, interleaved in the TCP connection (RFC 2326, 6184)."""
 
 from __future__ import annotations
 

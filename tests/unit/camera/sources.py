@@ -1,4 +1,4 @@
-"""Sources that do as told."""
+"""Scripted sources."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ JPEG = picture(64, 48)
 
 
 class Script:
-    """Opens as told, and gives what is put in: pictures, or an error to raise."""
+    """A source that opens or refuses as scripted, and yields the pictures or raises the errors put in."""
 
     def __init__(self) -> None:
         self.opened = self.closed = 0
         self.refusal: Exception | None = None
-        #: Set it, and reads don't heed the stop, as PyAV's on a starving device.
+        #: If true, reads ignore a stop, as those of PyAV on a device without data.
         self.deaf = False
         self.let_go = threading.Event()
         self._given: queue.Queue[Capture | Exception] = queue.Queue()

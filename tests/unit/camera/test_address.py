@@ -23,7 +23,7 @@ from seccam_camera.sources.address import parse
         (f"http://{'c' * 63}.lan./", "http", f"http://{'c' * 63}.lan."),
     ],
 )
-def test_a_source_is_known_by_its_form_and_shown_without_a_login(text: str, kind: str, redacted: str) -> None:
+def test_the_kind_of_a_source_is_recognized_and_its_login_redacted(text: str, kind: str, redacted: str) -> None:
     address = parse(text)
 
     assert address.kind == kind
@@ -47,7 +47,7 @@ def test_a_source_is_known_by_its_form_and_shown_without_a_login(text: str, kind
         "http://u:hunter2@cam/\udcff",
     ],
 )
-def test_what_is_no_source_is_refused_without_repeating_it(text: str) -> None:
+def test_an_invalid_source_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(ValueError) as fault:
         parse(text)
 

@@ -41,20 +41,20 @@ def test_the_scene_is_the_same_at_the_same_second_of_each_cycle(scene: Scene) ->
         assert (plane == again).all()
 
 
-def test_a_look_at_the_scene_does_not_change_it(scene: Scene) -> None:
+def test_rendering_the_scene_does_not_change_it(scene: Scene) -> None:
     before = [plane.copy() for plane in scene.render(0.0)]
     scene.render(14.0, "00:00:00")
 
     assert all((a == b).all() for a, b in zip(before, scene.render(0.0), strict=True))
 
 
-def test_each_second_has_a_picture_of_its_own_on_the_clock(scene: Scene) -> None:
+def test_the_clock_looks_different_each_second(scene: Scene) -> None:
     seen = {scene.render(0.0, f"12:34:{second:02}")[0].tobytes() for second in range(60)}
 
     assert len(seen) == 60
 
 
-def test_nobody_jumps() -> None:
+def test_people_move_without_jumps() -> None:
     for person in PATHS:
         positions = [position(person, n / 15) for n in range(round(CYCLE * 15))]
         for before, after in itertools.pairwise(positions):
@@ -62,14 +62,14 @@ def test_nobody_jumps() -> None:
                 assert np.abs(np.subtract(before, after)).max() <= 30
 
 
-def test_missing_pictures_are_told_with_the_cure(tmp_path: Path) -> None:
+def test_missing_pictures_are_reported_with_the_remedy(tmp_path: Path) -> None:
     shutil.copy(PICTURES / "room.png", tmp_path)
 
     with pytest.raises(SourceNotOpened, match="make setup"):
         Scene(tmp_path)
 
 
-def test_the_demo_makes_a_picture_each_second_however_few_are_wanted() -> None:
+def test_the_demo_yields_a_picture_each_second_even_at_lower_rates() -> None:
     class Hasty(StopToken):
         """Doesn't sleep, but tells how long it was to."""
 
@@ -86,7 +86,7 @@ def test_the_demo_makes_a_picture_each_second_however_few_are_wanted() -> None:
     assert [round(wait, 1) <= 1 + n for n, wait in enumerate(waits)] == [True, True]
 
 
-def test_the_demo_runs_in_real_time_and_ends_at_a_stop() -> None:
+def test_the_demo_runs_in_real_time_until_stopped() -> None:
     stop = StopToken()
     began = time.monotonic()
     demo = Demo(50, stop)

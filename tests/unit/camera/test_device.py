@@ -1,4 +1,4 @@
-"""What a webcam's buffers become."""
+"""Pictures from a webcam's buffers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FORMATS = {
 
 
 def buffer(pixel_format: str, padding: int = 0) -> bytes:
-    """The photo as a driver gives it, so many bytes of padding behind each line."""
+    """The photo in a driver's buffer, with this many bytes of padding after each line."""
     name, line = FORMATS[pixel_format]
     raw = av.VideoFrame.from_ndarray(pixels(WIDTH, HEIGHT), format="rgb24").reformat(format=name).to_ndarray()
     return np.pad(raw.reshape(-1, line), ((0, 0), (0, padding)), constant_values=255).tobytes()
@@ -78,14 +78,14 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> Encode:
 
 @pytest.mark.parametrize("below", [0, 1, 16 * WIDTH + 7], ids=["no padding", "a byte below", "lines below"])
 @pytest.mark.parametrize("pixel_format", FORMATS)
-def test_a_raw_picture_is_encoded_without_what_pads_it_below(pixel_format: str, below: int, encoded: Encode) -> None:
+def test_padding_below_a_raw_picture_is_not_encoded(pixel_format: str, below: int, encoded: Encode) -> None:
     made = encoded(buffer(pixel_format) + b"\xff" * below, pixel_format)
 
     assert_is_the_photo(made, grey=pixel_format == "GREY")
 
 
 @pytest.mark.parametrize("pixel_format", ["YUYV", "NV12", "RGB3", "GREY"])
-def test_a_raw_picture_is_encoded_without_what_pads_its_lines(pixel_format: str, encoded: Encode) -> None:
+def test_padding_of_a_raw_pictures_lines_is_not_encoded(pixel_format: str, encoded: Encode) -> None:
     made = encoded(buffer(pixel_format, padding=64), pixel_format, padding=64)
 
     assert_is_the_photo(made, grey=pixel_format == "GREY")
@@ -100,7 +100,7 @@ def test_a_buffer_that_is_too_short_is_a_bad_frame(pixel_format: str, size: int,
     assert refused.value.reason == "corrupt"
 
 
-def test_where_the_usb_bus_has_no_room_for_it_the_settings_that_ask_for_less_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lack_of_usb_bandwidth_is_reported_with_the_settings_that_reduce_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class CaptureDevice:
         """The second webcam on a bus."""
 

@@ -1,4 +1,4 @@
-"""From decoded pictures to JPEGs."""
+"""Encoding decoded pictures as JPEGs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.camera.pictures import pixels
 
 
 @pytest.mark.parametrize("form", ["rgb24", "yuv420p", "yuvj420p", "yuyv422", "nv12", "yuv422p", "gray"])
-def test_colours_and_brightness_survive_from_every_format(form: str) -> None:
+def test_every_format_keeps_colours_and_brightness(form: str) -> None:
     original = pixels()
     picture = av.VideoFrame.from_ndarray(original, format="rgb24").reformat(format=form)
 

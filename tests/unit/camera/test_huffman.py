@@ -1,4 +1,4 @@
-"""Huffman tables for JPEGs without."""
+"""Huffman tables for JPEGs without them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def tables(data: bytes) -> list[jpeg.Segment]:
     return [segment for segment in jpeg.segments(data) if segment.marker == 0xC4]
 
 
-def test_a_jpeg_without_tables_gets_the_standard_ones_and_is_the_picture_it_was() -> None:
+def test_a_jpeg_without_tables_gets_the_standard_ones_and_decodes_to_the_same_picture() -> None:
     original = picture()
     bare = without_tables(original)
     assert not tables(bare)
@@ -25,7 +25,7 @@ def test_a_jpeg_without_tables_gets_the_standard_ones_and_is_the_picture_it_was(
     assert jpeg.parse(mended).size == (320, 180)
 
 
-def test_a_jpeg_with_tables_is_passed_on_as_it_is() -> None:
+def test_a_jpeg_with_tables_is_not_changed() -> None:
     original = picture()
 
     assert with_tables(original, jpeg.parse(original)) is original

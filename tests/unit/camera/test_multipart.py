@@ -20,8 +20,8 @@ def stream(
     """`behind` is what comes between a picture and the boundary, if not a newline."""
     parts = [preamble]
     for data in PICTURES:
-        told = b"Content-Length: %d%b" % (len(data), newline) if length else b""
-        parts.append(boundary + newline + b"Content-Type: image/jpeg" + newline + told + newline + data)
+        length_line = b"Content-Length: %d%b" % (len(data), newline) if length else b""
+        parts.append(boundary + newline + b"Content-Type: image/jpeg" + newline + length_line + newline + data)
         parts.append(newline if behind is None else behind)
     return b"".join([*parts, boundary, newline])
 
@@ -35,29 +35,29 @@ def split(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 STREAMS = {
-    "length told": stream(length=True),
-    "length not told": stream(length=False),
+    "with length": stream(length=True),
+    "without length": stream(length=False),
     "bare newlines": stream(length=False, newline=b"\n"),
     "dashes of its own": stream(length=False, boundary=b"----=_cam"),
     "blank lines first": stream(length=True, preamble=b"\r\n\r\n"),
     "boundary behind the picture only": stream(length=True).removeprefix(b"--frame\r\n"),
     "nothing between picture and boundary": stream(length=False, behind=b""),
-    "length told, nothing between": stream(length=True, behind=b""),
+    "with length, nothing between": stream(length=True, behind=b""),
 }
 
 
 @pytest.mark.parametrize("name", STREAMS)
 @given(cuts=st.lists(st.integers(0, 100_000), max_size=12))
-def test_the_pictures_come_whole_however_the_stream_is_cut(name: str, cuts: list[int]) -> None:
+def test_pictures_are_complete_however_the_stream_is_split(name: str, cuts: list[int]) -> None:
     assert split(STREAMS[name], cuts) == PICTURES
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_the_pictures_come_whole_byte_by_byte(name: str) -> None:
+def test_pictures_are_complete_when_the_stream_arrives_byte_by_byte(name: str) -> None:
     assert split(STREAMS[name], list(range(len(STREAMS[name])))) == PICTURES
 
 
-def test_nobody_waits_for_the_boundary_behind_a_whole_jpeg() -> None:
+def test_a_complete_jpeg_is_returned_before_the_boundary_after_it() -> None:
     parser = MultipartParser()
     part = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + PICTURES[0]
 
@@ -83,7 +83,7 @@ def test_a_boundary_within_a_picture_does_not_end_it() -> None:
     assert split(data, []) == [whole, *PICTURES[1:]]
 
 
-def test_a_picture_was_taken_when_its_first_byte_came() -> None:
+def test_a_picture_has_the_time_of_its_first_byte() -> None:
     parser = MultipartParser()
     data = stream(length=True)
     start = data.index(PICTURES[0])
@@ -102,12 +102,12 @@ def test_a_picture_was_taken_when_its_first_byte_came() -> None:
         b"--frame\r\nContent-Length: 99999999\r\n\r\n",
     ],
 )
-def test_what_is_no_such_stream_is_refused(data: bytes) -> None:
+def test_an_invalid_stream_is_refused(data: bytes) -> None:
     with pytest.raises(NotMultipartError):
         list(MultipartParser().feed(data, 1.0))
 
 
-def test_blank_lines_without_end_are_not_kept() -> None:
+def test_endless_blank_lines_are_not_buffered() -> None:
     parser = MultipartParser()
     for _ in range(100):
         assert list(parser.feed(b"\r\n" * MAX_HEADER, 1.0)) == []

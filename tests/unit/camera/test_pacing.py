@@ -41,22 +41,22 @@ def steps(numbers: list[int]) -> Counter[int]:
         (25, 15, {1, 2}),
     ],
 )
-def test_frames_are_taken_evenly(source: float, rate: float, expected: set[int]) -> None:
+def test_frames_are_selected_evenly(source: float, rate: float, expected: set[int]) -> None:
     numbers = chosen(source, rate, 60)
 
     assert set(steps(numbers)) == expected
     assert len(numbers) == pytest.approx(min(source, rate) * 60, rel=0.02, abs=2)
 
 
-def test_every_second_frame_is_taken_though_frames_come_a_fifth_early_or_late() -> None:
+def test_every_second_frame_is_selected_although_frames_arrive_a_fifth_early_or_late() -> None:
     assert set(steps(chosen(30, 15, 60, jitter=0.2))) == {2}
 
 
-def test_a_source_no_faster_than_the_rate_loses_no_frame_however_unevenly_they_come() -> None:
+def test_a_source_no_faster_than_the_rate_is_not_thinned_however_uneven_its_frames() -> None:
     assert len(chosen(15, 15, 60, jitter=0.9)) >= 0.97 * 15 * 60
 
 
-def test_after_a_gap_the_first_frame_is_taken_at_once_and_the_lost_ones_are_not_made_up_for() -> None:
+def test_after_a_gap_the_first_frame_is_selected_at_once_and_missed_ones_are_not_made_up_for() -> None:
     pacer = Pacer(15)
     for n in range(30):
         pacer.due(100 + n / 30)
@@ -65,7 +65,7 @@ def test_after_a_gap_the_first_frame_is_taken_at_once_and_the_lost_ones_are_not_
     assert sum(pacer.due(200 + n / 30) for n in range(1, 31)) <= 16
 
 
-def test_cameras_take_their_frames_at_times_of_their_own() -> None:
+def test_cameras_select_their_frames_at_different_times() -> None:
     times = set()
     for name in ("front", "yard", "garage", "shop"):
         pacer = Pacer(2, phase(name))
@@ -76,7 +76,7 @@ def test_cameras_take_their_frames_at_times_of_their_own() -> None:
 
 
 @given(st.floats(1, 120), st.floats(0.2, 60), st.floats(0, 0.49), st.floats(0, 1e6))
-def test_a_topic_never_carries_more_than_its_rate_nor_much_less_than_there_is(
+def test_a_topic_carries_at_most_its_rate_and_not_much_less_than_available(
     source: float, rate: float, jitter: float, start: float
 ) -> None:
     seconds = max(30.0, 60 / rate)

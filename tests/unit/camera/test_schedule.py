@@ -62,7 +62,7 @@ def test_a_slot_is_open_from_its_beginning_to_its_end_in_local_time(
     assert slot.until == (utc(until) if until else None)
 
 
-def test_a_state_holds_until_its_change_and_not_at_it() -> None:
+def test_a_slot_ends_just_before_its_change() -> None:
     slot = Schedule("10:00-11:00", ZoneInfo("UTC")).slot_at(utc("2026-11-22T10:30"))
 
     assert slot.holds(utc("2026-11-22T10:59:59.999"))
@@ -80,20 +80,20 @@ def test_a_state_holds_until_its_change_and_not_at_it() -> None:
         ("Mo-Fr; PH off", "", "need a country"),
     ],
 )
-def test_what_is_no_schedule_is_refused_with_the_reason(hours: str, country: str, fault: str) -> None:
+def test_an_invalid_schedule_is_refused_with_the_reason(hours: str, country: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         Schedule(hours, ZoneInfo("UTC"), country)
 
 
 @pytest.mark.parametrize("country", ["DE", "US"])
-def test_the_countries_that_a_refusal_names_as_examples_are_known(country: str) -> None:
+def test_the_example_countries_in_an_error_are_known(country: str) -> None:
     Schedule("PH off", ZoneInfo("UTC"), country)
 
 
 @pytest.mark.parametrize(
     "hours", ["sunset-sunrise", "Sunset-Sunrise", "10:00-dusk", "Mo dawn-10:00 || off", "(sunset-01:00)-24:00"]
 )
-def test_what_follows_the_sun_is_refused_and_the_seasons_offered_instead_are_taken(hours: str) -> None:
+def test_sun_times_are_refused_and_the_suggested_seasons_accepted(hours: str) -> None:
     with pytest.raises(ValueError, match="use times of day") as refused:
         Schedule(hours, ZoneInfo(BERLIN))
 
@@ -103,7 +103,7 @@ def test_what_follows_the_sun_is_refused_and_the_seasons_offered_instead_are_tak
 
 
 @pytest.mark.parametrize("hours", ["SH 08:00-20:00", "SHoff", "Mo-Fr 08:00-20:00; PH,SH off"])
-def test_school_holidays_are_refused_and_the_dates_offered_instead_are_taken(hours: str) -> None:
+def test_school_holidays_are_refused_and_the_suggested_dates_accepted(hours: str) -> None:
     with pytest.raises(ValueError, match="school holidays") as refused:
         Schedule(hours, ZoneInfo(BERLIN), "DE")
 
@@ -112,7 +112,7 @@ def test_school_holidays_are_refused_and_the_dates_offered_instead_are_taken(hou
 
 
 @pytest.mark.parametrize("comment", ["PH too", "SH too", "from sunset on"])
-def test_a_comment_may_speak_of_anything(comment: str) -> None:
+def test_a_comment_may_contain_anything(comment: str) -> None:
     Schedule(f'24/7 "{comment}"', ZoneInfo("UTC"))
 
 
@@ -129,7 +129,7 @@ INSTANTS = st.one_of(
 
 
 @given(HOURS, ZONES, INSTANTS)
-def test_the_known_end_is_the_first_instant_with_another_state(hours: str, zone: str, at: datetime) -> None:
+def test_a_slot_ends_at_the_first_instant_with_another_state(hours: str, zone: str, at: datetime) -> None:
     schedule = Schedule(hours, ZoneInfo(zone))
     slot = schedule.slot_at(at)
 

@@ -93,7 +93,7 @@ def test_one_picture_is_one_frame_for_both_topics(camera: MakeCamera) -> None:
     assert abs(frame.ts_ms / 1000 - time.time()) < 60
 
 
-def test_what_a_camera_pads_behind_the_end_marker_is_cut_off(camera: MakeCamera) -> None:
+def test_padding_after_the_end_marker_is_removed(camera: MakeCamera) -> None:
     it = camera()
     it.turn()
     it.capture(JPEG + bytes(10_000))
@@ -118,7 +118,7 @@ def test_a_jpeg_without_huffman_tables_gets_them(camera: MakeCamera) -> None:
         (LARGE, "oversize"),
     ],
 )
-def test_a_picture_that_is_none_is_counted_and_the_next_one_is_fine(camera: MakeCamera, data: bytes, reason: str) -> None:
+def test_an_invalid_picture_is_counted_and_the_next_one_is_published(camera: MakeCamera, data: bytes, reason: str) -> None:
     it = camera(view_fps=60)
     it.turn()
     it.capture(data)
@@ -129,7 +129,7 @@ def test_a_picture_that_is_none_is_counted_and_the_next_one_is_fine(camera: Make
     eventually(lambda: it.capture().frames("view"), every=0.05)
 
 
-def test_nothing_but_bad_pictures_is_told_in_the_status(camera: MakeCamera) -> None:
+def test_a_source_with_only_invalid_pictures_is_away(camera: MakeCamera) -> None:
     it = camera(view_fps=60)
     it.turn()
     eventually(lambda: it.capture(b"GIF89a").turn().statuses()[-1].state == "away", within=30, every=0.05)
@@ -152,7 +152,7 @@ def test_nothing_but_bad_pictures_is_told_in_the_status(camera: MakeCamera) -> N
         ("/dev/video0", LARGE, "; lower SECCAM_CAMERA_WIDTH and SECCAM_CAMERA_HEIGHT"),
     ],
 )
-def test_with_pictures_too_large_goes_what_to_do(
+def test_pictures_that_are_too_large_are_reported_with_a_remedy(
     camera: MakeCamera, source: str, data: bytes | Callable[[int], bytes], remedy: str
 ) -> None:
     it = camera(source=source, view_fps=60)
@@ -162,7 +162,7 @@ def test_with_pictures_too_large_goes_what_to_do(
     assert it.statuses()[-1].why.endswith(remedy)
 
 
-def test_the_device_is_closed_outside_the_slots_and_the_status_says_until_when(camera: MakeCamera) -> None:
+def test_the_source_is_closed_outside_the_slots_and_the_status_says_until_when(camera: MakeCamera) -> None:
     it = camera(view_hours="Mo-Fr 08:00-14:00", security_hours="Mo-Fr 08:00-14:00")
     it.turn()
     it.capture()
@@ -185,7 +185,7 @@ def test_the_device_is_closed_outside_the_slots_and_the_status_says_until_when(c
     assert it.statuses()[-1].state == "starting"
 
 
-def test_each_topic_has_its_own_slot_and_the_device_is_open_while_either_is(camera: MakeCamera) -> None:
+def test_each_topic_has_its_own_slot_and_the_source_is_open_during_either(camera: MakeCamera) -> None:
     it = camera(view_hours="off", security_hours="24/7")
     it.turn()
     it.capture()
@@ -197,7 +197,7 @@ def test_each_topic_has_its_own_slot_and_the_device_is_open_while_either_is(came
     assert (last.state, last.topics["view"].open, last.topics["security"].open) == ("live", False, True)
 
 
-def test_a_clock_set_back_into_the_slot_opens_it_again(camera: MakeCamera) -> None:
+def test_a_clock_that_is_set_back_into_a_slot_reopens_the_source(camera: MakeCamera) -> None:
     it = camera(view_hours="08:00-14:00", security_hours="08:00-14:00")
     it.now = NOON.replace(hour=15)
     it.turn()
@@ -207,7 +207,7 @@ def test_a_clock_set_back_into_the_slot_opens_it_again(camera: MakeCamera) -> No
     eventually(lambda: it.turn().source.opened == 1)
 
 
-def test_what_the_publisher_drops_and_sends_is_counted_by_topic(camera: MakeCamera) -> None:
+def test_sent_and_dropped_frames_are_counted_by_topic(camera: MakeCamera) -> None:
     it = camera()
     it.turn()
     it.capture()
@@ -224,7 +224,7 @@ def test_what_the_publisher_drops_and_sends_is_counted_by_topic(camera: MakeCame
     assert it.value("frames_dropped_total", topic="security", reason="blocked") == 0
 
 
-def test_a_stop_before_its_first_turn_is_an_orderly_end(camera: MakeCamera) -> None:
+def test_a_stop_before_the_first_turn_ends_the_service_cleanly(camera: MakeCamera) -> None:
     it, stop = camera(), threading.Event()
     stop.set()
 
@@ -232,7 +232,7 @@ def test_a_stop_before_its_first_turn_is_an_orderly_end(camera: MakeCamera) -> N
     assert it.source.opened == 0
 
 
-def test_it_is_not_ready_while_no_fresh_frame_comes_within_a_slot(camera: MakeCamera) -> None:
+def test_a_camera_without_recent_frames_within_a_slot_is_not_ready(camera: MakeCamera) -> None:
     it = camera()
     it.turn()
     assert it.service.trouble() == {"frames": "none yet"}

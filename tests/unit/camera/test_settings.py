@@ -24,7 +24,7 @@ def faults(**settings: str) -> list[str]:
     return list(error.value.lines)
 
 
-def test_a_name_is_all_it_needs() -> None:
+def test_only_the_name_is_required() -> None:
     settings = loaded()
 
     assert settings.address.kind == "demo"
@@ -32,8 +32,8 @@ def test_a_name_is_all_it_needs() -> None:
     assert settings.hours() == {"view": "24/7", "security": "24/7"}
 
 
-def test_all_faults_are_told_at_once_each_by_its_name() -> None:
-    told = faults(
+def test_all_wrong_settings_are_reported_together() -> None:
+    wrong = faults(
         NAME="Front Door",
         SOURCE="ftp://u:hunter2@cam/",
         ZONE="Europe/Atlantis",
@@ -44,48 +44,48 @@ def test_all_faults_are_told_at_once_each_by_its_name() -> None:
         TYPO="1",
     )
 
-    names = {fault.partition(":")[0].removeprefix("SECCAM_CAMERA_") for fault in told}
+    names = {fault.partition(":")[0].removeprefix("SECCAM_CAMERA_") for fault in wrong}
     assert names == {"NAME", "SOURCE", "ZONE", "HOLIDAYS", "VIEW_FPS", "QUALITY", "WIDTH", "TYPO"}
-    assert "hunter2" not in "".join(told)
+    assert "hunter2" not in "".join(wrong)
 
 
 @pytest.mark.parametrize("rate", ["0", "5e-324", "0.0009", "60.1", "inf", "nan", "-1"])
-def test_a_rate_whose_interval_is_no_sensible_number_is_refused(rate: str) -> None:
-    told = faults(VIEW_FPS=rate, SECURITY_FPS=rate)
+def test_a_rate_without_a_sensible_interval_is_refused(rate: str) -> None:
+    wrong = faults(VIEW_FPS=rate, SECURITY_FPS=rate)
 
-    assert [fault.partition(":")[0] for fault in told] == ["SECCAM_CAMERA_VIEW_FPS", "SECCAM_CAMERA_SECURITY_FPS"]
+    assert [fault.partition(":")[0] for fault in wrong] == ["SECCAM_CAMERA_VIEW_FPS", "SECCAM_CAMERA_SECURITY_FPS"]
     assert loaded(VIEW_FPS="0.001").view_fps == 0.001
 
 
-def test_wrong_schedules_are_told_with_their_reason() -> None:
-    told = faults(VIEW_HOURS="24/24", SECURITY_HOURS="PH off")
+def test_wrong_schedules_are_reported_with_the_reason() -> None:
+    wrong = faults(VIEW_HOURS="24/24", SECURITY_HOURS="PH off")
 
-    assert [fault.partition(":")[0] for fault in told] == ["SECCAM_CAMERA_VIEW_HOURS", "SECCAM_CAMERA_SECURITY_HOURS"]
-    assert "need a country" in told[1]
+    assert [fault.partition(":")[0] for fault in wrong] == ["SECCAM_CAMERA_VIEW_HOURS", "SECCAM_CAMERA_SECURITY_HOURS"]
+    assert "need a country" in wrong[1]
 
 
 @pytest.mark.parametrize(
-    ("hours", "told"),
+    ("hours", "message"),
     [
         ("Mo-Xx 25:00", "Mo-Xx 25:00: expected a weekday at 'Xx'; "),
         ("Mo-Fr 08:00-", "Mo-Fr 08:00-: expected a time at its end; "),
         ("Mo-Fr 08:00-12:00 foo", "Mo-Fr 08:00-12:00 foo: can't be parsed from 'foo' on; "),
     ],
 )
-def test_a_wrong_schedule_is_one_line_that_names_the_place(hours: str, told: str) -> None:
+def test_a_wrong_schedule_is_reported_in_one_line_with_the_place(hours: str, message: str) -> None:
     (fault,) = faults(VIEW_HOURS=hours)
 
-    assert fault.startswith(f"SECCAM_CAMERA_VIEW_HOURS: {told}")
+    assert fault.startswith(f"SECCAM_CAMERA_VIEW_HOURS: {message}")
     assert "\n" not in fault
 
 
-def test_a_wrong_country_hides_no_wrong_schedule() -> None:
-    told = faults(HOLIDAYS="XX", VIEW_HOURS="24/24", SECURITY_HOURS="PH off")
+def test_a_wrong_country_does_not_hide_a_wrong_schedule() -> None:
+    wrong = faults(HOLIDAYS="XX", VIEW_HOURS="24/24", SECURITY_HOURS="PH off")
 
-    assert [fault.partition(":")[0] for fault in told] == ["SECCAM_CAMERA_HOLIDAYS", "SECCAM_CAMERA_VIEW_HOURS"]
+    assert [fault.partition(":")[0] for fault in wrong] == ["SECCAM_CAMERA_HOLIDAYS", "SECCAM_CAMERA_VIEW_HOURS"]
 
 
-def test_a_name_that_cant_be_is_told_in_words() -> None:
+def test_an_invalid_name_is_reported_in_plain_words() -> None:
     (fault,) = faults(NAME="Front")
     assert fault.startswith("SECCAM_CAMERA_NAME: Front: is not a valid camera name; use 1 to 32 of a-z")
 
@@ -94,7 +94,7 @@ def test_holidays_may_be_given_in_any_case() -> None:
     assert loaded(HOLIDAYS="de", VIEW_HOURS="PH off; 24/7").holidays == "de"
 
 
-def test_a_login_is_in_no_representation() -> None:
+def test_no_representation_of_the_settings_contains_a_login() -> None:
     settings = loaded(SOURCE="rtsp://admin:hunter2@cam/")
 
     assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
@@ -105,7 +105,7 @@ def test_a_login_is_in_no_representation() -> None:
     ("tz", "expected"),
     [("Europe/Berlin", "Europe/Berlin"), (":Asia/Tokyo", "Asia/Tokyo"), ("CET-1CEST,M3.5.0", "America/Lima"), ("", "America/Lima")],
 )
-def test_the_zone_is_the_systems_unless_told(tz: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_zone_is_the_systems(tz: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     localtime = tmp_path / "localtime"
     (tmp_path / "zoneinfo" / "America").mkdir(parents=True)
     (tmp_path / "zoneinfo" / "America" / "Lima").touch()
@@ -115,11 +115,11 @@ def test_the_zone_is_the_systems_unless_told(tz: str, expected: str, tmp_path: P
     assert system_zone(localtime).key == expected
 
 
-def test_the_zone_is_utc_where_the_system_names_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_zone_is_utc_if_the_system_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TZ", raising=False)
 
     assert system_zone(tmp_path / "nothing").key == "UTC"
 
 
-def test_the_zone_that_is_set_goes_before_the_systems() -> None:
+def test_a_configured_zone_takes_precedence() -> None:
     assert loaded(ZONE="Asia/Kathmandu").tz.key == "Asia/Kathmandu"

@@ -1,4 +1,4 @@
-"""Keeping a source open."""
+"""The supervisor that keeps a source open."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Kept:
         self.source, self.registry = Script(), CollectorRegistry()
         self.captures: list[Capture] = []
         self.supervisor = SourceSupervisor(self.source.open, self.captures.append, metrics(self.registry), "http://cam")
-        #: Seconds that the supervisor believes to have passed beyond those that have.
+        #: Seconds by which the supervisor's clock is ahead.
         self.ahead = 0.0
 
     @property
@@ -61,7 +61,7 @@ def kept() -> Iterator[Kept]:
     made.supervisor.close(within=5)
 
 
-def test_it_is_opened_when_wanted_and_live_from_the_first_frame_on(kept: Kept) -> None:
+def test_a_wanted_source_is_opened_and_live_from_the_first_frame(kept: Kept) -> None:
     assert kept.turn(wanted=False) == "closed"
     assert kept.turn() == "starting"
 
@@ -72,7 +72,7 @@ def test_it_is_opened_when_wanted_and_live_from_the_first_frame_on(kept: Kept) -
     assert kept.count("source_opens_total", outcome="ok") == 1
 
 
-def test_it_is_closed_when_not_wanted_and_that_is_no_loss(kept: Kept) -> None:
+def test_a_source_that_is_not_wanted_is_closed_without_counting_as_lost(kept: Kept) -> None:
     kept.source.give()
     kept.until("live")
 
@@ -83,7 +83,7 @@ def test_it_is_closed_when_not_wanted_and_that_is_no_loss(kept: Kept) -> None:
     assert sum(kept.count("source_lost_total", cause=cause) for cause in ("ended", "stalled", "error")) == 0
 
 
-def test_a_source_that_refuses_is_away_with_the_reason_and_tried_again(kept: Kept) -> None:
+def test_a_source_that_refuses_is_away_with_the_reason_and_is_retried(kept: Kept) -> None:
     kept.source.refusal = SourceNotOpened("refused", "refused: nothing is listening there")
     kept.until("away")
     assert kept.supervisor.why == "refused: nothing is listening there"
@@ -97,7 +97,7 @@ def test_a_source_that_refuses_is_away_with_the_reason_and_tried_again(kept: Kep
     assert kept.supervisor.why == ""
 
 
-def test_a_fault_nobody_foresaw_loses_the_source_and_it_is_opened_again(kept: Kept) -> None:
+def test_after_an_unexpected_error_the_source_is_reopened(kept: Kept) -> None:
     with capture_logs([format_exc_info]) as lines:
         kept.source.give()
         kept.until("live")
@@ -116,7 +116,7 @@ def test_a_fault_nobody_foresaw_loses_the_source_and_it_is_opened_again(kept: Ke
     kept.until("live")
 
 
-def test_a_fault_nobody_foresaw_in_opening_it_is_tried_again_ever_later(kept: Kept) -> None:
+def test_after_an_unexpected_error_while_opening_retries_back_off(kept: Kept) -> None:
     kept.source.refusal = ZeroDivisionError("hunter2")
     with capture_logs([format_exc_info]) as lines:
         kept.until("away")
@@ -135,7 +135,7 @@ def test_a_fault_nobody_foresaw_in_opening_it_is_tried_again_ever_later(kept: Ke
     kept.until("live")
 
 
-def test_it_stays_away_until_a_frame_has_come(kept: Kept) -> None:
+def test_a_source_stays_away_until_a_frame_arrives(kept: Kept) -> None:
     kept.source.give(SourceLost("ended", "the stream ended"))
     kept.until("away")
 
@@ -147,7 +147,7 @@ def test_it_stays_away_until_a_frame_has_come(kept: Kept) -> None:
     kept.until("live")
 
 
-def test_attempts_come_ever_later_but_never_so_late_that_it_takes_ten_seconds_to_be_back(kept: Kept) -> None:
+def test_retries_back_off_but_find_a_returned_source_within_ten_seconds(kept: Kept) -> None:
     kept.source.refusal = SourceNotOpened("refused", "no")
     attempts = []
     for _ in range(400):
@@ -165,7 +165,7 @@ def test_attempts_come_ever_later_but_never_so_late_that_it_takes_ten_seconds_to
     assert len(attempts) > 10
 
 
-def test_a_source_that_falls_silent_is_closed_and_opened_again(kept: Kept) -> None:
+def test_a_source_that_stalls_is_closed_and_reopened(kept: Kept) -> None:
     for _ in range(3):
         kept.capture()
 
@@ -178,7 +178,7 @@ def test_a_source_that_falls_silent_is_closed_and_opened_again(kept: Kept) -> No
     eventually(lambda: kept.turn() and kept.source.opened == 2)
 
 
-def test_a_source_that_opens_and_gives_nothing_has_stalled_too(kept: Kept) -> None:
+def test_an_open_source_without_any_frame_has_stalled(kept: Kept) -> None:
     kept.turn()
     kept.ahead += FIRST_FRAME_SECONDS + 1
 
@@ -186,7 +186,7 @@ def test_a_source_that_opens_and_gives_nothing_has_stalled_too(kept: Kept) -> No
     assert kept.supervisor.why == "sends no pictures"
 
 
-def test_a_slow_source_has_three_of_its_intervals(kept: Kept) -> None:
+def test_a_slow_source_stalls_after_three_of_its_intervals(kept: Kept) -> None:
     kept.source.give()
     kept.until("live")
     owner = kept.supervisor._reader
@@ -211,7 +211,7 @@ def test_a_source_with_long_intervals_stays_live(kept: Kept, gaps: tuple[int, ..
     assert kept.source.opened == 1
 
 
-def test_a_source_that_gives_one_picture_and_no_more_has_stalled(kept: Kept) -> None:
+def test_a_source_with_a_single_frame_has_stalled(kept: Kept) -> None:
     kept.capture()
 
     kept.ahead += FIRST_FRAME_SECONDS + 1
@@ -220,7 +220,7 @@ def test_a_source_that_gives_one_picture_and_no_more_has_stalled(kept: Kept) -> 
     assert kept.supervisor.why == "stopped sending pictures"
 
 
-def test_a_reader_that_does_not_come_back_ends_the_process(kept: Kept) -> None:
+def test_a_reader_that_does_not_release_its_source_is_reported_as_stuck(kept: Kept) -> None:
     kept.source.deaf = True
     for _ in range(3):
         kept.capture()

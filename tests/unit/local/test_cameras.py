@@ -1,4 +1,4 @@
-"""SECCAM_CAMERAS, and what is started without it."""
+"""The cameras of `make run`, with and without SECCAM_CAMERAS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seccam_local.cameras import Camera, parse, select
 
 
-def test_cameras_are_names_with_sources_in_the_order_given() -> None:
+def test_cameras_are_parsed_in_their_order() -> None:
     assert parse("front=http://127.0.0.1:9901/?a=b yard=/dev/video0") == (
         [Camera("front", "http://127.0.0.1:9901/?a=b"), Camera("yard", "/dev/video0")],
         [],
@@ -21,7 +21,7 @@ def test_a_source_with_a_space_is_quoted_as_in_a_shell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "why"),
     [
         ("/dev/video0", "'/dev/video0' is not name=source"),
         ("front=", "'front=' is not name=source"),
@@ -33,25 +33,25 @@ def test_a_source_with_a_space_is_quoted_as_in_a_shell() -> None:
         ("a='demo", "No closing quotation"),
     ],
 )
-def test_what_is_no_camera_is_named(text: str, told: str) -> None:
+def test_an_invalid_camera_is_reported(text: str, why: str) -> None:
     _, (fault,) = parse(text)
     assert fault.setting == "SECCAM_CAMERAS"
-    assert told in fault.why
+    assert why in fault.why
 
 
-def test_all_faults_are_told_at_once_and_the_good_ones_stay() -> None:
+def test_all_invalid_cameras_are_reported_and_valid_ones_kept() -> None:
     cameras, faults = parse("A=demo b c=demo c=demo d=x.mp4")
     assert cameras == [Camera("c", "demo"), Camera("d", "x.mp4")]
     assert len(faults) == 3
 
 
-def test_a_cameras_password_is_in_no_fault() -> None:
+def test_a_fault_does_not_contain_a_cameras_password() -> None:
     _, (fault,) = parse("rtsp://me:secret@10.0.0.1/stream?password=secret")
     assert "secret" not in fault.why
     assert "10.0.0.1" in fault.why
 
 
-def test_what_a_fault_says_of_a_camera_has_no_password() -> None:
+def test_a_cameras_entry_does_not_contain_its_password() -> None:
     (camera,), _ = parse("yard=ftp://me:secret@10.0.0.1/secret")
     assert camera.entry == "yard=ftp://10.0.0.1/…"
 
@@ -68,11 +68,11 @@ def test_what_a_fault_says_of_a_camera_has_no_password() -> None:
         ({"SECCAM_CAMERAS": "a=b"}, True, Camera("a", "b")),
     ],
 )
-def test_one_camera_runs_unless_told_otherwise(environ: dict[str, str], webcam: bool, camera: Camera) -> None:
+def test_one_camera_runs_by_default(environ: dict[str, str], webcam: bool, camera: Camera) -> None:
     assert select(environ, webcam=webcam) == ([camera], [])
 
 
-def test_one_cameras_settings_and_several_cameras_contradict_each_other() -> None:
+def test_a_single_cameras_settings_cant_be_combined_with_several_cameras() -> None:
     environ = {"SECCAM_CAMERAS": "a=demo", "SECCAM_CAMERA_NAME": "b", "SECCAM_CAMERA_SOURCE": "c"}
     cameras, faults = select(environ, webcam=False)
     assert cameras == [Camera("a", "demo")]
@@ -80,7 +80,7 @@ def test_one_cameras_settings_and_several_cameras_contradict_each_other() -> Non
 
 
 @given(st.text())
-def test_any_text_is_cameras_or_faults(text: str) -> None:
+def test_any_text_yields_cameras_or_faults(text: str) -> None:
     cameras, faults = parse(text)
     names = [camera.name for camera in cameras]
     assert len(set(names)) == len(names)

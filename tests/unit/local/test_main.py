@@ -1,4 +1,4 @@
-"""What is in the way of a start, told in words."""
+"""What prevents a start, and how it is reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def start(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> int:
     return local._start(build_stack(environ, webcam=False), environ)
 
 
-def test_a_folder_that_cant_be_is_told_with_its_setting(
+def test_an_unusable_folder_is_reported_with_its_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "file"
@@ -33,7 +33,7 @@ def test_a_folder_that_cant_be_is_told_with_its_setting(
         assert capsys.readouterr().err == f"seccam-local: SECCAM_LOCAL_FOLDER: {folder} can't be used: {why}\n"
 
 
-def test_a_full_disk_is_told_with_its_setting(
+def test_a_full_disk_is_reported_with_the_folders_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(_: Node) -> None:
@@ -42,11 +42,11 @@ def test_a_full_disk_is_told_with_its_setting(
     monkeypatch.setattr(Node, "write", full)
 
     assert start(settings(tmp_path), monkeypatch) == 1
-    told = capsys.readouterr().err
-    assert told == f"seccam-local: SECCAM_LOCAL_FOLDER: {tmp_path} can't be used: No space left on device\n"
+    printed = capsys.readouterr().err
+    assert printed == f"seccam-local: SECCAM_LOCAL_FOLDER: {tmp_path} can't be used: No space left on device\n"
 
 
-def test_a_broken_file_of_passwords_is_told_with_its_setting(
+def test_a_broken_password_file_is_reported_with_the_folders_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "broker").mkdir()
@@ -56,7 +56,7 @@ def test_a_broken_file_of_passwords_is_told_with_its_setting(
     assert f"SECCAM_LOCAL_FOLDER: {tmp_path}/broker/passwords.json is broken: delete it" in capsys.readouterr().err
 
 
-def test_a_folder_that_is_there_keeps_its_mode_and_a_new_one_is_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_folder_keeps_its_mode_and_a_new_one_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there, new = tmp_path / "there", tmp_path / "new"
     there.mkdir()
     there.chmod(0o1777)
@@ -69,7 +69,7 @@ def test_a_folder_that_is_there_keeps_its_mode_and_a_new_one_is_ours_alone(tmp_p
     assert new.stat().st_mode & 0o7777 == 0o700
 
 
-def test_a_folder_whose_disk_the_broker_cant_watch_is_told(
+def test_a_folder_whose_disk_the_broker_cant_monitor_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Node, "write", lambda _: None)
@@ -80,7 +80,9 @@ def test_a_folder_whose_disk_the_broker_cant_watch_is_told(
     assert not capsys.readouterr().err
 
 
-def test_ctrl_c_while_settings_are_checked_is_no_fault(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_during_the_checks_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -90,7 +92,7 @@ def test_ctrl_c_while_settings_are_checked_is_no_fault(monkeypatch: pytest.Monke
     assert not capsys.readouterr().err
 
 
-def test_what_nobody_can_be_told_ends_nothing() -> None:
+def test_a_line_that_cant_be_printed_is_no_error() -> None:
     with Path("/dev/full").open("w") as full, contextlib.redirect_stderr(full):
         processes.log_line("something")
         full.buffer.raw.close()  # type: ignore[attr-defined]  # or its own end would try again

@@ -13,7 +13,7 @@ from seccam_local.node import USERS, Node, Ports
 PORTS = Ports(1, 2, 3, 4, 5)
 
 
-def test_passwords_are_made_once(tmp_path: Path) -> None:
+def test_passwords_are_generated_once(tmp_path: Path) -> None:
     made = Node(tmp_path, PORTS).passwords()
 
     written = (tmp_path / "passwords.json").stat()
@@ -23,7 +23,7 @@ def test_passwords_are_made_once(tmp_path: Path) -> None:
     assert (tmp_path / "passwords.json").stat() == written
 
 
-def test_a_user_that_is_new_gets_a_password_and_the_others_keep_theirs(tmp_path: Path) -> None:
+def test_a_new_user_gets_a_password_and_the_others_keep_theirs(tmp_path: Path) -> None:
     (tmp_path / "passwords.json").write_text(json.dumps({"camera": "known"}))
 
     made = Node(tmp_path, PORTS).passwords()
@@ -33,7 +33,7 @@ def test_a_user_that_is_new_gets_a_password_and_the_others_keep_theirs(tmp_path:
 
 
 @pytest.mark.parametrize("text", ["", '{"camera": "half', "[1, 2]", "7"])
-def test_a_broken_file_of_passwords_is_told_with_what_to_do(tmp_path: Path, text: str) -> None:
+def test_a_broken_password_file_is_reported_with_a_remedy(tmp_path: Path, text: str) -> None:
     (tmp_path / "passwords.json").write_text(text)
 
     with pytest.raises(SettingsError, match=rf"{tmp_path}/passwords.json is broken: delete it"):
@@ -44,5 +44,5 @@ def test_a_broken_file_of_passwords_is_told_with_what_to_do(tmp_path: Path, text
     ("folder", "watches"),
     [("/home/me/seccam-1.0_b/x", True), ("/home/me/my cameras", False), ("/home/jürgen", False), ("/home/me/$x", False)],
 )
-def test_a_folder_that_a_shell_would_read_otherwise_hides_the_disk_from_the_broker(folder: str, watches: bool) -> None:
+def test_the_broker_cant_monitor_the_disk_of_a_folder_with_special_characters(folder: str, watches: bool) -> None:
     assert Node(Path(folder), PORTS).can_watch_disk is watches

@@ -1,4 +1,4 @@
-"""What is told of wrong settings."""
+"""Wrong settings and ports, before anything is started."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from seccam_local.stack import ListenAddress, Service, build_stack
 from tests.waiting import eventually
 
 
-def test_a_fault_that_several_services_find_is_told_once() -> None:
+def test_a_fault_found_by_several_services_is_reported_once() -> None:
     one, other = SettingFault("A", "bad"), SettingFault("B", "bad")
 
     assert deduplicated([one, other, one]) == [one, other]
 
 
-def test_of_several_known_names_proposed_for_an_unknown_one_the_closest_stays() -> None:
+def test_the_closest_suggestion_for_an_unknown_name_is_kept() -> None:
     names = ["", "SECCAM_LOCAL_MQTT_PORT", "SECCAM_MONITOR_PORT", "SECCAM_CAMERA_OPS_PORT"]
     faults = [SettingFault("SECCAM_MONITR_PORT", "unknown setting", name) for name in names]
 
@@ -31,7 +31,7 @@ def test_of_several_known_names_proposed_for_an_unknown_one_the_closest_stays() 
     assert str(kept) == "SECCAM_MONITR_PORT: unknown setting; did you mean SECCAM_MONITOR_PORT?"
 
 
-def test_all_that_is_wrong_is_told_by_the_names_a_person_used() -> None:
+def test_faults_name_the_settings_that_a_person_has_set() -> None:
     environ = {
         "PATH": os.environ["PATH"],
         "SECCAM_CAMERAS": "Front=demo front=ftp://me:secret@x",
@@ -39,26 +39,26 @@ def test_all_that_is_wrong_is_told_by_the_names_a_person_used() -> None:
     }
     made = build_stack(environ, webcam=False)
 
-    told = deduplicated([*made.faults, *setting_faults(made.services, environ)])
+    found = deduplicated([*made.faults, *setting_faults(made.services, environ)])
 
-    assert [str(fault).partition("; ")[0].partition(" or ")[0] for fault in told] == [
+    assert [str(fault).partition("; ")[0].partition(" or ")[0] for fault in found] == [
         "SECCAM_CAMERAS: 'Front' is not a valid camera name",
         "SECCAM_CAMERAS: front=ftp://x: must be demo, a device (/dev/video0), rtsp://…, http://…",
         "SECCAM_CAMERA_VIEW_HOURS: Mo-Xx 25:00: expected a weekday at 'Xx'",
     ]
 
 
-def test_the_one_cameras_own_setting_is_named_where_it_was_used() -> None:
+def test_faults_of_a_single_camera_name_its_own_settings() -> None:
     environ = {"PATH": os.environ["PATH"], "SECCAM_CAMERA_SOURCE": "ftp://x", "SECCAM_CAMERA_NAME": "Front"}
     made = build_stack(environ, webcam=False)
 
-    told = setting_faults(made.services, environ)
+    found = setting_faults(made.services, environ)
 
-    assert {fault.setting for fault in told} == {"SECCAM_CAMERA_SOURCE", "SECCAM_CAMERA_NAME"}
+    assert {fault.setting for fault in found} == {"SECCAM_CAMERA_SOURCE", "SECCAM_CAMERA_NAME"}
 
 
-def test_a_detector_that_cant_be_used_is_told_before_anything_is_started(tmp_path: Path) -> None:
-    """As on arm64, where nobody has built the default one's library, and a worker would be started again for ever."""
+def test_an_unusable_detector_is_reported_before_anything_is_started(tmp_path: Path) -> None:
+    """As on arm64, where the default detector has no library, and a worker would be restarted forever."""
     model = tmp_path / "model.onnx"
     model.write_text("no model")
     environ = {
@@ -68,12 +68,12 @@ def test_a_detector_that_cant_be_used_is_told_before_anything_is_started(tmp_pat
         "SECCAM_LOCAL_WORKERS": "2",
     }
 
-    (told,) = deduplicated(setting_faults(build_stack(environ, webcam=False).services, environ))
+    (fault,) = deduplicated(setting_faults(build_stack(environ, webcam=False).services, environ))
 
-    assert str(told).startswith(f"SECCAM_SECURITY_DETECTOR: {model} is not YuNet's model")
+    assert str(fault).startswith(f"SECCAM_SECURITY_DETECTOR: {model} is not YuNet's model")
 
 
-def test_a_visit_that_cant_be_is_one_fault_however_many_services_read_it() -> None:
+def test_a_wrong_visit_setting_is_reported_once_for_all_services() -> None:
     environ = {"PATH": os.environ["PATH"], "SECCAM_VISIT_GAP_SECONDS": "-1"}
     stack = build_stack(environ, webcam=False)
 
@@ -82,21 +82,21 @@ def test_a_visit_that_cant_be_is_one_fault_however_many_services_read_it() -> No
     assert fault == SettingFault("SECCAM_VISIT_GAP_SECONDS", "-1: must be more than 0")
 
 
-def test_an_address_that_is_not_this_machines_is_told() -> None:
-    (told,) = port_conflicts([ListenAddress("SECCAM_MONITOR_PORT", "192.0.2.1", 8080)])
-    assert str(told).startswith("SECCAM_MONITOR_PORT: can't listen on 192.0.2.1:8080: ")
+def test_an_address_of_another_machine_is_reported() -> None:
+    (fault,) = port_conflicts([ListenAddress("SECCAM_MONITOR_PORT", "192.0.2.1", 8080)])
+    assert str(fault).startswith("SECCAM_MONITOR_PORT: can't listen on 192.0.2.1:8080: ")
 
 
-def test_a_host_that_has_no_address_is_told() -> None:
-    (told,) = port_conflicts([ListenAddress("SECCAM_MONITOR_PORT", "no.such.host.invalid", 8080)])
-    assert "no.such.host.invalid" in told.why
+def test_a_host_without_an_address_is_reported() -> None:
+    (fault,) = port_conflicts([ListenAddress("SECCAM_MONITOR_PORT", "no.such.host.invalid", 8080)])
+    assert "no.such.host.invalid" in fault.why
 
 
 def service(name: str, script: str) -> Service:
     return Service(name, ["bash", "-c", script], name, ListenAddress("SECCAM_MONITOR_OPS_PORT", "127.0.0.1", 9101))
 
 
-def test_a_check_that_does_not_end_is_told_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_hangs_is_reported_and_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "TIMEOUT_SECONDS", 0.2)
 
     assert setting_faults([service("monitor", "exec sleep 60")], os.environ) == [
@@ -104,16 +104,16 @@ def test_a_check_that_does_not_end_is_told_and_ended(monkeypatch: pytest.MonkeyP
     ]
 
 
-def test_all_checks_together_have_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And one that ended in it is heard, though another used it up."""
+def test_all_checks_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that ended in time is reported although others used the time up."""
     monkeypatch.setattr(preflight, "TIMEOUT_SECONDS", 2.0)
     hanging = [service(f"camera-{n}", "exec sleep 60") for n in range(6)]
     began = time.monotonic()
 
-    told = setting_faults([*hanging, service("monitor", "echo broken >&2; exit 1")], os.environ)
+    found = setting_faults([*hanging, service("monitor", "echo broken >&2; exit 1")], os.environ)
 
     late = [SettingFault(one.name, "its check did not end within 2 s") for one in hanging]
-    assert told == [*late, SettingFault("monitor", "broken")]
+    assert found == [*late, SettingFault("monitor", "broken")]
     assert time.monotonic() - began < 6
 
 

@@ -1,4 +1,4 @@
-"""Keeping processes running, and ending them in bounded time: with real processes, which are quick to come and go."""
+"""Restarting processes, and ending them within bounded time; with real processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.waiting import eventually
 
 
 class Clock:
-    """Stands still until told."""
+    """Stands still unless moved."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -44,11 +44,11 @@ def runs(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(("status", "words"), [(0, "exit status 0"), (2, "exit status 2"), (-9, "SIGKILL"), (-15, "SIGTERM")])
-def test_an_ending_is_told_in_words(status: int, words: str) -> None:
+def test_a_return_code_is_described_in_words(status: int, words: str) -> None:
     assert describe_exit(status) == words
 
 
-def test_an_ended_process_is_started_again_when_its_wait_is_over(tmp_path: Path) -> None:
+def test_an_exited_process_is_restarted_after_its_delay(tmp_path: Path) -> None:
     clock, log = Clock(), tmp_path / "log"
     process = started("echo here", log, clock)
 
@@ -70,19 +70,19 @@ def test_a_process_waits_for_what_it_needs(tmp_path: Path) -> None:
     stop([([process], 5)])
 
 
-def test_stages_end_one_after_another(tmp_path: Path) -> None:
-    told = tmp_path / "told"
+def test_stages_end_in_order(tmp_path: Path) -> None:
+    output = tmp_path / "output"
     script = "trap 'sleep 0.2; echo {0} >> {1}; exit' TERM; echo up; while :; do sleep 0.01; done"
-    last, first = (started(script.format(name, told), tmp_path / name) for name in ("last", "first"))
+    last, first = (started(script.format(name, output), tmp_path / name) for name in ("last", "first"))
     for name in ("last", "first"):
         eventually(lambda name=name: "up" in (tmp_path / name).read_text())  # type: ignore[misc]
 
     stop([([first], 10), ([last], 10)])
 
-    assert told.read_text().split() == ["first", "last"]
+    assert output.read_text().split() == ["first", "last"]
 
 
-def test_what_doesnt_end_is_killed_with_its_children(tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = started("trap '' TERM; (sleep 60)& echo $! $$; wait; sleep 60", log)
     pids = [int(word) for word in eventually(lambda: log.read_text().split() if log.exists() else [])]
@@ -94,7 +94,7 @@ def test_what_doesnt_end_is_killed_with_its_children(tmp_path: Path) -> None:
     eventually(lambda: not any(runs(pid) for pid in pids))
 
 
-def test_children_of_a_process_that_ended_by_itself_go_with_it(tmp_path: Path) -> None:
+def test_children_of_an_exited_process_are_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = started("(sleep 60)& echo $!", log)
     child = int(eventually(lambda: log.read_text() if log.exists() else ""))
@@ -104,7 +104,7 @@ def test_children_of_a_process_that_ended_by_itself_go_with_it(tmp_path: Path) -
     stop([([process], 1)])
 
 
-_KEEPER = """
+_PARENT = """
 import pathlib, sys, time
 from tests.unit.local.test_processes import started
 started(sys.argv[1], pathlib.Path(sys.argv[2]))
@@ -112,13 +112,13 @@ time.sleep(60)
 """
 
 
-def test_a_process_gets_sigterm_when_its_keeper_is_killed(tmp_path: Path) -> None:
-    told, log = tmp_path / "told", tmp_path / "log"
-    script = f"trap 'echo ended > {told}; exit' TERM; echo up; while :; do sleep 0.01; done"
-    keeper = subprocess.Popen([sys.executable, "-c", _KEEPER, script, str(log)], cwd=Path(__file__).parents[3])
+def test_a_process_gets_sigterm_when_its_parent_is_killed(tmp_path: Path) -> None:
+    output, log = tmp_path / "output", tmp_path / "log"
+    script = f"trap 'echo ended > {output}; exit' TERM; echo up; while :; do sleep 0.01; done"
+    parent = subprocess.Popen([sys.executable, "-c", _PARENT, script, str(log)], cwd=Path(__file__).parents[3])
     eventually(lambda: log.exists() and "up" in log.read_text(), within=30)
 
-    keeper.kill()
-    keeper.wait()
+    parent.kill()
+    parent.wait()
 
-    eventually(lambda: told.exists() and told.read_text() == "ended\n")
+    eventually(lambda: output.exists() and output.read_text() == "ended\n")

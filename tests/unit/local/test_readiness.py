@@ -1,4 +1,4 @@
-"""When all is told to be ready."""
+"""When everything counts as ready."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def test_only_cameras_that_answer_may_be_missing(missing: dict[str, str], comple
     assert readiness.complete_but_for_pictures(SERVICES, missing) is complete
 
 
-def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tuple[Mapping[str, str], int]:
-    """What is told to be missing when all is ready, and how many looks that took; the last look repeats."""
+def waited(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tuple[Mapping[str, str], int]:
+    """What is missing at the end of the wait, and how many looks it took; the last of `looks` repeats."""
     taken = 0
 
     def look(_: Iterable[Service]) -> Mapping[str, str]:
@@ -49,17 +49,17 @@ def told(looks: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch) -> tup
     return missing, taken
 
 
-def test_a_camera_that_is_soon_live_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told([{"monitor": NO_ANSWER}, AWAY, AWAY, {}], monkeypatch) == ({}, 4)
+def test_a_camera_that_soon_becomes_live_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert waited([{"monitor": NO_ANSWER}, AWAY, AWAY, {}], monkeypatch) == ({}, 4)
 
 
-def test_a_camera_that_stays_away_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing, looks = told([{"monitor": NO_ANSWER}, AWAY], monkeypatch)
+def test_a_camera_that_stays_away_delays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing, looks = waited([{"monitor": NO_ANSWER}, AWAY], monkeypatch)
 
     assert (missing, looks) == (AWAY, 5)
 
 
-def test_an_end_before_all_is_ready_ends_the_wait() -> None:
+def test_a_stop_ends_the_wait_for_readiness() -> None:
     stop = threading.Event()
     stop.set()
 

@@ -46,9 +46,7 @@ def found(pythons: dict[str, str], tmp_path: Path, *asked: str) -> subprocess.Co
         ({"python3": "3.12.1", "mine": "3.13.9"}, ["mine"], "mine"),
     ],
 )
-def test_the_first_python_that_is_new_enough_is_taken(
-    pythons: dict[str, str], asked: list[str], taken: str, tmp_path: Path
-) -> None:
+def test_the_first_python_that_is_new_enough_is_used(pythons: dict[str, str], asked: list[str], taken: str, tmp_path: Path) -> None:
     assert found(pythons, tmp_path, *asked).stdout == f"{taken}\n"
 
 
@@ -60,14 +58,16 @@ def test_the_first_python_that_is_new_enough_is_taken(
         ({}, [], "no python3"),
     ],
 )
-def test_where_none_fits_it_says_what_to_install(pythons: dict[str, str], asked: list[str], here: str, tmp_path: Path) -> None:
+def test_without_a_suitable_python_it_says_what_to_do(
+    pythons: dict[str, str], asked: list[str], here: str, tmp_path: Path
+) -> None:
     done = found(pythons, tmp_path, *asked)
 
     assert done.returncode == 1
     assert f"seccam needs Python 3.11 or newer; found: {here}." in done.stderr
 
 
-def test_an_environment_of_another_checkout_or_of_a_python_that_is_gone_is_not_sound(tmp_path: Path) -> None:
+def test_an_environment_of_another_checkout_or_a_missing_python_is_not_sound(tmp_path: Path) -> None:
     here = tmp_path / "checkout"
     shutil.copytree(SCRIPTS, here / "scripts")
     shutil.copytree(CHECKOUT / "libs/seccam/src/seccam", here / "libs/seccam/src/seccam")
@@ -96,7 +96,7 @@ def test_an_environment_of_another_checkout_or_of_a_python_that_is_gone_is_not_s
 
 
 @pytest.mark.parametrize(("url", "installs"), [("", True), (" ", True), ("amqp://a:b$c@elsewhere/", False)])
-def test_rabbitmq_is_installed_for_a_run_unless_another_broker_is_named(url: str, installs: bool) -> None:
+def test_rabbitmq_is_installed_for_a_run_unless_another_broker_is_configured(url: str, installs: bool) -> None:
     environ = {**os.environ, "SECCAM_BROKER_URL": url}
     would = subprocess.run(["make", "-n", "run"], cwd=CHECKOUT, env=environ, capture_output=True, text=True, check=True).stdout
 
@@ -104,7 +104,7 @@ def test_rabbitmq_is_installed_for_a_run_unless_another_broker_is_named(url: str
 
 
 @pytest.mark.parametrize("script", ["install-packages", "install-idle"])
-def test_what_is_to_be_run_by_hand_is_printed_so_that_it_works_from_anywhere(tmp_path: Path, script: str) -> None:
+def test_commands_to_run_by_hand_are_printed_with_absolute_paths(tmp_path: Path, script: str) -> None:
     scripts = tmp_path / "my cameras" / "scripts"
     shutil.copytree(SCRIPTS, scripts)
     for name, stands_in in {"dpkg-query": "exit 1", "id": "echo 1000", "sudo": "exit 1", "apt-get": "exit 1"}.items():

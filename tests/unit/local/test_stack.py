@@ -1,4 +1,4 @@
-"""What one run of `make run` consists of."""
+"""The services of `make run`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seccam_local.node import Node, Ports
 from seccam_local.stack import ListenAddress, build_stack
 
 
-def test_by_default_one_process_of_each_service_runs_on_a_broker_of_its_own() -> None:
+def test_by_default_one_process_of_each_service_runs_with_a_private_broker() -> None:
     made = build_stack({}, webcam=False)
 
     assert [service.name for service in made.services] == ["camera-demo", "monitor", "security-1", "notifier"]
@@ -44,13 +44,13 @@ def test_a_cameras_name_and_source_reach_its_process_alone() -> None:
         ({"SECCAM_CAMERA_NAME": "Bad Name"}, ""),
     ],
 )
-def test_the_page_shows_the_cameras_in_their_order_unless_told_otherwise(environ: dict[str, str], shown: str) -> None:
+def test_the_page_shows_the_cameras_in_their_order_by_default(environ: dict[str, str], shown: str) -> None:
     (monitor,) = [service for service in build_stack(environ, webcam=False).services if service.name == "monitor"]
 
     assert monitor.environment["SECCAM_MONITOR_CAMERAS"] == shown
 
 
-def test_what_a_visit_is_reaches_every_service_as_it_was_given() -> None:
+def test_visit_settings_reach_every_service_unchanged() -> None:
     environ = {"SECCAM_VISIT_GAP_SECONDS": "300", "SECCAM_VISIT_REMINDER_SECONDS": "3600"}
     stack = build_stack(environ, webcam=False)
 
@@ -58,7 +58,7 @@ def test_what_a_visit_is_reaches_every_service_as_it_was_given() -> None:
     assert all({**environ, **service.environment}.items() >= environ.items() for service in stack.services)
 
 
-def test_white_space_around_a_setting_is_none_of_it() -> None:
+def test_whitespace_around_a_setting_is_stripped() -> None:
     given = {
         "SECCAM_MONITOR_PORT": "8081 ",
         "SECCAM_MONITOR_HOST": " 0.0.0.0",
@@ -76,24 +76,24 @@ def test_white_space_around_a_setting_is_none_of_it() -> None:
     assert made.private_broker
 
 
-def test_a_bad_camera_leaves_the_good_ones_and_if_there_are_none_one_to_check_with() -> None:
+def test_invalid_cameras_are_left_out_and_the_demo_replaces_the_last() -> None:
     assert build_stack({"SECCAM_CAMERAS": "X=y a=b"}, webcam=False).cameras == [Camera("a", "b")]
     assert build_stack({"SECCAM_CAMERAS": "X=y"}, webcam=False).cameras == [Camera("demo", "demo")]
 
 
-def test_a_port_given_is_the_first_of_its_service() -> None:
+def test_a_configured_ops_port_is_the_first_of_its_service() -> None:
     made = build_stack({"SECCAM_SECURITY_OPS_PORT": "7001", "SECCAM_LOCAL_WORKERS": "2"}, webcam=False)
 
     assert [service.ops.port for service in made.services if service.user == "security"] == [7001, 7002]
 
 
-def test_each_service_is_the_brokers_user_of_its_own() -> None:
+def test_each_service_has_its_own_broker_user() -> None:
     users = {service.name: service.user for service in build_stack({}, webcam=False).services}
 
     assert users == {"camera-demo": "camera", "monitor": "monitor", "security-1": "security", "notifier": "notifier"}
 
 
-def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
+def test_with_another_broker_there_is_no_private_one_and_none_of_its_ports() -> None:
     made = build_stack({"SECCAM_BROKER_URL": "amqp://elsewhere/"}, webcam=False)
 
     assert not made.private_broker
@@ -101,7 +101,7 @@ def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "message"),
     [
         ({"SECCAM_MONITOR_PORT": "http"}, "SECCAM_MONITOR_PORT: 'http' is not a port from 1 to 65535"),
         ({"SECCAM_MONITOR_PORT": "0"}, "SECCAM_MONITOR_PORT: '0' is not a port from 1 to 65535"),
@@ -117,12 +117,12 @@ def test_with_a_broker_named_there_is_no_private_one_nor_its_ports() -> None:
         ({"SECCAM_VISIT_SECONDS": "60"}, "SECCAM_VISIT_SECONDS: unknown setting"),
     ],
 )
-def test_a_wrong_setting_is_a_fault_that_names_it(environ: dict[str, str], told: str) -> None:
+def test_a_wrong_setting_is_reported_by_its_name(environ: dict[str, str], message: str) -> None:
     (fault,) = build_stack(environ, webcam=False).faults
-    assert str(fault).startswith(told)
+    assert str(fault).startswith(message)
 
 
-def test_faults_of_all_parts_are_told_together() -> None:
+def test_faults_of_all_parts_are_reported_together() -> None:
     environ = {"SECCAM_CAMERAS": "X=y", "SECCAM_LOCAL_WORKERS": "many", "SECCAM_MONITOR_PORT": "high"}
     assert len(build_stack(environ, webcam=False).faults) == 3
 
@@ -131,11 +131,11 @@ def test_faults_of_all_parts_are_told_together() -> None:
     ("host", "reachable"),
     [("127.0.0.1", "127.0.0.1:80"), ("0.0.0.0", "127.0.0.1:80"), ("::", "127.0.0.1:80"), ("::1", "[::1]:80"), ("box", "box:80")],
 )
-def test_an_address_is_given_as_a_client_here_reaches_it(host: str, reachable: str) -> None:
+def test_a_client_address_is_reachable_from_this_machine(host: str, reachable: str) -> None:
     assert ListenAddress("X", host, 80).client_address == reachable
 
 
-def test_the_ready_line_holds_the_pages_address_and_no_secret() -> None:
+def test_the_ready_line_contains_the_pages_address_and_no_secret() -> None:
     environ = {"SECCAM_MONITOR_PORT": "18080", "IFTTT_KEY": "sesame"}
     lines = list(report.ready_lines(build_stack(environ, webcam=False), environ, {}))
 
@@ -157,14 +157,14 @@ def test_the_ready_line_holds_the_pages_address_and_no_secret() -> None:
         ({f"camera-{name}": "frames: x" for name in "abc"}, "cameras  a: away, x; b: away, x; c: away, x", "a"),
     ],
 )
-def test_a_camera_that_isnt_live_is_told_with_its_reason(missing: dict[str, str], row: str, picture: str) -> None:
+def test_a_camera_that_isnt_live_is_reported_with_the_reason(missing: dict[str, str], row: str, picture: str) -> None:
     made = build_stack({"SECCAM_CAMERAS": "a=x b=y c=z"}, webcam=False)
 
     assert f"  {row}" in list(report.ready_lines(made, {}, missing))
     assert report.example_camera(made, missing) == picture
 
 
-def test_the_private_brokers_lines_hold_the_whole_mqtt_command(tmp_path: Path) -> None:
+def test_the_private_brokers_lines_contain_the_complete_mqtt_command(tmp_path: Path) -> None:
     node = Node(tmp_path, Ports(1, 1884, 3, 4, 5))
     lines = "\n".join(report.broker_lines(node, "front", tmp_path))
 
@@ -173,7 +173,7 @@ def test_the_private_brokers_lines_hold_the_whole_mqtt_command(tmp_path: Path) -
     assert all(other not in lines for user, other in node.passwords().items() if user != "mqtt")
 
 
-def test_what_is_missing_is_told_with_the_page_once_that_is_there() -> None:
+def test_missing_services_are_reported_with_the_page_once_that_is_ready() -> None:
     made = build_stack({}, webcam=False)
 
     assert report.waiting_line(made, {"monitor": "doesn't answer yet"}) == "not ready yet: monitor (doesn't answer yet)"
