@@ -1,8 +1,8 @@
-"""Cuts the pictures of the demo camera out of the photos that scikit-image and matplotlib carry.
+"""Cuts the demo's pictures out of photos that come with scikit-image and matplotlib.
 
-Run when the package or image is built (`make setup` does); what it writes is neither committed nor needs these two
-libraries any more. The photos are free to use: NASA's (astronaut) and the US Navy's (Grace Hopper) are in the public
-domain, SpaceX's (rocket) is so by release, Stefan van der Walt's (chelsea) and Rachel Michetti's (coffee) are CC0.
+`make setup` and the image's build run it. The pictures are not committed, and using them needs neither library. The photos are
+free to use: NASA's (astronaut) and the US Navy's (Grace Hopper) are in the public domain, SpaceX's (rocket) was released into
+it, Stefan van der Walt's (chelsea) and Rachel Michetti's (coffee) are CC0.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import skimage.io
 import skimage.transform
 
 FOLDER = Path(__file__).parent / "src" / "seccam_camera" / "pictures"
-#: Of the scene, pixels.
+#: The size of the scene, pixels.
 WIDTH, HEIGHT = 1280, 720
 
-# Outlines drawn around the two people by hand, as x, y in the photo's pixels.
+# Hand-drawn outlines of the two people, as x, y in the photo's pixels.
 _ASTRONAUT = """155,95 163,52 198,20 245,16 284,44 301,90 290,132 262,166 262,188 304,234 337,262 358,305 367,345 400,345 468,368
     503,428 511,490 511,511 22,511 25,400 40,310 76,242 113,216 116,184 150,152 182,150 180,122"""
 _HOPPER = """150,112 176,88 176,62 214,32 264,24 314,38 350,66 354,88 370,94 370,168 376,186 371,225 352,268 354,296 334,312 336,324
@@ -32,7 +32,7 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def cut_out(photo: Pixels, outline: str) -> Pixels:
-    """The person alone: RGBA, opaque inside the outline, with a soft edge."""
+    """The photo as RGBA: opaque inside the outline, with a soft edge, and transparent outside."""
     points = np.array([[int(n) for n in point.split(",")] for point in outline.split()])
     inside = skimage.draw.polygon2mask(photo.shape[:2], points[:, ::-1]).astype(float)
     alpha = skimage.filters.gaussian(inside, 1.5, mode="nearest")
