@@ -80,9 +80,7 @@ def test_a_folder_whose_disk_the_broker_cant_monitor_is_reported(
     assert not capsys.readouterr().err
 
 
-def test_ctrl_c_during_the_checks_prints_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ctrl_c_during_the_checks_prints_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 

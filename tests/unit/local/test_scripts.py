@@ -58,9 +58,7 @@ def test_the_first_python_that_is_new_enough_is_used(pythons: dict[str, str], as
         ({}, [], "no python3"),
     ],
 )
-def test_without_a_suitable_python_it_says_what_to_do(
-    pythons: dict[str, str], asked: list[str], here: str, tmp_path: Path
-) -> None:
+def test_without_a_suitable_python_it_says_what_to_do(pythons: dict[str, str], asked: list[str], here: str, tmp_path: Path) -> None:
     done = found(pythons, tmp_path, *asked)
 
     assert done.returncode == 1
