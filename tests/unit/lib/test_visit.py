@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam.visit import CAMERAS, VISITS_PER_CAMERA, Told, Visit, Visits
+from seccam.visit import CAMERAS, VISITS_PER_CAMERA, Notified, Visit, Visits
 
 GAP = 60.0
 
@@ -45,12 +45,12 @@ def test_spans_within_the_gap_are_one_visit(spans: list[tuple[float, float]], ex
 
 
 @given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 50)), min_size=1, max_size=12), st.randoms(use_true_random=False))
-def test_visits_are_the_same_in_whatever_order_and_however_often_they_are_told(spans, random) -> None:  # type: ignore[no-untyped-def]
-    told = [(began, began + length) for began, length in spans]
-    shuffled = [*told, *told[: len(told) // 2]]
+def test_visits_are_the_same_in_any_order_and_with_repeated_messages(spans, random) -> None:  # type: ignore[no-untyped-def]
+    given_spans = [(began, began + length) for began, length in spans]
+    shuffled = [*given_spans, *given_spans[: len(given_spans) // 2]]
     random.shuffle(shuffled)
 
-    assert seen(*shuffled) == seen(*told)
+    assert seen(*shuffled) == seen(*given_spans)
 
 
 def test_visits_of_one_camera_never_touch() -> None:
@@ -63,13 +63,13 @@ def test_visits_of_one_camera_never_touch() -> None:
     [
         (Visit(0, 0), 1, 0, 0, True),
         (Visit(0, 0), 0, 0, 0, False),
-        (Visit(0, 0, Told(1, 0)), 1, 30, 0, False),
-        (Visit(0, 0, Told(1, 0)), 2, 30, 0, True),
-        (Visit(0, 0, Told(2, 0)), 2, 1e9, 0, False),
-        (Visit(0, 0, Told(1, 0)), 1, 599, 600, False),
-        (Visit(0, 0, Told(1, 0)), 1, 600, 600, True),
-        (Visit(0, 0, Told(1, 0), {"a": Told(2, 5)}), 2, 30, 0, False),
-        (Visit(0, 0, Told(1, 0), {"a": Told(1, 500)}), 1, 600, 600, False),
+        (Visit(0, 0, Notified(1, 0)), 1, 30, 0, False),
+        (Visit(0, 0, Notified(1, 0)), 2, 30, 0, True),
+        (Visit(0, 0, Notified(2, 0)), 2, 1e9, 0, False),
+        (Visit(0, 0, Notified(1, 0)), 1, 599, 600, False),
+        (Visit(0, 0, Notified(1, 0)), 1, 600, 600, True),
+        (Visit(0, 0, Notified(1, 0), {"a": Notified(2, 5)}), 2, 30, 0, False),
+        (Visit(0, 0, Notified(1, 0), {"a": Notified(1, 500)}), 1, 600, 600, False),
     ],
     ids=[
         "the first face",
@@ -87,29 +87,29 @@ def test_news(visit: Visit, faces: int, time: float, reminder: float, news: bool
     assert visit.is_news(faces, time, reminder) is news
 
 
-def test_a_notification_that_is_given_up_leaves_its_visit_untold() -> None:
-    postponed = Visit(0, 0).postponed("a", 1, 0)
+def test_a_notification_that_is_given_up_leaves_its_visit_without_one() -> None:
+    pending = Visit(0, 0).with_pending("a", 1, 0)
 
-    assert not postponed.is_news(1, 10, 0)
-    assert postponed.given_up("a").is_news(1, 10, 0)
-    assert not postponed.notified("a", 1, 0).given_up("a").is_news(1, 10, 0)
+    assert not pending.is_news(1, 10, 0)
+    assert pending.without_pending("a").is_news(1, 10, 0)
+    assert not pending.with_notification("a", 1, 0).without_pending("a").is_news(1, 10, 0)
 
 
-def test_what_was_told_of_two_visits_was_told_of_both_when_they_turn_out_to_be_one() -> None:
+def test_visits_that_turn_out_to_be_one_keep_the_notifications_of_both() -> None:
     visits = Visits(GAP)
-    visits.put("front", Visit(0, 0).notified("a", 1, 0))
-    visits.put("front", Visit(100, 100).notified("b", 3, 100))
+    visits.put("front", Visit(0, 0).with_notification("a", 1, 0))
+    visits.put("front", Visit(100, 100).with_notification("b", 3, 100))
 
     joined = visits.containing("front", 50, 50)
 
-    assert joined.told == Told(3, 100)
+    assert joined.notified == Notified(3, 100)
     assert len(visits.put("front", joined)) == 2
     assert list(visits.of("front")) == [joined]
 
 
 def test_cameras_have_visits_of_their_own() -> None:
     visits = Visits(GAP)
-    visits.put("front", Visit(0, 0).notified("a", 1, 0))
+    visits.put("front", Visit(0, 0).with_notification("a", 1, 0))
 
     assert visits.containing("yard", 0, 0) == Visit(0, 0)
 

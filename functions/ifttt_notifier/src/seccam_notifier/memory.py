@@ -39,8 +39,8 @@ _FACES = (FACE, FACE_PRESENT, FACE_GONE)
 _OLD_KINDS = {"face": FACE, "camera_offline": CAMERA_OFFLINE, "camera_online": CAMERA_ONLINE}
 
 
-class Told(JsonMessage):
-    """What the notifications of a visit have told."""
+class Notified(JsonMessage):
+    """What the notifications of a visit have reported."""
 
     faces: Count
     time: CaptureTime
@@ -57,8 +57,8 @@ class JournalEntry(JsonMessage):
     #: When the visit began, as far as the event says; missing: at `time`.
     visit_began: CaptureTime | None = None
     outcome: Literal["notified", "suppressed", "requeued", "parked"]
-    #: What the visit's notifications have told up to now: it may have lasted for longer than the journal goes back.
-    told: Told | None = None
+    #: What the visit's notifications have reported so far: it may have lasted for longer than the journal goes back.
+    notified: Notified | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -113,35 +113,37 @@ class Memory:
             return "notify"
         entry = JournalEntry.of(event, "notified")
         # another copy of the same event may be waiting in a delay queue
-        known_visit = self._visit(entry).given_up(event.id)
+        known_visit = self._visit(entry).without_pending(event.id)
         return "notify" if known_visit.is_news(entry.faces, entry.time.timestamp(), reminder) else "suppress"
 
     def record(self, entry: JournalEntry) -> JournalEntry:
-        """Know this from now on; returns the entry with what the visit's notifications have told."""
+        """Remember this; returns the entry with what the visit's notifications have reported."""
         if entry.outcome in ("notified", "suppressed") and entry.type not in (FACE_PRESENT, FACE_GONE):
             self._know(entry.id, entry.outcome)
         if entry.type not in _FACES:
             return entry
         extended, time = self._visit(entry), entry.time.timestamp()
         if entry.outcome == "notified":
-            extended = extended.notified(entry.id, entry.faces, time)
+            extended = extended.with_notification(entry.id, entry.faces, time)
         elif entry.outcome == "requeued":
-            extended = extended.postponed(entry.id, entry.faces, time)
+            extended = extended.with_pending(entry.id, entry.faces, time)
         elif entry.outcome == "parked":
-            extended = extended.given_up(entry.id)
+            extended = extended.without_pending(entry.id)
         self._visits.put(entry.camera, extended)
-        told = extended.told
-        if told.time is None:
+        notified = extended.notified
+        if notified.time is None:
             return entry
-        return entry.model_copy(update={"told": Told(faces=told.faces, time=datetime.fromtimestamp(told.time, UTC))})
+        return entry.model_copy(
+            update={"notified": Notified(faces=notified.faces, time=datetime.fromtimestamp(notified.time, UTC))}
+        )
 
     def _visit(self, entry: JournalEntry) -> visit.Visit:
         """The visit that the entry's event belongs to."""
         seen = entry.time.timestamp()
         began = min(seen, entry.visit_began.timestamp()) if entry.visit_began else seen
         found = self._visits.containing(entry.camera, began, seen)
-        told = visit.Told(entry.told.faces, entry.told.time.timestamp()) if entry.told else visit.Told()
-        return replace(found, told=found.told.and_also(told))
+        notified = visit.Notified(entry.notified.faces, entry.notified.time.timestamp()) if entry.notified else visit.Notified()
+        return replace(found, notified=found.notified.combined_with(notified))
 
     def _know(self, event_id: str, outcome: str) -> None:
         if self._outcomes.get(event_id) != "notified":  # whatever became of another copy of it

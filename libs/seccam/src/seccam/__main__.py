@@ -69,9 +69,9 @@ def summary(held: QueuedMessage) -> dict[str, Any]:
     event = event if isinstance(event, dict) else {}
     inner = event.get("data")
     data = inner if isinstance(inner, dict) else {}
-    told = {"id": event.get("id") or held.message_id, "type": event.get("type"), "time": event.get("time")}
+    fields = {"id": event.get("id") or held.message_id, "type": event.get("type"), "time": event.get("time")}
     why = held.headers.get(WHY_HEADER) or held.headers.get("x-first-death-reason")
-    return {**told, "camera": data.get("camera"), "faces": data.get("faces"), "why": why, "bytes": len(held.body)}
+    return {**fields, "camera": data.get("camera"), "faces": data.get("faces"), "why": why, "bytes": len(held.body)}
 
 
 def replay(admin: BrokerAdmin, ids: Collection[str]) -> list[str]:

@@ -86,8 +86,8 @@ class FrameDecoder:
             raise BadFrame("unknown_camera", f"no camera name in {routing_key[:80]!r}")
         body = jpeg.trim(body)
         header = jpeg.parse(body)
-        told = headers or {}
-        boot_id, seq = _matching(_BOOT_ID, told.get("boot_id"), 32), _within(_SEQ, told.get("seq"))
+        given = headers or {}
+        boot_id, seq = _matching(_BOOT_ID, given.get("boot_id"), 32), _within(_SEQ, given.get("seq"))
         if boot_id is None or seq is None:
             self._seq += 1
             boot_id, seq = self._boot_id, self._seq
@@ -98,8 +98,8 @@ class FrameDecoder:
             jpeg=jpeg.without_exif(body, header),
             width=header.width,
             height=header.height,
-            ts_ms=_within(TIMES, told.get("ts_ms")),
-            zone=_matching(_ZONE, told.get("zone"), 64),
+            ts_ms=_within(TIMES, given.get("ts_ms")),
+            zone=_matching(_ZONE, given.get("zone"), 64),
         )
 
 

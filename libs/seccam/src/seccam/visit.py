@@ -17,7 +17,7 @@ CAMERAS = 1000
 
 
 @dataclass(frozen=True)
-class Told:
+class Notified:
     """What notifications have reported of a visit."""
 
     #: Most faces in one of them.
@@ -25,10 +25,10 @@ class Told:
     #: When the picture of the latest one was taken; None if there is none.
     time: float | None = None
 
-    def and_also(self, other: Told) -> Told:
+    def combined_with(self, other: Notified) -> Notified:
         """What both have reported."""
         times = [time for time in (self.time, other.time) if time is not None]
-        return Told(max(self.faces, other.faces), max(times, default=None))
+        return Notified(max(self.faces, other.faces), max(times, default=None))
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Visit:
     began: float
     #: When a face was last seen.
     seen: float
-    told: Told = Told()
+    notified: Notified = Notified()
     #: Notifications that are still being tried, by the event's id.
-    pending: Mapping[str, Told] = field(default_factory=dict)
+    pending: Mapping[str, Notified] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -56,7 +56,7 @@ class Visit:
         return Visit(
             min(self.began, other.began),
             max(self.seen, other.seen),
-            self.told.and_also(other.told),
+            self.notified.combined_with(other.notified),
             {**self.pending, **other.pending},
         )
 
@@ -66,21 +66,21 @@ class Visit:
         They are if they are the first of the visit, if they are more than any notification of it reported, or, where
         `reminder` is more than 0, if the latest notification is that many seconds old.
         """
-        told = self.told
+        notified = self.notified
         for one in self.pending.values():
-            told = told.and_also(one)
-        reminds = told.time is not None and 0 < reminder <= time - told.time
-        return faces > told.faces or reminds
+            notified = notified.combined_with(one)
+        reminds = notified.time is not None and 0 < reminder <= time - notified.time
+        return faces > notified.faces or reminds
 
-    def notified(self, event_id: str, faces: int, time: float) -> Visit:
+    def with_notification(self, event_id: str, faces: int, time: float) -> Visit:
         """The visit after a notification of this."""
-        return replace(self.given_up(event_id), told=self.told.and_also(Told(faces, time)))
+        return replace(self.without_pending(event_id), notified=self.notified.combined_with(Notified(faces, time)))
 
-    def postponed(self, event_id: str, faces: int, time: float) -> Visit:
+    def with_pending(self, event_id: str, faces: int, time: float) -> Visit:
         """The visit while a notification of this is being retried; it counts as sent until it is given up."""
-        return replace(self, pending={**self.pending, event_id: Told(faces, time)})
+        return replace(self, pending={**self.pending, event_id: Notified(faces, time)})
 
-    def given_up(self, event_id: str) -> Visit:
+    def without_pending(self, event_id: str) -> Visit:
         """The visit without a notification that was being retried."""
         return replace(self, pending={key: told for key, told in self.pending.items() if key != event_id})
 

@@ -63,8 +63,8 @@ class Presence:
         after = replace(after, visit=visit)
         news = self._news(visit, faces, time, reminder) if analysed else None
         if news:
-            return news, replace(after, visit=visit.notified("", faces, time), reported=visit.seen, recorded=visit.seen)
-        if abs(time - self.reported) >= gap * GAP_PART and visit.told.faces:
+            return news, replace(after, visit=visit.with_notification("", faces, time), reported=visit.seen, recorded=visit.seen)
+        if abs(time - self.reported) >= gap * GAP_PART and visit.notified.faces:
             return Report.PRESENT, replace(after, reported=visit.seen)
         return None, after
 
@@ -83,9 +83,9 @@ class Presence:
 
     def _news(self, visit: Visit, faces: int, time: float, reminder: float) -> Report | None:
         """The first face is news at once; more faces only when two analysed frames in a row agree on them."""
-        if not visit.told.faces:
+        if not visit.notified.faces:
             return Report.VISIT
-        more = faces > visit.told.faces
+        more = faces > visit.notified.faces
         if more and self.previous < faces:
             return None
         if visit.is_news(faces, time, reminder):

@@ -85,7 +85,7 @@ class Worker:
         return 0.0 if began is None else time.monotonic() - began
 
     def run(self, stop: threading.Event) -> None:
-        """Work until told to stop; a frame in hand is finished."""
+        """Work until the service stops; the current frame is finished."""
         while not stop.is_set():
             self.run_once()
         self._close()

@@ -178,7 +178,7 @@ class ReconnectingConnection(threading.Thread):
         return {} if self.connected else {"broker": f"{self._why} for {time.monotonic() - self._lost_at:.0f} s"}
 
     def run(self) -> None:
-        """Connect, run the session, back off, again; until told to stop."""
+        """Connect, run the session, and reconnect with backoff, until `stop` is called."""
         backoff = Backoff(*BACKOFF, jitter=_JITTER)
         while not self._halt.is_set():
             self.heartbeat.beat(_PATIENCE)
@@ -289,6 +289,6 @@ def _abort(connection: BlockingConnection) -> None:
         return
     # pika has no public way to leave without the broker's consent
     connection._impl._terminate_stream(pika.exceptions.StreamLostError("given up"))
-    with contextlib.suppress(*PIKA_ERRORS):  # it tells of what was wanted here
+    with contextlib.suppress(*PIKA_ERRORS):  # the error is what we asked for
         for _ in range(10):  # in the next turn or two of its loop
             connection.process_data_events(0.01)
