@@ -1,4 +1,4 @@
-"""The monitor's metrics; names and meanings: docs/ref/metrics.md."""
+"""The monitor's metrics; docs/ref/metrics.md lists them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CODES = ("2xx", "3xx", "4xx", "5xx")
 
 
 class CameraMetrics:
-    """One camera's series, looked up once."""
+    """The series of one camera, looked up once."""
 
     def __init__(self, metrics: Metrics, label: str) -> None:
         self._future = metrics.from_future.labels(label)
@@ -30,7 +30,7 @@ class CameraMetrics:
         self.age_shown = metrics.age.labels(label, "shown")
 
     def arrived(self, age: Age, wall: float) -> None:
-        """A frame came in."""
+        """Record a frame that is shown."""
         self.last_frame.set(wall)
         if age.future:
             self._future.inc()
@@ -39,7 +39,7 @@ class CameraMetrics:
 
 
 class TransportMetrics:
-    """One transport's series."""
+    """The series of one transport."""
 
     def __init__(self, metrics: Metrics, transport: str) -> None:
         self.viewers = metrics.viewers.labels(transport)
@@ -49,33 +49,33 @@ class TransportMetrics:
 
 
 class Metrics:
-    """All of them, on the service's registry."""
+    """All metrics, on the service's registry."""
 
     def __init__(self, registry: CollectorRegistry, cameras: Sequence[str]) -> None:
         self.last_frame = Gauge(
             "seccam_monitor_last_frame_timestamp_seconds", "When the last frame arrived", ["camera"], registry=registry
         )
-        self.viewers = Gauge("seccam_monitor_viewers", "Who is watching", ["transport"], registry=registry)
-        self.received = Counter("seccam_monitor_frames_received", "Frames that came in", ["camera"], registry=registry)
+        self.viewers = Gauge("seccam_monitor_viewers", "Connected pages and streams", ["transport"], registry=registry)
+        self.received = Counter("seccam_monitor_frames_received", "View frames received", ["camera"], registry=registry)
         self.dropped = Counter(
-            "seccam_monitor_frames_dropped", "Frames that came in and were not shown", ["camera", "reason"], registry=registry
+            "seccam_monitor_frames_dropped", "View frames received and not shown", ["camera", "reason"], registry=registry
         )
-        self.sent = Counter("seccam_monitor_frames_sent", "Pictures written to viewers", ["transport"], registry=registry)
+        self.sent = Counter("seccam_monitor_frames_sent", "Pictures sent to viewers", ["transport"], registry=registry)
         self.skipped = Counter(
-            "seccam_monitor_frames_skipped", "Pictures that slow viewers didn't get", ["transport"], registry=registry
+            "seccam_monitor_frames_skipped", "Pictures skipped for slow viewers", ["transport"], registry=registry
         )
         self.closed = Counter(
-            "seccam_monitor_viewers_closed", "Viewers that are gone, and why", ["transport", "reason"], registry=registry
+            "seccam_monitor_viewers_closed", "Viewers disconnected, by reason", ["transport", "reason"], registry=registry
         )
         self.age = Histogram(
             "seccam_monitor_frame_age_seconds",
-            "Age of a picture at its arrival, and when written to a viewer's socket",
+            "Age of a picture when it is received, and when it is sent to a viewer",
             ["camera", "stage"],
             buckets=AGE,
             registry=registry,
         )
         self.from_future = Counter(
-            "seccam_frames_from_future", "Frames that claim to be taken later than now", ["camera"], registry=registry
+            "seccam_frames_from_future", "Frames whose capture time is in the future", ["camera"], registry=registry
         )
         refused = Counter(
             "seccam_monitor_messages_refused",
@@ -86,12 +86,12 @@ class Metrics:
         self.refused = {flow: refused.labels(flow.removeprefix("seccam.")) for flow in FLOWS}
         self.requests = Histogram(
             "seccam_monitor_http_request_seconds",
-            "Time of an HTTP request, by route; streams are left out",
+            "Duration of HTTP requests by route, without streams",
             ["route", "code"],
             buckets=WORK,
             registry=registry,
         )
-        logins = Counter("seccam_monitor_logins", "Tries to log in, and what came of them", ["outcome"], registry=registry)
+        logins = Counter("seccam_monitor_logins", "Login attempts by outcome", ["outcome"], registry=registry)
         self.logins = {outcome: logins.labels(outcome) for outcome in LOGINS}
         self.transports = {transport: TransportMetrics(self, transport) for transport in TRANSPORTS}
         self._cameras: dict[str, CameraMetrics] = {}
@@ -101,11 +101,11 @@ class Metrics:
         self._new("other")
 
     def camera(self, name: str | None) -> CameraMetrics:
-        """The series of this camera; those of `other` for None and where too many are known."""
+        """The series of this camera; those of `other` for None, and once too many cameras are known."""
         return self._cameras["other" if name is None else self._label(name)]
 
     def routes(self, routes: Sequence[str]) -> None:
-        """Create these routes' series at 0."""
+        """Create the series of these routes at 0."""
         for route in routes:
             for code in CODES:
                 self.requests.labels(route, code)

@@ -15,42 +15,42 @@ from seccam_monitor.auth.sessions import LEAST_KEY
 
 
 class MonitorSettings(settings.OpsSettings):
-    """Where the page is served, for whom, and which cameras it always shows."""
+    """Where and to whom the page is served, and which cameras it always shows."""
 
     PREFIX: ClassVar[str] = "SECCAM_MONITOR_"
 
     allow_open: bool = Field(
-        False, description="`true`: listen beyond loopback although there is no login; whoever reaches the port sees the cameras."
+        False, description="`true`: listen beyond loopback without a login; anyone who reaches the port sees the cameras."
     )
     users_file: str = Field(
         "",
-        description="Path of a file that says who may log in: lines `name:hash` as `seccam-monitor-password` and `htpasswd -nB` "
-        "make them; it is read again when it changes. Empty: there is no login.",
+        description="Path of a file that lists who may log in: lines `name:hash`, as written by `seccam-monitor-password` and "
+        "`htpasswd -nB`. It is read again when it changes. Empty: no login.",
     )
     session_key_file: str = Field(
         "",
-        description="Path of a file with the key that signs logins, 32 bytes or more, the same for all replicas; "
-        "empty: one is made at each start, with which earlier logins end.",
+        description="Path of a file with the key that signs logins: 32 bytes or more, the same for all replicas. "
+        "Empty: a new key at each start, which ends earlier logins.",
     )
-    session_hours: float = Field(168.0, gt=0, le=8784, description="Hours until a login ends.")
+    session_hours: float = Field(168.0, gt=0, le=8784, description="Hours until a login expires.")
     trusted_proxies: str = Field(
         "",
-        description="Addresses and networks, comma-separated, of proxies whose X-Forwarded-For and -Proto are believed.",
+        description="Comma-separated addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted.",
     )
     host: str = Field(
-        "127.0.0.1", description="Address of the page; one beyond loopback needs a login, or SECCAM_MONITOR_ALLOW_OPEN=true."
+        "127.0.0.1", description="Address of the page. Beyond loopback it needs a login, or SECCAM_MONITOR_ALLOW_OPEN=true."
     )
     port: settings.Port = Field(8080, description="Port of the page.")
     allowed_hosts: str = Field(
         "",
-        description="Names, comma-separated, by which browsers may call the page, besides loopback's own; with the port where a "
-        "proxy listens on one of its own and doesn't hand it on in Host: `cam.example:8443`.",
+        description="Comma-separated host names under which browsers may open the page, besides loopback; with the port if a proxy "
+        "listens on another one and doesn't pass it on in Host: `cam.example:8443`.",
     )
     cameras: str = Field(
-        "", description="Cameras that are always shown, in this order, comma-separated; others follow by name as they are found."
+        "", description="Comma-separated cameras that are always shown, in this order. Discovered ones follow by name."
     )
     away_seconds: float = Field(30.0, ge=3, le=3600, description="Seconds without a picture after which a camera is away.")
-    max_viewers: int = Field(50, ge=1, le=10_000, description="Pages and streams that may be watched at the same time.")
+    max_viewers: int = Field(50, ge=1, le=10_000, description="Pages and streams that may be open at the same time.")
 
     @field_validator("users_file")
     @classmethod
@@ -82,12 +82,12 @@ class MonitorSettings(settings.OpsSettings):
     @field_validator("host")
     @classmethod
     def _closed(cls, host: str, info: ValidationInfo) -> str:
-        # a users file that can't be used is a fault of its own, and not among the data
+        # a users file that can't be used has a fault of its own, and is missing from the data
         login = info.data.get("users_file") != ""
         if not is_loopback(host) and not login and not info.data.get("allow_open"):
             raise ValueError(
-                f"{host!r} is beyond loopback and there is no login: give it one with SECCAM_MONITOR_USERS_FILE, "
-                "or say SECCAM_MONITOR_ALLOW_OPEN=true if everyone who reaches it may watch"
+                f"{host!r} is beyond loopback and there is no login: set SECCAM_MONITOR_USERS_FILE, "
+                "or SECCAM_MONITOR_ALLOW_OPEN=true if anyone who reaches it may watch"
             )
         return host
 
@@ -96,22 +96,22 @@ class MonitorSettings(settings.OpsSettings):
     def _named_well(cls, cameras: str) -> str:
         for name in listed(cameras):
             if not topology.is_camera(name):
-                raise ValueError(f"{name!r} is no camera name: at most 32 of a-z, 0-9 and '-', not at an end")
+                raise ValueError(f"{name!r} is not a camera name: at most 32 characters of a-z, 0-9 and '-', no '-' at either end")
         return cameras
 
     @property
     def session_key(self) -> bytes:
-        """The key that signs logins; empty if there is no file with one."""
+        """The key that signs logins; empty if no file is set."""
         return _key_in(self.session_key_file) if self.session_key_file else b""
 
     @property
     def camera_names(self) -> tuple[str, ...]:
-        """The cameras that are always shown, in order, each once."""
+        """The cameras that are always shown, in order, without duplicates."""
         return tuple(dict.fromkeys(listed(self.cameras)))
 
     @property
     def host_names(self) -> frozenset[str]:
-        """Names by which browsers may call the page, besides loopback's own, in lower case."""
+        """Lower-case host names under which browsers may open the page, besides loopback."""
         return frozenset(name.lower() for name in listed(self.allowed_hosts))
 
 
@@ -128,7 +128,7 @@ def listed(text: str) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this name or address is the machine itself and reached from nowhere else."""
+    """Whether this name or address can be reached from this machine only."""
     if host.lower() == "localhost":
         return True
     try:

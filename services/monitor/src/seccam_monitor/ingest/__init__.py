@@ -1,1 +1,1 @@
-"""What comes in from the broker, and what is known from it."""
+"""What comes in from the broker: frames, statuses, detections and events."""

@@ -1,6 +1,6 @@
-"""The newest picture of each camera, and what else is known of it.
+"""What is known of each camera, above all its newest picture.
 
-The broker's thread writes, the event loop reads: what they share is replaced whole, never changed in place.
+The broker's thread writes and the event loop reads. Shared values are replaced, never changed in place.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from seccam_monitor.ingest import status
 from seccam_monitor.ingest.status import LastStatus, Limits
 from seccam_monitor.viewers import protocol
 
-#: Cameras beyond the configured ones.
+#: Cameras that may be discovered, beyond the configured ones.
 MAX_DISCOVERED = 64
-#: Seconds without picture or word after which a camera that isn't configured is forgotten.
+#: Seconds without a frame or status after which a discovered camera is forgotten.
 FORGET_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class OutgoingPicture:
-    """A camera's picture, ready to be sent in any form; each form is made once, when first asked for."""
+    """A camera's picture, ready to be sent; each form is made once, when it is first needed."""
 
     camera: int
     sequence: int
@@ -38,12 +38,12 @@ class OutgoingPicture:
     height: int
     jpeg: bytes
     boot_id: str
-    #: The camera's own count.
+    #: The camera's own sequence number.
     seq: int
 
     @cached_property
     def message(self) -> bytes:
-        """As a message of `/ws`."""
+        """The message of `/ws`."""
         return protocol.picture(
             flags=self.flags,
             camera=self.camera,
@@ -55,32 +55,32 @@ class OutgoingPicture:
 
     @cached_property
     def part(self) -> bytes:
-        """As a part of a multipart stream."""
+        """The part of a multipart stream."""
         return protocol.part(self.jpeg)
 
 
 class Rate:
-    """Pictures a second, from the times of their arrivals."""
+    """Frames per second, computed from arrival times."""
 
-    #: Seconds that are looked back.
+    #: Length of the sliding window, seconds.
     WINDOW = 3.0
-    #: Gaps whose median is the interval of a slow camera.
+    #: Number of recent gaps whose median is the interval.
     GAPS = 5
 
     def __init__(self) -> None:
         self._arrivals: deque[float] = deque(maxlen=256)
 
     def add(self, now: float) -> None:
-        """A picture arrived."""
+        """Record an arrival."""
         self._arrivals.append(now)
 
     def interval(self) -> float | None:
-        """Seconds between the last pictures (median); None before the second."""
+        """Median of the seconds between the latest frames; None before the second frame."""
         times = list(self._arrivals)[-self.GAPS - 1 :]
         return statistics.median(b - a for a, b in itertools.pairwise(times)) if len(times) > 1 else None
 
     def hertz(self, now: float) -> float:
-        """Pictures a second; it falls to 0 within WINDOW, or two intervals of a slower camera, after the last one."""
+        """Frames per second. Falls to 0 after WINDOW seconds without a frame, or two intervals for a slower camera."""
         recent = [t for t in list(self._arrivals) if now - t <= self.WINDOW]
         if len(recent) > 2:
             gap = (recent[-1] - recent[0]) / (len(recent) - 1)
@@ -93,7 +93,7 @@ class Rate:
 
 
 class Camera:
-    """One camera as the monitor knows it."""
+    """One camera, as far as the monitor knows it."""
 
     def __init__(self, name: str, index: int, *, configured: bool, now: float) -> None:
         self.name, self.index, self.configured = name, index, configured
@@ -102,14 +102,14 @@ class Camera:
         self.zone: str | None = None
         self.clock = AgeEstimator()
         self.rate = Rate()
-        #: When it was last heard of, monotonic seconds.
+        #: When the last frame or status came, monotonic seconds.
         self.last_heard = now
-        #: The loop has been told that there is a new picture, and hasn't looked yet.
+        #: Whether the event loop has been notified of a new picture and hasn't handled it yet.
         self.announced = False
         self._sequence = itertools.count(1)
 
     def take_frame(self, frame: Frame, *, wall: float, monotonic: float) -> tuple[OutgoingPicture | None, Age]:
-        """The frame as the newest picture; None if it is older than that one, or the camera is outside its slot."""
+        """Make the frame the newest picture; None if a newer one is known or the camera is outside its slot."""
         self.last_heard = monotonic
         if status.is_off(self.last_status, wall):
             return None, Age(0.0, estimated=False, untimed=True)
@@ -134,14 +134,14 @@ class Camera:
         return self.picture, age
 
     def take_status(self, last: LastStatus) -> None:
-        """The camera's word on itself; when it says that nothing is to be seen, its last picture is dropped at once."""
+        """Take in the camera's status. If its slot is closed, the last picture is dropped at once."""
         self.last_heard = last.received
         self.last_status, self.zone = last, last.status.zone
         if last.closed:
             self.picture = None
 
     def limits(self, away: float) -> Limits:
-        """Its limits of age, where `away` is the setting: by its own word on its rate, else as its pictures come."""
+        """Its age limits, from the rate that it announces or else the measured one; `away` is the setting in seconds."""
         promised = self.last_status.interval if self.last_status else None
         return status.limits(promised or self.rate.interval(), away)
 
@@ -157,7 +157,7 @@ class Camera:
 
 
 class Cameras:
-    """All known cameras: the configured ones in their order, then those found, by name."""
+    """All known cameras: the configured ones in their order, then the discovered ones by name."""
 
     def __init__(self, configured: Sequence[str], now: float) -> None:
         self._indices = itertools.count()
@@ -170,11 +170,11 @@ class Cameras:
         return iter(self._ordered)
 
     def get(self, name: str) -> Camera | None:
-        """The camera of this name, if it is known."""
+        """The camera with this name; None if it is unknown."""
         return self._known.get(name)
 
     def find(self, name: str, now: float) -> Camera | None:
-        """The camera of this name, known from now on; None if too many were found already."""
+        """The camera with this name, added if it is new; None if too many have been discovered."""
         with self._changing:
             camera = self._known.get(name)
             if camera is None and len(self._known) - len(self._configured) < MAX_DISCOVERED:
@@ -183,7 +183,7 @@ class Cameras:
             return camera
 
     def forget(self, now: float) -> list[Camera]:
-        """Drop those found ones of which nothing has come for long; which they were."""
+        """Remove discovered cameras that have been silent for FORGET_SECONDS; returns them."""
         with self._changing:
             gone = [c for c in self._ordered if not c.configured and now - c.last_heard > FORGET_SECONDS]
             if gone:

@@ -12,7 +12,7 @@ log = logs.get(__name__)
 
 #: Messages that are read again at the start. Each worker publishes several for each visit.
 REPLAYED = 400
-#: Messages that may be on their way.
+#: Messages that the broker sends ahead of their acknowledgement.
 _PREFETCH = 20
 #: Seconds within which the broker delivers a message that the stream holds.
 _ANSWER_SECONDS = 3.0

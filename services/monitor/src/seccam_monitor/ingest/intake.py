@@ -1,6 +1,6 @@
-"""What comes in from the broker: pictures, what cameras say of themselves, what workers saw, events.
+"""Subscribes to everything that the page shows: view frames, statuses, detections and events.
 
-Everything here runs in the connection's thread, is quick, and tells the event loop through a Listener.
+Everything here runs in the connection's thread and must be quick. A Listener hands the news to the event loop.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ log = logs.get(__name__)
 
 M = TypeVar("M", Status, Detection, PresenceEvent, AnyEvent)
 
-#: What of pictures of cameras that aren't watched (yet) may be on its way to us.
+#: Arguments of the queue for frames of cameras that have no queue of their own.
 _UNWATCHED = {**topology.NEWEST_ONLY, "x-max-length": 2 * MAX_CAMERAS}
-#: Frames of cameras that have no valid name, or are too many, that are read in a second. The rest waits in the broker, which
-#: drops it, so that nobody who goes on sending them keeps the monitor busy.
+#: Frames per second that are read although they are refused: their camera has no valid name, or too many are known. The
+#: broker drops the rest, so a client that keeps sending them doesn't keep the monitor busy.
 _REFUSED_PER_SECOND = 100
 
 
 class Listener(Protocol):
-    """Who is told; called from the broker's thread."""
+    """Takes the news; called from the broker's thread."""
 
     def on_picture(self, camera: Camera) -> None:
         """The camera has a new picture."""
 
     def on_status(self) -> None:
-        """A camera said that it is in another state, or there is a new one."""
+        """A camera has changed its state, or is new."""
 
     def on_faces(self, detection: Detection, captured: float) -> None:
-        """A worker analysed a picture taken at `captured` (monotonic seconds)."""
+        """A worker has analysed a frame captured at `captured` (monotonic seconds)."""
 
     def on_visit(self, change: Change) -> None:
         """A row of the list of visits is new or has changed."""
 
 
 class Intake:
-    """The subscriptions and what they do."""
+    """The subscriptions and their handlers."""
 
     def __init__(self, cameras: Cameras, visits: VisitList, metrics: Metrics, listener: Listener, boot_id: str) -> None:
         self._cameras, self._visits, self._metrics, self._listener = cameras, visits, metrics, listener
@@ -58,11 +58,11 @@ class Intake:
         self._views: dict[str, Subscription] = {}
         self._stream = EventStream(self._on_event)
         self._refusals = logs.Throttle()
-        #: Refused frames of this second, and when it began.
+        #: Number of frames refused in the current second, and when it began.
         self._refused, self._second = 0, float("-inf")
 
     def subscriptions(self) -> list[Subscription]:
-        """Those to begin with."""
+        """The subscriptions to begin with."""
         return [
             Subscription(self._on_status, keys=(topology.every(topology.STATUS),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_faces, keys=(topology.every(topology.FACES),), arguments=topology.SHORT_NEWS, prefetch=20),
@@ -73,14 +73,15 @@ class Intake:
         ]
 
     def attach(self, consumer: Consumer) -> None:
-        """The consumer that has these subscriptions; new cameras are added to it."""
+        """Use this consumer, which has the subscriptions already; those of new cameras are added to it."""
         self._consumer = consumer
         self._stream.attach(consumer)
 
     def forget(self, now: float) -> None:
-        """Leave cameras of which nothing has come for long; from any thread, and only while something can come.
+        """Forget discovered cameras that have been silent for long; from any thread, and only while connected.
 
-        It is done in the connection's thread, where cameras are found: one that comes back just now is not half forgotten.
+        This happens in the connection's thread, where cameras are discovered, so a camera that returns at the same moment
+        isn't half forgotten.
         """
         if self._consumer and self._consumer.connected:
             self._consumer.soon(lambda: self._forget(now))
@@ -99,7 +100,7 @@ class Intake:
         return subscription
 
     def _find(self, name: str, now: float) -> Camera | None:
-        """The camera, watched from now on if it is new; None if too many are known."""
+        """The camera with this name, subscribed to if it is new; None if too many are known."""
         camera = self._cameras.get(name)
         if camera is None and (camera := self._cameras.find(name, now)) is not None:
             log.info("camera_found", camera=name)
@@ -111,7 +112,7 @@ class Intake:
     def _on_view(self, delivery: Delivery) -> None:
         name = topology.camera_of(topology.VIEW, delivery.key)
         camera = self._cameras.get(name or "")
-        if camera:  # else forgotten a moment ago
+        if camera:  # otherwise it has just been forgotten
             self._metrics.camera(camera.name).received.inc()
             frame = self._frame(delivery)
             if frame:
@@ -119,7 +120,7 @@ class Intake:
         delivery.ack()
 
     def _on_unwatched(self, delivery: Delivery) -> None:
-        """A picture of a camera that has no queue of its own yet: from now on it has."""
+        """A frame of a camera that has no queue of its own yet: give it one."""
         frame = self._frame(delivery)
         camera = self._find(frame.camera, delivery.monotonic) if frame else None
         self._metrics.camera(camera.name if camera else None).received.inc()
@@ -133,7 +134,7 @@ class Intake:
             self._consumer.soon(delivery.ack, after=self._pause(delivery.monotonic))
 
     def _pause(self, now: float) -> float:
-        """Seconds to wait for the next frame after one that was refused."""
+        """Seconds to wait before the next frame, after a refused one."""
         if now - self._second >= 1:
             self._refused, self._second = 0, now
         self._refused += 1
@@ -179,7 +180,7 @@ class Intake:
 
     def _on_event(self, delivery: Delivery) -> None:
         event = self._decoded(decode_event, delivery, topology.EVENTS)
-        if isinstance(event, FaceEvent | PresenceEvent):  # that a camera is away, its status says
+        if isinstance(event, FaceEvent | PresenceEvent):  # a camera's status says that it is away
             self._add(event, delivery)
 
     def _on_presence(self, delivery: Delivery) -> None:
@@ -197,13 +198,13 @@ class Intake:
             self._listener.on_visit(change)
 
     def _captured(self, seen: Detection | PresenceData, delivery: Delivery) -> float | None:
-        """When the frame that this was seen in was captured, monotonic seconds; None if its camera's clock isn't known."""
+        """When the frame was captured, in monotonic seconds; None if the camera's clock isn't known."""
         camera = self._cameras.get(seen.camera)
         since = camera.clock.since(seen.frame.boot_id, seen.frame.ts_ms, wall=delivery.wall) if camera else None
         return delivery.monotonic - since if since is not None else None
 
     def _decoded(self, decode: Callable[[bytes], M], delivery: Delivery, flow: str) -> M | None:
-        """The message, if it can be read and is of the camera on whose topic it came: the broker's rights are given by topic."""
+        """The message; None if it can't be read or names another camera than its topic, for which the sender has the rights."""
         try:
             message = decode(delivery.body)
         except BadMessage as e:
@@ -211,7 +212,7 @@ class Intake:
             return None
         camera = message.data.camera if isinstance(message, Event) else message.camera
         if camera != topology.camera_of(flow, delivery.key):
-            self._refuse(delivery, flow, f"it is of another camera, {camera}")
+            self._refuse(delivery, flow, f"it names another camera, {camera}")
             return None
         return message
 

@@ -1,4 +1,4 @@
-"""The state a camera is shown in: from its own last word, the age of its newest picture and the time. Pure."""
+"""The state that a camera is shown in, from its last status, the age of its newest picture, and the time. Pure."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ from dataclasses import dataclass
 
 from seccam.message import Status
 
-#: A picture up to this age (seconds) is live; of a camera slower than 1 a second, up to two of its intervals.
+#: A picture up to this age (seconds) is live; for a camera below 1 fps, up to two of its intervals.
 LIVE_SECONDS = 2.0
-#: An away camera has missed at least this many of its intervals.
+#: A camera is away only after it has missed this many of its intervals.
 MISSED = 3
-#: Seconds that a closed slot's end may pass without a word of the camera, before it is no longer taken for off.
+#: Seconds after the end of a closed slot during which a camera without a new status still counts as off.
 _GRACE = 10.0
 
 
 @dataclass(frozen=True)
 class LastStatus:
-    """A camera's last word on itself."""
+    """The last status that a camera sent."""
 
     status: Status
-    #: When it came, by the monitor's monotonic clock, seconds.
+    #: When it arrived, monotonic seconds.
     received: float
 
     @property
     def closed(self) -> bool:
-        """Whether it says that nothing is to be seen."""
+        """Whether the camera sends no view frames now."""
         view = self.status.topics.get("view")
         return self.status.state == "off" or (view is not None and not view.open)
 
     @property
     def until(self) -> int | None:
-        """When its view slot opens or closes, milliseconds since 1970 UTC."""
+        """When its view slot opens or closes next, milliseconds since 1970 UTC."""
         view = self.status.topics.get("view")
         return view.until if view else None
 
     @property
     def interval(self) -> float | None:
-        """Seconds from one picture to the next, as promised."""
+        """Seconds between view frames, as announced."""
         view = self.status.topics.get("view")
         return 1 / view.fps if view else None
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Ages in seconds."""
+    """Age limits in seconds."""
 
     #: Above this, a picture is stale.
     stale: float
@@ -52,24 +52,24 @@ class Limits:
 
 
 def why(last: LastStatus | None, state: str) -> str:
-    """The camera's own words on the state it is shown in; that it is closed explains no other state than off."""
+    """The reason that the camera gives for the state it is shown in. The reason for being closed explains only `off`."""
     return last.status.why if last is not None and last.closed == (state == "off") else ""
 
 
 def limits(interval: float | None, away: float) -> Limits:
-    """For a camera with `interval` seconds between its pictures (None: not known), where `away` is the setting."""
+    """The limits for a camera with this interval in seconds (None if unknown); `away` is the setting."""
     if interval is None or interval <= 1:
         return Limits(LIVE_SECONDS, away)
     return Limits(round(2 * interval, 1), round(max(away, MISSED * interval), 1))
 
 
 def is_off(last: LastStatus | None, wall: float) -> bool:
-    """Whether the camera is outside its slot; its last word holds, until a little after the slot's own end."""
+    """Whether the camera is outside its slot. Its last status holds until shortly after the end of the closed slot."""
     return last is not None and last.closed and (last.until is None or wall < last.until / 1000 + _GRACE)
 
 
 def state(*, off: bool, last: LastStatus | None, age: float | None, limit: Limits) -> str:
-    """Starting | live | stale | away | off; `age` in seconds of the newest picture, None without one."""
+    """Starting | live | stale | away | off; `age` is that of the newest picture in seconds, None without one."""
     if off:
         return "off"
     says_away = last is not None and last.status.state == "away"
