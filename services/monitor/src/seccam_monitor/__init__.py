@@ -1,1 +1,1 @@
-"""The monitor service."""
+"""The monitor service: shows the cameras and visits in a browser."""

@@ -1,1 +1,1 @@
-"""Who may watch: users, passwords, sessions and the login."""
+"""Users, passwords, sessions and the login."""

@@ -1,1 +1,1 @@
-"""HTTP: the routes, what guards them, and the server below them."""
+"""The routes, the checks in front of them, and uvicorn's protocols."""

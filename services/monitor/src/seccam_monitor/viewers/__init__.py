@@ -1,1 +1,1 @@
-"""Those who watch: how pictures and messages reach them."""
+"""How pictures and messages reach those who watch, and at what rate."""

@@ -1,4 +1,4 @@
-"""Who is watching, and how they hear of what comes in. All of it on the event loop, but for what Intake calls."""
+"""Passes news on to all viewers. Runs on the event loop, except for what Intake calls."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from seccam_monitor.viewers import protocol
 
 
 class Viewer(Protocol):
-    """One page or one stream that somebody watches."""
+    """One connected page or stream."""
 
     def on_picture(self, camera: Camera) -> None:
         """The camera has a new picture."""
 
     def send_text(self, text: str) -> None:
-        """A JSON message for it."""
+        """Send a JSON message."""
 
     def tick(self, now: float) -> None:
         """A second has passed."""
@@ -34,7 +34,7 @@ class Viewer(Protocol):
 
 
 class Hub:
-    """Hands news to all viewers."""
+    """The viewers, and what they are sent."""
 
     def __init__(
         self, cameras: Cameras, visits: VisitList, *, away: float, max_viewers: int, loop: asyncio.AbstractEventLoop
@@ -46,24 +46,24 @@ class Hub:
         self._cams: list[dict[str, Any]] = []
         #: When the broker was lost, monotonic seconds; None while connected.
         self.broker_lost: float | None = time.monotonic()
-        #: The monitor stops: nobody new is let in.
+        #: Whether the monitor is stopping: no new viewer is accepted.
         self.ended = False
 
     # called by the broker's thread
 
     def on_picture(self, camera: Camera) -> None:
-        """The camera has a new picture; the loop is woken once for it, however many come before it looks."""
+        """The camera has a new picture. The loop is woken once, however many come before it runs."""
         if not camera.announced:
             camera.announced = True
             self._with_new_picture.append(camera)
             self._call_on_loop(self._announce_pictures)
 
     def on_status(self) -> None:
-        """A camera said that it is in another state, or there is a new one."""
+        """A camera has changed its state, or is new."""
         self._call_on_loop(self.broadcast_status)
 
     def on_faces(self, detection: Detection, captured: float) -> None:
-        """A worker analysed a picture."""
+        """A worker has analysed a frame."""
         text = protocol.text(
             "faces",
             cam=detection.camera,
@@ -80,24 +80,24 @@ class Hub:
         self._call_on_loop(lambda: self._broadcast(_event(change, time.monotonic())))
 
     def _call_on_loop(self, call: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the monitor ends
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the monitor is stopping
             self._loop.call_soon_threadsafe(call)
 
     # on the loop
 
     def join(self, viewer: Viewer) -> bool:
-        """Tell this one from now on; False if as many as may be are watching already."""
+        """Add a viewer; returns False if there are as many as allowed."""
         if len(self._viewers) >= self._max_viewers or self.ended:
             return False
         self._viewers.add(viewer)
         return True
 
     def leave(self, viewer: Viewer) -> None:
-        """Tell this one no more."""
+        """Remove a viewer."""
         self._viewers.discard(viewer)
 
     def end(self) -> None:
-        """Send everybody home."""
+        """Disconnect all viewers."""
         self.ended = True
         for viewer in list(self._viewers):
             viewer.end()
@@ -111,7 +111,7 @@ class Hub:
         self.broadcast_status()
 
     def broadcast_status(self) -> None:
-        """The state of everything, to everybody; before it the list of cameras if that has changed."""
+        """Send the status to all viewers, after the list of cameras if that has changed."""
         cams = self.cams()
         if cams != self._cams:
             self._cams = cams
@@ -120,13 +120,13 @@ class Hub:
             self._broadcast(self.status())
 
     def hello(self, user: str | None) -> str:
-        """The first message of this user's connection; None where there is no login."""
+        """The first message of a connection; `user` is None if there is no login."""
         now = time.monotonic()
         rows = [{"type": "event", **row.message(now)} for row in self.visits.last()]
         return protocol.hello(__version__, now * 1000, user, self.cams(), rows)
 
     def cams(self) -> list[dict[str, Any]]:
-        """The cameras, in the order to show them in."""
+        """The cameras, in the order in which to show them."""
         rows = []
         for camera in self.cameras:
             limit = camera.limits(self._away)
@@ -159,7 +159,7 @@ class Hub:
             ]
 
     def state(self, camera: Camera) -> str:
-        """The state that this camera is shown in now."""
+        """The state that this camera is in now."""
         return camera.state(self._away, wall=time.time(), monotonic=time.monotonic())
 
     def _announce_pictures(self) -> None:

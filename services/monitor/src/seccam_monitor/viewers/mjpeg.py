@@ -1,4 +1,4 @@
-"""A camera as `multipart/x-mixed-replace`, for browsers, VLC, ffmpeg and whatever else has spoken it since 1995."""
+"""A camera's pictures as `multipart/x-mixed-replace`, for browsers, VLC, ffmpeg and many other programs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers import protocol
 from seccam_monitor.viewers.hub import Hub
 
-#: Seconds in which a viewer must take a picture.
+#: Seconds within which a viewer must read a picture.
 PATIENCE = 10.0
-#: Seconds that the end of a stream may take before it is cut.
-_FAREWELL = 1.0
-#: Bytes that the kernel may hold for a viewer (it doubles this for its own books): a picture or two. More would not be
-#: faster, only older.
+#: Seconds that an orderly close may take before the connection is aborted.
+_CLOSE_SECONDS = 1.0
+#: Size of a viewer's send buffer in the kernel, bytes (the kernel doubles it): a picture or two. A larger one would make the
+#: stream older, not faster.
 _KERNEL_BUFFER = 128 * 1024
 
 
 class MjpegStream(Response):
-    """The pictures of one camera as they come, the newest one when the viewer has taken the one before."""
+    """The pictures of one camera: each time that the viewer has read one, the newest is sent."""
 
     media_type = f"multipart/x-mixed-replace; boundary={protocol.BOUNDARY}"
 
     def __init__(self, camera: Camera, hub: Hub, metrics: Metrics, user: User | None) -> None:
-        # its connection ends with it: the next stream on the same one would be cut by the farewell of this one
+        # the connection ends with the stream: the abort after the close would hit the next response on it
         super().__init__(headers={"cache-control": "no-store", "connection": "close"})
         del self.headers["content-length"]
         self._camera, self._hub, self._user = camera, hub, user
@@ -44,25 +44,25 @@ class MjpegStream(Response):
         self.reason = "client"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve it until the viewer goes, is too slow, the camera is forgotten, or the monitor stops."""
+        """Stream until the viewer leaves or is too slow, the camera is forgotten, or the monitor stops."""
         if not self._hub.join(self):
             self._counted.closed["shutdown" if self._hub.ended else "limit"].inc()
-            refusal = Response("As many viewers as are allowed are watching.\n", 503, {"retry-after": "10"}, "text/plain")
+            refusal = Response("The maximum number of viewers is connected.\n", 503, {"retry-after": "10"}, "text/plain")
             await refusal(scope, receive, send)
             return
         self._transport = transport = transport_of(scope)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER)
         self._counted.viewers.inc()
-        departure = asyncio.create_task(self._await_departure(receive))
+        disconnect = asyncio.create_task(self._await_disconnect(receive))
         try:
             async with asyncio.timeout(PATIENCE) as patience:
                 await self._send(send, patience)
         except TimeoutError:
             self.reason = "slow"
             transport.abort()
-            await asyncio.sleep(0)  # the server hears of it before it wonders why the answer isn't complete
+            await asyncio.sleep(0)  # let uvicorn notice it before it complains about an incomplete response
         finally:
-            departure.cancel()
+            disconnect.cancel()
             self._hub.leave(self)
             self._counted.viewers.dec()
             self._counted.closed[self.reason].inc()
@@ -73,17 +73,17 @@ class MjpegStream(Response):
             self._news.set()
 
     def send_text(self, text: str) -> None:
-        """A stream of pictures has no words."""
+        """Streams have no messages."""
 
     def tick(self, now: float) -> None:
-        """End with the viewer's login, and with its camera; its patience is kept where it sends."""
+        """End the stream if its login or its camera has gone; slowness is noticed where pictures are sent."""
         if self._user and not self._user.still_valid():
             self._leave("login")
-        if self._hub.cameras.get(self._camera.name) is not self._camera:  # if it comes back, it is another one
+        if self._hub.cameras.get(self._camera.name) is not self._camera:  # one that comes back is another object
             self._leave("forgotten")
 
     def end(self) -> None:
-        """The monitor stops; a viewer that takes nothing doesn't keep it."""
+        """The monitor stops; a viewer that reads nothing doesn't delay that."""
         self._leave("shutdown")
 
     def _leave(self, reason: str) -> None:
@@ -91,13 +91,13 @@ class MjpegStream(Response):
             return
         self._finish(reason)
         if self._transport:
-            asyncio.get_running_loop().call_later(_FAREWELL, self._transport.abort)
+            asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._transport.abort)
 
     async def _send(self, send: Send, patience: asyncio.Timeout) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await self._body(send, protocol.OPENING)
         while True:
-            await self._body(send, b"")  # returns when the picture before has left for the kernel: only now choose the next one
+            await self._body(send, b"")  # returns when the previous picture is in the kernel: only now choose the next
             patience.reschedule(None)
             picture = await self._newer()
             if picture is None:
@@ -114,7 +114,7 @@ class MjpegStream(Response):
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _newer(self) -> OutgoingPicture | None:
-        """The newest picture, as soon as there is one that wasn't sent yet; None when all is over."""
+        """The newest picture, as soon as there is one that wasn't sent; None once the stream ends."""
         while not self._over:
             self._news.clear()
             picture = self._camera.picture
@@ -126,7 +126,7 @@ class MjpegStream(Response):
             await self._news.wait()
         return None
 
-    async def _await_departure(self, receive: Receive) -> None:
+    async def _await_disconnect(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self._finish("client")

@@ -1,4 +1,4 @@
-"""One page on `/ws`: reads what it says, writes texts at once and pictures as its window allows."""
+"""One page on `/ws`: reads its messages, sends JSON messages at once and pictures as its window allows."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from seccam_monitor.viewers.protocol import Ack, NotUnderstood, Ping, Watch
 
 log = logs.get(__name__)
 
-#: Texts that may wait for a viewer: it takes none for minutes if there are more.
+#: JSON messages that may wait for a viewer; more means that it has read none for minutes.
 _TEXTS = 200
-#: Seconds that the end of a connection may take before it is cut.
-_FAREWELL = 1.0
+#: Seconds that an orderly close may take before the connection is aborted.
+_CLOSE_SECONDS = 1.0
 
 
 async def serve(websocket: WebSocket, hub: Hub, metrics: Metrics) -> None:
-    """Serve one page until it goes, is too slow, or the monitor stops."""
+    """Serve one page until it leaves, is too slow, or the monitor stops."""
     await websocket.accept(protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in websocket.scope["subprotocols"] else None)
     page = Page(websocket, hub, metrics)
     counted = metrics.transports["websocket"]
@@ -58,11 +58,11 @@ class Page:
         self._wake = asyncio.Event()
         self._wake.set()
         self._code: int | None = None
-        #: Why it ended, for the metric.
+        #: Why the connection ended: a label of the metric.
         self.reason = "client"
 
     async def run(self) -> None:
-        """Until either side ends it."""
+        """Read and write until either side closes."""
         writer = asyncio.create_task(self._write())
         try:
             await self._read()
@@ -78,7 +78,7 @@ class Page:
             self._wake.set()
 
     def send_text(self, text: str) -> None:
-        """A JSON message, ahead of pictures."""
+        """Send a JSON message, ahead of pictures."""
         if len(self._texts) >= _TEXTS:
             self._close(protocol.TOO_SLOW, "slow")
         else:
@@ -86,7 +86,7 @@ class Page:
             self._wake.set()
 
     def tick(self, now: float) -> None:
-        """Give up a viewer that acknowledges nothing, or whose login has ended."""
+        """Close if the viewer acknowledges nothing, or its login has ended."""
         if self._user and not self._user.still_valid():
             self._close(protocol.LOGGED_OUT, "login")
         if self._window.stalled(now):
@@ -97,11 +97,11 @@ class Page:
         self._close(protocol.GOING_AWAY, "shutdown")
 
     def _close(self, code: int, reason: str) -> None:
-        """Say goodbye, and cut the connection if that isn't heard."""
+        """Close, and abort the connection if the viewer doesn't answer."""
         if self._code is None:
             self._code, self.reason = code, reason
             self._wake.set()
-            asyncio.get_running_loop().call_later(_FAREWELL, transport_of(self._socket.scope).abort)
+            asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport_of(self._socket.scope).abort)
 
     async def _read(self) -> None:
         while True:
@@ -109,8 +109,8 @@ class Page:
                 said = protocol.understood(await self._socket.receive_text())
             except WebSocketDisconnect:
                 return
-            except (NotUnderstood, KeyError) as e:  # KeyError: Starlette's answer to a binary message
-                log.info("viewer_not_understood", error=str(e))
+            except (NotUnderstood, KeyError) as e:  # Starlette raises KeyError for a binary message
+                log.info("viewer_message_refused", error=str(e))
                 self._close(protocol.NOT_UNDERSTOOD, "client")
                 continue
             match said:
@@ -145,7 +145,7 @@ class Page:
                 await self._socket.send_text(self._texts.popleft())
             elif (index := self._window.next()) is not None:
                 picture = self._cameras[index].picture
-                if picture is not None:  # else its slot has ended meanwhile
+                if picture is not None:  # otherwise its slot has ended meanwhile
                     await self._show(picture, self._cameras[index].name)
             else:
                 return
