@@ -1,4 +1,4 @@
-"""A service's own port: /healthz (is it alive), /readyz (is it of use), /metrics. GET only, open to whoever reaches it."""
+"""The ops port: /healthz, /readyz and /metrics. GET only, and without a login."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from seccam import logs
 
 log = logs.get(__name__)
 
-#: Checks that fail, by name: {"broker": "refused for 12 s"}. Empty = all is well.
+#: The failing checks by name: {"broker": "refused for 12 s"}; empty if everything is fine.
 Checks = Callable[[], Mapping[str, str]]
 
 
 class Heartbeat:
-    """Tells whether a loop still turns: it calls `beat()`, a probe reads `age()`."""
+    """Shows whether a loop still runs: the loop calls `beat()`, a probe reads `age()`."""
 
     def __init__(self) -> None:
         self._at = time.monotonic()
 
     def beat(self, patience: float = 0.0) -> None:
-        """Called by the loop on each turn; `patience`: seconds that the next one may take longer, for a good reason."""
+        """Called by the loop on each turn; the next turn may take `patience` seconds longer."""
         self._at = time.monotonic() + patience
 
     def age(self) -> float:
-        """Seconds since the next beat was to be expected, at the earliest since the last one."""
+        """Seconds since the last beat, without its patience."""
         return max(0.0, time.monotonic() - self._at)
 
     def silent(self, name: str, limit: float) -> dict[str, str]:
@@ -43,12 +43,12 @@ class Heartbeat:
         return {name: f"silent for {age:.0f} s"} if age > limit else {}
 
 
-#: Connections open at a time: anybody who reaches the port can open them.
+#: Limit of open connections, because anybody who reaches the port can open them.
 MAX_CONNECTIONS = 64
 
 
 class _Server(ThreadingHTTPServer):
-    """Answers each connection in a thread of its own."""
+    """Serves each connection in its own thread."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -56,51 +56,51 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, handler)
-        #: The open connections, oldest first; none of them is closed while `_changing` is held.
+        #: Open connections, oldest first; none is closed while `_changing` is held.
         self._open: dict[socket.socket, None] = {}
         self._changing = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Beyond MAX_CONNECTIONS the oldest connection is cut off, so that slow clients don't keep the kubelet out."""
+        """Beyond MAX_CONNECTIONS, cut off the oldest connection, so that slow clients don't keep the kubelet out."""
         with self._changing:
             self._open[request] = None
             if len(self._open) > MAX_CONNECTIONS:
                 oldest = next(iter(self._open))
                 del self._open[oldest]
-                with contextlib.suppress(OSError):  # the client has closed it
-                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
+                with contextlib.suppress(OSError):  # already closed by the client
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads the end and closes it
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close the connection, whoever asks for it."""
+        """Close the connection."""
         with self._changing:
             self._open.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away is no news; anything else is a fault of a check."""
+        """Ignore clients that disconnect; log everything else, which is a bug in a check."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             log.exception("probe_failed")
 
 
 class Probes:
-    """The ops port of one service. Not ready until `ready` is given, not ready any more from `stopping()` on."""
+    """The ops port of a service. It is ready from `watch()` until `stopping()`, as long as its checks pass."""
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
         self._live: Checks = dict
         self._ready: Checks = lambda: {"start": "not finished"}
         self._registry = registry
-        gauge = Gauge("seccam_ready", "What /readyz says: 1 ready, 0 not", registry=registry)
+        gauge = Gauge("seccam_ready", "Result of /readyz: 1 ready, 0 not ready", registry=registry)
         gauge.set_function(lambda: 0 if self._ready() else 1)
         probes = self
 
         class Handler(BaseHTTPRequestHandler):
-            """Answers the three paths."""
+            """Serves the three paths."""
 
             server_version = "seccam"
             timeout = 5
 
-            def do_GET(self) -> None:  # the base class's name for it
+            def do_GET(self) -> None:  # name given by the base class
                 path = self.path.partition("?")[0]
                 answer = {"/healthz": probes._health, "/readyz": probes._readiness, "/metrics": probes._metrics}.get(path)
                 status, kind, body = answer(self.headers.get("Accept", "")) if answer else (404, "text/plain", b"not found\n")
@@ -111,20 +111,20 @@ class Probes:
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Probes come every few seconds: not worth a line."""
+                """Log nothing: probes come every few seconds."""
 
         self._server = _Server((host, port), Handler)
-        #: The port it listens on; another than asked for only if 0 was.
+        #: The port that it listens on; differs from `port` only if that is 0.
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, name="probes", daemon=True).start()
 
     def watch(self, *, live: Checks, ready: Checks) -> None:
-        """From now on these say what /healthz and /readyz answer."""
+        """Set the checks behind /healthz and /readyz."""
         self._live, self._ready = live, ready
 
     def stopping(self) -> None:
-        """Not ready any more; still alive."""
-        self._ready = lambda: {"stop": "on its way"}
+        """Report as not ready from now on, but live."""
+        self._ready = lambda: {"stop": "in progress"}
 
     def close(self) -> None:
         """Stop listening."""

@@ -1,7 +1,7 @@
 """Connections to RabbitMQ: the only package that imports pika.
 
 A connection belongs to one thread (pika is not thread-safe) and to one direction (an alarm blocks connections that
-publish, and must not stop those that consume). Both kinds reconnect by themselves, for ever.
+publish, and must not stop those that consume). Both kinds reconnect until they are stopped.
 """
 
 from seccam.broker.connection import connect, parameters, translated

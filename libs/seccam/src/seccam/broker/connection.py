@@ -1,4 +1,4 @@
-"""One connection: how it is made, what its errors mean, and the thread that makes it again when it is lost."""
+"""One connection: its parameters, the meaning of its errors, and the thread that reconnects it."""
 
 from __future__ import annotations
 
@@ -26,63 +26,63 @@ from seccam.settings import BrokerSettings
 
 log = logs.get(__name__)
 
-#: Seconds: a silent cut is noticed after one to two of these and 5 s more.
+#: Heartbeat interval in seconds: a silent cut is noticed after one to two of them plus 5 s.
 HEARTBEAT = 15
 #: Seconds to open a connection.
 CONNECT_TIMEOUT = 5
-#: Seconds that a broker has to answer an orderly close; one that hangs is left without.
+#: Seconds that the broker has to answer an orderly close.
 CLOSE_TIMEOUT = 1.0
 #: Seconds between attempts: the first and the longest.
 BACKOFF = (0.25, 5.0)
 _JITTER = 0.5
-#: Seconds an idle connection's thread waits before it looks at the socket (heartbeats, alarms) again.
+#: Seconds between two checks of the socket (heartbeats, alarms) by an idle connection's thread.
 TURN = 0.5
-#: Seconds that an attempt may take longer than a turn, a slow name server included, and still count as alive.
+#: Seconds that a connection attempt may take before the thread counts as hung, including a slow name server.
 _PATIENCE = 60.0
 #: Seconds between the beats of a thread that waits for the broker.
 _PULSE = 0.25
 
-#: What pika raises. Not all of it is an AMQPError: a broker that takes the connection and then says nothing isn't.
+#: What pika raises. Not everything is an AMQPError, for example if the broker accepts a connection and stays silent.
 PIKA_ERRORS = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
 
 
 class Properties(pika.BasicProperties):  # type: ignore[misc]  # pika's has no types
-    """pika's, but where it can't read a message's headers, that comes without any, instead of ending the connection.
+    """pika's properties, but a message with unreadable headers arrives without them instead of ending the connection.
 
-    It raises over times beyond its calendar and tables a thousand deep, and the broker passes them on.
+    pika raises on times beyond the calendar and on deeply nested tables, which the broker passes on.
     """
 
     unreadable = False
 
     def decode(self, encoded: bytes, offset: int = 0) -> Any:
-        """The base class's; what stands behind the headers is left out with them."""
+        """Decode the properties; those after unreadable headers are lost with them."""
         try:
             return super().decode(encoded, offset)
-        except Exception:  # noqa: BLE001  # whatever a stranger's table makes it raise
+        except Exception:  # noqa: BLE001  # a hostile table can raise anything
             self.unreadable = True
             return self
 
 
-# here pika looks up what reads the head of each message that comes in
+# pika looks up the class for the properties of each message here
 pika.spec.props[pika.BasicProperties.INDEX] = Properties
 
-# pika reads 4 KiB at a time, and copies what it has of a frame with each piece: 0.16 ms of processor time for 100 kB.
-# As much at a time as it takes in one turn of its loop: 0.05 ms
+# pika reads 4 KiB at a time and copies the partial frame each time: 0.16 ms of processor time for 100 kB. Reading as much as it
+# takes in one turn of its loop: 0.05 ms
 io_services_utils._AsyncTransportBase._MAX_RECV_BYTES = 100 * 1024
 
 
 def headers_of(properties: pika.BasicProperties) -> Mapping[str, Any]:
-    """Whatever the sender put there: values of any of AMQP's types. Names that aren't UTF-8 are left out."""
+    """The headers, with values of any AMQP type. Names that are not UTF-8 are left out."""
     return {name: value for name, value in (properties.headers or {}).items() if isinstance(name, str)}
 
 
 def text(value: str | bytes) -> str:
-    """A short text of AMQP: the broker takes any bytes for one, and pika leaves those that aren't UTF-8 as they are."""
+    """An AMQP short string as text; the broker accepts any bytes, and pika returns bytes if they are not UTF-8."""
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def parameters(settings: BrokerSettings, name: str) -> pika.ConnectionParameters:
-    """The parameters of a connection; `name` is what the broker's own tools show for the connection."""
+    """Parameters of a connection; the broker's tools show `name`."""
     parts = urlsplit(settings.url.get_secret_value())
     tls = None
     if parts.scheme == "amqps":
@@ -97,7 +97,7 @@ def parameters(settings: BrokerSettings, name: str) -> pika.ConnectionParameters
         ),
         ssl_options=tls,
         heartbeat=HEARTBEAT,
-        # an alarm may last for hours: it is waited out (each new connection would send one message more, and be blocked)
+        # wait for the end of an alarm, which may last for hours: each new connection would send one more message and block
         blocked_connection_timeout=None,
         socket_timeout=CONNECT_TIMEOUT,
         stack_timeout=CONNECT_TIMEOUT,
@@ -106,7 +106,7 @@ def parameters(settings: BrokerSettings, name: str) -> pika.ConnectionParameters
 
 
 def connect(settings: BrokerSettings, name: str) -> BlockingConnection:
-    """One connection; raises BrokerError."""
+    """Open a connection. Raises BrokerError."""
     try:
         return pika.BlockingConnection(parameters(settings, name))
     except PIKA_ERRORS as e:
@@ -114,7 +114,7 @@ def connect(settings: BrokerSettings, name: str) -> BlockingConnection:
 
 
 def translated(error: BaseException) -> BrokerError:
-    """What pika or the socket raised, as our own error."""
+    """The BrokerError for an exception of pika or the socket."""
     if isinstance(error, pika.exceptions.ProbableAuthenticationError | pika.exceptions.ProbableAccessDeniedError):
         cause = "auth"
     elif isinstance(error, ssl.SSLError):
@@ -132,27 +132,27 @@ def translated(error: BaseException) -> BrokerError:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The exception that pika's hold: as their first argument, or as their attribute."""
+    """The exception inside one of pika's: its first argument, or an attribute."""
     inner = error.args[0] if error.args and isinstance(error.args[0], BaseException) else error
     held = getattr(inner, "exception", None)
     return held if isinstance(held, BaseException) else inner
 
 
 def _tell(error: BaseException) -> str:
-    """The error in one line; pika's exceptions hold other exceptions, never a password."""
+    """The error on one line. pika's exceptions contain no passwords."""
     inner = _innermost(error)
     return f"{type(inner).__name__}: {inner}"[:300]
 
 
 def why_closed(channel: BlockingChannel) -> BrokerError:
-    """What the broker said when it closed this channel."""
-    # pika raises it only from a call that was waiting then, and keeps it here otherwise
+    """The reason that the broker gave when it closed this channel."""
+    # pika raises it only from a waiting call, and keeps it here otherwise
     reason = channel._closing_reason
     return translated(reason) if reason is not None else BrokerError("closed", "the channel is closed")
 
 
 class ReconnectingConnection(threading.Thread):
-    """A thread that keeps one connection: `_session` runs while it holds, and is run again when it is lost."""
+    """A thread that keeps one connection open; it runs `_session` after each (re)connection."""
 
     def __init__(self, settings: BrokerSettings, name: str, direction: str, metrics: BrokerMetrics) -> None:
         super().__init__(name=f"broker-{direction}", daemon=True)
@@ -164,13 +164,13 @@ class ReconnectingConnection(threading.Thread):
         self._losses = logs.Throttle()
         #: Whether to log that it holds: at first, and after each loss that was logged.
         self._log_next = True
-        #: When to stop waiting for the broker, by the monotonic clock.
+        #: When to stop waiting for the broker, monotonic seconds.
         self._give_up_at: float | None = None
         self.heartbeat = Heartbeat()
 
     @property
     def connected(self) -> bool:
-        """Whether the connection holds, as far as is known, and is of full use."""
+        """Whether the connection is open and fully usable, as far as is known."""
         return self._holds
 
     def trouble(self) -> dict[str, str]:
@@ -189,7 +189,7 @@ class ReconnectingConnection(threading.Thread):
                 self._lost(e.cause)
                 if self._halt.is_set():
                     break
-                if self._lost_at != held_before:  # it was of use: begin anew
+                if self._lost_at != held_before:  # it was usable in between: start over
                     backoff.reset()
                 delay = backoff.next_delay()
                 self._count_loss(e, delay)
@@ -197,7 +197,7 @@ class ReconnectingConnection(threading.Thread):
         self._lost("stopped")
 
     def stop(self, timeout: float) -> None:
-        """End the thread; waits up to `timeout` seconds for what it has in hand."""
+        """End the thread; waits up to `timeout` seconds for the current work."""
         self._halt.set()
         self._wake()
         if self.ident is not None:
@@ -222,7 +222,7 @@ class ReconnectingConnection(threading.Thread):
             self._close(connection)
 
     def _attend(self, connection: BlockingConnection) -> None:
-        """Keep an eye on the connection even while a call of pika's waits for the broker's answer.
+        """Watch the connection even while a call of pika waits for the broker's answer.
 
         BlockingConnection holds its own callbacks and timers back until such a call is over, which under an alarm is
         when the alarm is; the connection below it doesn't.
@@ -253,7 +253,7 @@ class ReconnectingConnection(threading.Thread):
             _abort(connection)
 
     def _established(self) -> None:
-        """The session calls this when it has all it needs."""
+        """Called by the session once it is fully usable."""
         self._holds = True
         self._metrics.connected.labels(self._direction).set(1)
         if self._log_next:
@@ -274,7 +274,7 @@ class ReconnectingConnection(threading.Thread):
             self._log_next = True
 
     def _blocked(self, blocked: bool) -> None:
-        """Only a connection that publishes is ever blocked."""
+        """Called when an alarm on the broker begins or ends; only publishing connections are blocked."""
 
     def _session(self, connection: BlockingConnection) -> None:
         raise NotImplementedError
@@ -284,11 +284,11 @@ class ReconnectingConnection(threading.Thread):
 
 
 def _abort(connection: BlockingConnection) -> None:
-    """Let go of a connection whose broker doesn't answer: its sockets are closed at once."""
+    """Close the sockets of a connection whose broker does not answer."""
     if connection.is_closed:
         return
-    # pika has no public way to leave without the broker's consent
+    # pika has no public way to close a connection without the broker
     connection._impl._terminate_stream(pika.exceptions.StreamLostError("given up"))
     with contextlib.suppress(*PIKA_ERRORS):  # the error is what we asked for
-        for _ in range(10):  # in the next turn or two of its loop
+        for _ in range(10):  # it closes in the next turn or two of its loop
             connection.process_data_events(0.01)

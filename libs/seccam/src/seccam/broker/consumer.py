@@ -1,4 +1,4 @@
-"""Consuming: any number of subscriptions on one connection, each made again when it is lost."""
+"""Consuming: any number of subscriptions on one connection, each renewed when it is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logs.get(__name__)
 
 
 class Delivery:
-    """A message that has come in; with manual acknowledgement the next ones wait for `ack`."""
+    """A received message. The broker sends more, beyond the prefetch count, only after `ack`."""
 
     def __init__(self, consumer: Consumer, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
         self._consumer, self._channel, self._tag = consumer, channel, method.delivery_tag
@@ -32,14 +32,14 @@ class Delivery:
         self.headers = headers_of(properties)
         self.content_type = text(properties.content_type or "")
         self.message_id = None if properties.message_id is None else text(properties.message_id)
-        #: When it was published, seconds since 1970 UTC by the publisher's clock; None where it says nothing.
+        #: When it was published, seconds since 1970 UTC by the publisher's clock; None if not given.
         self.timestamp: int | None = properties.timestamp
         self.body = body
-        #: Arrival by the receiver's clocks, seconds.
+        #: Time of arrival by this machine's clocks, seconds.
         self.wall, self.monotonic = time.time(), time.monotonic()
 
     def ack(self) -> None:
-        """Done with it; from any thread. Without effect if the connection was lost: the broker has it again."""
+        """Acknowledge it; thread-safe. Has no effect if the connection was lost, because the broker delivers it again."""
         self._consumer.soon(self._ack)
 
     def _ack(self) -> None:
@@ -49,16 +49,16 @@ class Delivery:
 
 @dataclass(frozen=True)
 class CatchAllRouter:
-    """Tells the messages that some subscription asks for by their key from the rest, within the broker.
+    """Routes messages of known cameras to their queues and the rest to a catch-all, in the broker.
 
-    Two exchanges of the consumer's own, which go when its queues go: the first takes what comes by `key` and gives each
-    subscription what it names; what none names goes to its alternate exchange (RabbitMQ's docs: ae), and so to the
-    subscription that names nothing.
+    The consumer has two exchanges of its own, which the broker deletes with its queues. The first one receives what
+    matches `key` and routes it to the subscriptions with that key. Everything else goes to its alternate exchange (see
+    RabbitMQ's documentation), and from there to the subscription without keys.
     """
 
-    #: What to take from the shared exchange: a binding key, say `seccam.view.*`.
+    #: Binding key on the shared exchange, for example `seccam.view.*`.
     key: str
-    #: The first exchange's name; another consumer's is another.
+    #: The first exchange's name, unique to the consumer.
     exchange: str
 
     @property
@@ -67,38 +67,38 @@ class CatchAllRouter:
         return f"{self.exchange}.rest"
 
     def declare(self, channel: BlockingChannel) -> None:
-        """Both exchanges and what leads to them; without effect where they are there."""
+        """Declare both exchanges and their bindings."""
         channel.exchange_declare(self.rest, "fanout", auto_delete=True)
         channel.exchange_declare(self.exchange, "direct", auto_delete=True, arguments={"alternate-exchange": self.rest})
-        # bound to each other too, by a key that nothing has: the first one lives while the second does, named queues or none
+        # this binding, whose key no message has, keeps the first exchange alive as long as the second
         channel.exchange_bind(self.rest, self.exchange, "")
         channel.exchange_bind(self.exchange, topology.EXCHANGE, self.key)
 
 
 @dataclass(frozen=True, eq=False)
 class Subscription:
-    """What to consume: a queue by name, or an exclusive one of our own, bound by `keys`.
+    """What to consume: an existing queue by name, or an exclusive queue that is bound by `keys`.
 
-    `handle` is called in the connection's thread and must be quick; whoever gets a Delivery acknowledges it.
+    `handle` runs in the connection's thread and must be quick. It must see to it that each Delivery is acknowledged.
     """
 
     handle: Callable[[Delivery], None]
     queue: str = ""
     keys: tuple[str, ...] = ()
-    #: Where the own queue is bound instead of the shared exchange; without `keys` it gets what no other subscription does.
+    #: Bind the exclusive queue here instead of to the shared exchange; without `keys` it is the catch-all.
     router: CatchAllRouter | None = None
-    #: Arguments of the own queue.
+    #: Arguments of the exclusive queue.
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    #: Arguments of the consumer, asked for at each (re)connection.
+    #: Arguments of the consumer, called at each (re)connection.
     consume: Callable[[], Mapping[str, Any]] = dict
     prefetch: int = 1
 
 
 class Consumer(ReconnectingConnection):
-    """Consumes any number of subscriptions on one connection, a channel each; they can be added at any time.
+    """Consumes any number of subscriptions on one connection, with a channel for each.
 
-    One that the broker refuses or ends (its queue is missing or was deleted, its channel was closed) is tried again
-    until it holds; meanwhile the others go on, and the consumer counts as not connected.
+    If the broker refuses or ends a subscription (its queue is missing, its channel was closed), the consumer retries it. The
+    other subscriptions continue meanwhile, and the consumer counts as not connected.
     """
 
     def __init__(self, settings: BrokerSettings, name: str, metrics: BrokerMetrics, subscriptions: list[Subscription]) -> None:
@@ -106,28 +106,28 @@ class Consumer(ReconnectingConnection):
         self._subscriptions = list(subscriptions)
         self._changing = threading.Lock()
         self._current: BlockingConnection | None = None
-        # all below belongs to the connection's thread
+        # used only in the connection's thread
         self._channels: dict[Subscription, BlockingChannel] = {}
         self._cancelled: set[Subscription] = set()
         self._failing: dict[Subscription, float] = {}
         self._arrived: deque[tuple[Subscription, Delivery]] = deque()
-        #: Whether all subscriptions held at least once.
+        #: Whether all subscriptions have succeeded at least once.
         self.subscribed_once = False
 
     def add(self, subscription: Subscription) -> None:
-        """Subscribe to this too, now and after every reconnection."""
+        """Add a subscription."""
         with self._changing:
             self._subscriptions.append(subscription)
         self._wake()
 
     def remove(self, subscription: Subscription) -> None:
-        """Stop consuming this; what is being handled in the connection's thread just now still is."""
+        """End a subscription; a delivery that is being handled is not interrupted."""
         with self._changing:
             self._subscriptions.remove(subscription)
         self._wake()
 
     def soon(self, call: Callable[[], None], after: float = 0.0) -> None:
-        """Run this in the connection's thread, `after` seconds from now; not at all if the connection is lost before."""
+        """Call this in the connection's thread, `after` seconds from now, unless the connection is lost before."""
         connection = self._current
         if connection is None:
             return

@@ -1,4 +1,4 @@
-"""Publishing: transient messages, of which only the latest counts, and durable ones, confirmed by the broker."""
+"""Publishing: transient messages, of which only the latest matters, and durable ones, which the broker confirms."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ TRY_AGAIN = (1.0, 10.0)
 #: Bytes of headers that are passed on with a message. With ours they must fit in one frame (128 KiB), or the broker
 #: closes the connection.
 MAX_HEADERS = 64 * 1024
-#: Headers in which the broker notes how a message was dead-lettered. A broker before 4.0 drops a message that returns
-#: with them to a queue that they name.
+#: Headers of dead-lettered messages. A broker before 4.0 drops a message whose headers name the queue that it returns to.
 DEATH_HEADERS = ("x-death", "x-first-death", "x-last-death", "x-delivery-count")
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is published: to the topic exchange by its key, or to `queue` by name."""
+    """A message to publish: to the topic exchange with `key`, or directly to `queue`."""
 
     key: str
     body: bytes
@@ -47,7 +46,7 @@ class Message:
     message_id: str | None = None
     #: CloudEvents type of an event, for its metric.
     kind: str | None = None
-    #: Name of a queue to publish to directly; `key` is not used then.
+    #: Name of a queue to publish to directly; `key` is ignored then.
     queue: str = ""
 
     @property
@@ -77,15 +76,15 @@ class _Unconfirmed(_Waiting):
 
 #: Called with each transient message that was not sent, and why (replaced, disconnected, blocked).
 OnDropped = Callable[[Message, str], None]
-#: Called with each transient message that was given to the socket.
+#: Called with each transient message that was written to the socket.
 OnSent = Callable[[Message], None]
 
 
 class Publisher(ReconnectingConnection):
-    """Publishes transient messages, of which the newest of each slot wins, and durable ones until they are confirmed.
+    """Publishes the newest transient message of each slot, and durable messages until they are confirmed.
 
-    Durable messages are published in the order in which they came, but one that the broker refuses (the queue is full)
-    or returns (there is no queue) does not hold up those behind it: it is tried again later.
+    Durable messages are published in order. One that the broker refuses (the queue is full) or returns (there is no queue)
+    is retried later and does not hold up the others.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class Publisher(ReconnectingConnection):
         outbox_limit: int = 100,
         direction: str = "publish",
     ) -> None:
-        """`direction` labels the connection's metrics; two publishers of one process have one each."""
+        """`direction` labels the connection's metrics; two publishers in one process need different ones."""
         super().__init__(settings, name, direction, metrics)
         self._events = events
         self._on_sent, self._on_dropped = on_sent, on_dropped
@@ -109,7 +108,7 @@ class Publisher(ReconnectingConnection):
         self._outbox_limit = outbox_limit
         self._work = threading.Condition()
         self._is_blocked = False
-        #: What last kept transient messages from being sent.
+        #: Why transient messages were last not sent.
         self._hindrance = "disconnected"
         self._refusals = logs.Throttle()
 
@@ -119,20 +118,20 @@ class Publisher(ReconnectingConnection):
         return self._is_blocked
 
     def unconfirmed(self) -> int:
-        """How many durable messages wait for their confirm."""
+        """Number of durable messages that wait for a confirm."""
         with self._work:
             return len(self._outbox)
 
     def oldest_unconfirmed(self) -> float:
-        """Seconds that the oldest durable message has waited for its confirm; 0 if none waits."""
+        """Seconds that the oldest durable message has waited for a confirm; 0 if none waits."""
         with self._work:
             return self._outbox[0].age() if self._outbox else 0.0
 
     def publish_latest(self, slot: str, message: Message) -> None:
-        """Publish this if it can be done now; a message still waiting in the same slot is dropped for it."""
+        """Publish this as soon as possible; it replaces a message that still waits in the same slot."""
         with self._work:
             old = self._slots.get(slot)
-            self._slots[slot] = _Waiting(message)  # it keeps the old one's place in the row
+            self._slots[slot] = _Waiting(message)  # keeps the old one's place in the order
             self._work.notify_all()
         if old is not None:
             self._on_dropped(old.message, "replaced" if self.connected and not self._is_blocked else self._hindrance)
@@ -155,9 +154,9 @@ class Publisher(ReconnectingConnection):
         return waiting.confirmed if room else None
 
     def stop(self, timeout: float) -> None:
-        """Waits up to `timeout` seconds for what can be sent and for the confirms owed, then ends.
+        """Wait up to `timeout` seconds for messages to be sent and confirmed, then end the thread.
 
-        With `events`, durable messages that are left are counted and logged as lost.
+        With `events`, the durable messages that remain are counted and logged as lost.
         """
         if self._halt.is_set():
             return
@@ -173,7 +172,7 @@ class Publisher(ReconnectingConnection):
                 log.error("event_lost", event_id=message.message_id, why="shutdown")
 
     def _idle(self) -> bool:
-        """Nothing waits that could be sent now; a durable message always might."""
+        """Whether nothing waits that could still be sent."""
         return not self._outbox and not (self._slots and self.connected and not self._is_blocked)
 
     def _session(self, connection: BlockingConnection) -> None:
@@ -194,7 +193,7 @@ class Publisher(ReconnectingConnection):
                     raise why_closed(channel)
 
     def _await_work(self) -> None:
-        """Until there is something that can be sent, or for a turn."""
+        """Wait until there is something to send, but no longer than a turn."""
         with self._work:
             if self._is_blocked:
                 self._work.wait(TURN)
@@ -212,7 +211,7 @@ class Publisher(ReconnectingConnection):
             return self._due()
 
     def _send_latest(self, channel: BlockingChannel) -> None:
-        """Publish the message of the slot that has waited longest, unless it has waited too long."""
+        """Publish the message that has waited longest, unless it is too old by now."""
         with self._work:
             if not self._slots:
                 return
@@ -225,14 +224,14 @@ class Publisher(ReconnectingConnection):
         except PIKA_ERRORS:
             self._on_dropped(waiting.message, "disconnected")
             raise
-        if not self._is_blocked:  # else the answer to this very message was the alarm
+        if not self._is_blocked:  # an alarm may be the answer to this very message
             self._hindrance = "replaced"
         self._on_sent(waiting.message)
         with self._work:
             self._work.notify_all()
 
     def _send_durable(self, channel: BlockingChannel, waiting: _Unconfirmed) -> None:
-        """Publish a durable message; it leaves the outbox when it is confirmed, and is tried again later if not."""
+        """Publish a durable message; it leaves the outbox once it is confirmed, and is retried otherwise."""
         message = waiting.message
         began = time.monotonic()
         try:
@@ -246,7 +245,7 @@ class Publisher(ReconnectingConnection):
             self._count_attempt(message, "error")
             raise
         self._count_attempt(message, outcome)
-        if outcome != "confirmed":  # the queue is full or missing, and that won't change at once
+        if outcome != "confirmed":  # the queue is full or missing: retry later
             waiting.due = time.monotonic() + waiting.backoff.next_delay()
             self._log_refusal(message, outcome)
             return
@@ -304,7 +303,7 @@ class Publisher(ReconnectingConnection):
 
 
 def _names(message: Message) -> dict[str, Any]:
-    """What a log line says of a message."""
+    """Fields of a log line about a message."""
     return {"event_id": message.message_id, **{k: v for k, v in message.headers.items() if k in ("trace_id", "camera")}}
 
 
@@ -315,29 +314,29 @@ def _publish(channel: BlockingChannel, message: Message, *, durable: bool) -> No
 
 
 def _properties(message: Message, *, durable: bool) -> pika.BasicProperties:
-    """The message's properties; of a durable one those that AMQP can't hold are left out, so that it can be sent at all."""
+    """The message's properties. A durable message is sent without its id and headers if AMQP can't hold them."""
     always = {"content_type": message.content_type, "delivery_mode": 2 if durable else 1, "timestamp": int(time.time())}
     properties = pika.BasicProperties(**always, headers=dict(message.headers) or None, message_id=message.message_id)
     if durable:
         try:
             properties.encode()
-        except Exception as e:  # noqa: BLE001  # pika raises many kinds, and none may stop the messages behind this one
+        except Exception as e:  # noqa: BLE001  # pika raises many types, and none may stop the other messages
             log.error("message_properties_dropped", to=message.destination[1], error=type(e).__name__)  # noqa: TRY400  # its text may hold anything
             return pika.BasicProperties(**always)
     return properties
 
 
 def sendable_headers(headers: Mapping[Any, Any]) -> dict[str, str | int | bool]:
-    """The headers of a received message that can be passed on: those that pika can encode, as many as MAX_HEADERS holds.
+    """The headers of a received message that can be passed on: those that pika can encode, up to MAX_HEADERS bytes.
 
-    What the broker noted on a dead letter is left out.
+    Headers of dead letters are left out.
     """
     kept: dict[str, str | int | bool] = {}
     room = MAX_HEADERS
     for name, given in headers.items():
         key, value = _decoded(name), _decoded(given)
         if isinstance(key, str) and isinstance(value, str | int) and not key.startswith(DEATH_HEADERS):
-            with contextlib.suppress(Exception):  # of many kinds: a name too long, a number too large, a lone surrogate
+            with contextlib.suppress(Exception):  # a name too long, a number too large, a lone surrogate, …
                 size = pika.data.encode_table([], {key: value})
                 if size <= room:
                     kept[key], room = value, room - size

@@ -19,9 +19,9 @@ from seccam.settings import BrokerSettings
 
 log = logs.get(__name__)
 
-#: Messages that the broker sends ahead of their acknowledgement.
+#: Unacknowledged messages that the broker may send ahead.
 PREFETCH = 200
-#: Seconds without a message after which a stream that takes no writes counts as read.
+#: Seconds without a message after which a stream counts as read, if it takes no writes.
 SILENCE = 5.0
 
 
@@ -32,8 +32,8 @@ class MissingStream(BrokerError):  # noqa: N818  # as in seccam.errors
 def read_stream(settings: BrokerSettings, name: str, queue: str, publisher: Publisher, take: Callable[[bytes], None]) -> None:
     """Call `take` with the body of each message in the stream, oldest first.
 
-    The end is found by a mark that `publisher` publishes now and that is read back. In a stream that takes no writes the
-    mark never comes: it counts as read once nothing has come for SILENCE seconds. Raises MissingStream, BrokerError.
+    To find the end, `publisher` publishes a mark, which is then read back. If the stream takes no writes, it counts as read
+    after SILENCE seconds without a message. Raises MissingStream and BrokerError.
     """
     with _channel(settings, f"{name} {queue}") as (connection, channel):
         arrived = deque[tuple[int, bytes]]()
@@ -57,7 +57,7 @@ def read_stream(settings: BrokerSettings, name: str, queue: str, publisher: Publ
                 last = time.monotonic()
             if not channel.is_open:
                 raise why_closed(channel)
-        log.warning("stream_takes_no_writes", queue=queue, meaning="read as far as it goes")
+        log.warning("stream_takes_no_writes", queue=queue, meaning="entries may be missing")
 
 
 @contextlib.contextmanager
