@@ -85,7 +85,7 @@ def test_a_wrong_password_is_told_and_the_name_stays(open_page: Open, guarded: M
         log_in(page, "nor this")
     expect(page.get_by_role("alert")).to_have_text("Wrong name or password.")
     log_in(page)
-    expect(page.get_by_role("alert")).to_contain_text("Too many tries. Try again in ")
+    expect(page.get_by_role("alert")).to_contain_text("Too many attempts. Try again in ")
 
 
 def test_without_script_one_can_log_in_too(open_page: Open, guarded: Monitor) -> None:

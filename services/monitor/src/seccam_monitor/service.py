@@ -23,7 +23,7 @@ from seccam.service import ServiceContext
 from seccam.settings import BrokerSettings, VisitSettings
 from seccam_monitor.auth.credentials import Credentials
 from seccam_monitor.auth.login import Login
-from seccam_monitor.auth.sessions import LEAST_KEY, Sessions
+from seccam_monitor.auth.sessions import MIN_KEY, Sessions
 from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.http import app
 from seccam_monitor.http.uvicorn_protocols import HttpProtocol, WebSocketProtocol
@@ -107,7 +107,7 @@ def _login(settings: MonitorSettings, users: UsersFile, metrics: Metrics) -> Log
     key = settings.session_key
     if not key:
         log.info("session_key_made", meaning="logins end with this process", setting=f"{settings.PREFIX}SESSION_KEY_FILE")
-        key = secrets.token_bytes(LEAST_KEY)
+        key = secrets.token_bytes(MIN_KEY)
     sessions = Sessions(key, settings.session_hours * 3600, users.hash_of)
     return Login(users, sessions, Credentials(users, metrics.logins), app.WEB / "login.html")
 

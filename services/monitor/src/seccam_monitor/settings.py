@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from seccam import settings, topology
 from seccam_monitor.auth import users
 from seccam_monitor.auth.passwords import BadUsers
-from seccam_monitor.auth.sessions import LEAST_KEY
+from seccam_monitor.auth.sessions import MIN_KEY
 
 
 class MonitorSettings(settings.OpsSettings):
@@ -65,8 +65,8 @@ class MonitorSettings(settings.OpsSettings):
     @field_validator("session_key_file")
     @classmethod
     def _long_enough(cls, path: str) -> str:
-        if path and len(_key_in(path)) < LEAST_KEY:
-            raise ValueError(f"must hold at least {LEAST_KEY} bytes")
+        if path and len(_key_in(path)) < MIN_KEY:
+            raise ValueError(f"must hold at least {MIN_KEY} bytes")
         return path
 
     @field_validator("trusted_proxies")

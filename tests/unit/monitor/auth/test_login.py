@@ -210,11 +210,11 @@ def test_after_five_wrong_tries_even_the_right_one_has_to_wait(within: Callable[
             for who, form in ((client, RIGHT), (elsewhere, RIGHT), (client, {"name": "bob", "password": "b"})):
                 answer = await who.post("/login", data=form)
                 assert answer.status_code == 429
-                assert "Too many tries. Try again in 30 s." in answer.text
+                assert "Too many attempts. Try again in 30 s." in answer.text
                 assert answer.headers["retry-after"] == "30"
             basic = await client.get("/cameras", auth=("bob", "b"))
             assert basic.status_code == 429
-            assert basic.json() == {"detail": "Too many tries. Try again in 30 s."}
+            assert basic.json() == {"detail": "Too many attempts. Try again in 30 s."}
             assert basic.headers["retry-after"] == "30"
             assert (await elsewhere.get("/cameras", auth=("bob", "b"))).status_code == 200
             assert (house.logins("limited"), house.logins("refused"), house.logins("ok")) == (4, MAX_FAILURES, 1)

@@ -31,19 +31,19 @@ def test_every_kind_of_bcrypt_is_taken(kind: str) -> None:
 @pytest.mark.parametrize(
     ("password_line", "why"),
     [
-        ("ann:$apr1$aaaaaaaa$bbbbbbbbbbbbbbbbbbbbbb", "no bcrypt hash"),
-        ("ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "no bcrypt hash"),
-        ("ann:plain-as-day", "no bcrypt hash"),
-        ("ann:", "no bcrypt hash"),
-        ("ann:" + hashed("x").decode()[:-1], "no bcrypt hash"),
-        ("ann:$2b$05$" + "/" * 53, "no bcrypt hash"),
+        ("ann:$apr1$aaaaaaaa$bbbbbbbbbbbbbbbbbbbbbb", "not a bcrypt hash"),
+        ("ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "not a bcrypt hash"),
+        ("ann:plain-as-day", "not a bcrypt hash"),
+        ("ann:", "not a bcrypt hash"),
+        ("ann:" + hashed("x").decode()[:-1], "not a bcrypt hash"),
+        ("ann:$2b$05$" + "/" * 53, "not a bcrypt hash"),
         ("ann:" + hashed("x").decode().replace("$05$", "$04$"), "cost is 4"),
         ("ann:" + hashed("x").decode().replace("$05$", "$31$"), "cost is 31"),
-        ("plain-as-day", "is not name:hash"),
-        (":" + hashed("x").decode(), "a name is"),
-        ("a\x07b:" + hashed("x").decode(), "a name is"),
-        ("x" * 65 + ":" + hashed("x").decode(), "a name is"),
-        ("zoe:" + hashed("x").decode(), "stands in a line above"),
+        ("plain-as-day", "must be name:hash"),
+        (":" + hashed("x").decode(), "a name must"),
+        ("a\x07b:" + hashed("x").decode(), "a name must"),
+        ("x" * 65 + ":" + hashed("x").decode(), "a name must"),
+        ("zoe:" + hashed("x").decode(), "is in an earlier line"),
     ],
 )
 def test_a_line_that_is_none_is_told_by_its_number_and_not_shown(password_line: str, why: str) -> None:
@@ -181,7 +181,7 @@ def test_the_command_writes_a_line_that_lets_somebody_in(
 @pytest.mark.parametrize(
     ("name", "typed", "why"),
     [
-        ("a:b", "correct horse", "a name is"),
+        ("a:b", "correct horse", "a name must"),
         ("ann", "short", "at least 8"),
         ("ann", "", "at least 8"),
         ("ann", "é" * 40, "at most 72 bytes"),

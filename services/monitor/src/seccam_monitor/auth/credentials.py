@@ -1,4 +1,4 @@
-"""Judges a name and a password: not too often, not too many at once, and never on the event loop."""
+"""Checks names and passwords: within limits, one at a time, and never on the event loop."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from seccam_monitor.auth import passwords
 from seccam_monitor.auth.lockout import Lockout
 from seccam_monitor.auth.users import UsersFile
 
-#: Checks that may wait for the one at work: one at a time leaves a processor to the live view.
+#: Checks that may wait for the running one. Only one runs at a time, which leaves a processor to the live view.
 _WAITING = 20
-#: Seconds to say to who comes when as many wait.
+#: Seconds after which to retry, for those who come when as many wait.
 _BUSY = 5.0
-#: Seconds for which a password that was right needn't be checked again, and how many of them are remembered.
+#: Seconds for which a correct password isn't checked again, and how many of them are remembered.
 _REMEMBERED, _MOST_REMEMBERED = 300.0, 256
 
 
 @dataclass(frozen=True)
 class LoginResult:
-    """What came of a try."""
+    """The outcome of a login attempt."""
 
     #: ok | refused | limited
     outcome: str
-    #: The hash that the password fits; None unless the outcome is ok.
+    #: The hash that the password matches; None unless the outcome is ok.
     hashed: bytes | None = None
-    #: Seconds to wait before the next try; 0 unless the outcome is limited.
+    #: Seconds to wait before the next attempt; 0 unless the outcome is limited.
     wait: float = 0.0
 
 
 @dataclass(frozen=True)
 class LoginAttempt:
-    """Who claims to be whom, from where."""
+    """A name and password, and the address that sent them."""
 
     name: str
     password: str
@@ -45,7 +45,7 @@ class LoginAttempt:
 
 
 class Credentials:
-    """Checks tries. On the event loop."""
+    """Checks login attempts. Used from the event loop."""
 
     def __init__(self, users: UsersFile, logins: dict[str, Counter]) -> None:
         self._users, self._logins = users, logins
@@ -53,21 +53,21 @@ class Credentials:
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._secret = secrets.token_bytes(32)
-        #: Ticket -> the hash that the password fits, and until when that is believed.
+        #: By ticket: the hash that the password matches, and until when that counts.
         self._remembered: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[LoginResult]] = {}
 
     async def check(self, attempt: LoginAttempt) -> LoginResult:
-        """A login: counted, and checked in full."""
+        """Count and check a login."""
         result = await self._judge(attempt)
         self._logins[result.outcome].inc()
         return result
 
     async def check_cached(self, attempt: LoginAttempt) -> LoginResult:
-        """A program that sends its password with each request: what was right lately is so without another check.
+        """Check the password that a program sends with each request; one that was correct lately isn't checked again.
 
-        Only from the same address, and not while that one has to wait: or the memory would answer guesses that the
-        lockout refuses.
+        This holds for the same address only, and not while it is locked out: otherwise the memory would answer guesses that
+        the lockout refuses.
         """
         now = time.monotonic()
         ticket = hmac.digest(
@@ -98,7 +98,7 @@ class Credentials:
         self._waiting += 1
         try:
             async with self._turn:
-                if wait := self._wait(attempt):  # others of its kind were wrong meanwhile
+                if wait := self._wait(attempt):  # others have failed meanwhile
                     return LoginResult("limited", wait=wait)
                 return await self._compare(attempt)
         finally:

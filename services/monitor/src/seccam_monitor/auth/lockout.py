@@ -1,4 +1,4 @@
-"""How often a password may be wrong: by address and by name, in bounded memory. Pure: the clock is passed in."""
+"""Locks out addresses and user names after too many wrong passwords, in bounded memory. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
-#: Wrong tries that are borne, and the seconds that follow them.
+#: Wrong passwords until a lockout, and how long it lasts in seconds.
 MAX_FAILURES, LOCKOUT_SECONDS = 5, 30.0
-#: Seconds without a wrong try after which those before are forgotten.
+#: Seconds without a failure after which earlier ones are forgotten.
 _FORGET_SECONDS = 600.0
-#: Addresses, and names, that are remembered; then the one that was wrong longest ago gives way.
+#: Addresses, and names, that are remembered; beyond that the one with the oldest failure is forgotten.
 _MAX_ENTRIES = 10_000
-#: One customer has a network of this size, and as many addresses as it likes.
+#: Prefix length that one customer typically has to itself.
 _V6_NETWORK = 64
 
 
 @dataclass
 class _Failures:
-    """The wrong tries of one address or name."""
+    """The failures of one address or name."""
 
     count: int = 0
     last: float = 0.0
@@ -27,7 +27,7 @@ class _Failures:
 
 
 class _Table:
-    """Wrong tries by key, the most recent last."""
+    """Failures by key, the most recent last."""
 
     def __init__(self, max_entries: int) -> None:
         self._max_entries = max_entries
@@ -53,33 +53,33 @@ class _Table:
 
 
 class Lockout:
-    """Counts wrong tries. Names that nobody has count like others, or the difference would tell who is who."""
+    """Counts wrong passwords. Unknown names count as well, so that the answers don't reveal which names exist."""
 
     def __init__(self, max_entries: int = _MAX_ENTRIES) -> None:
-        # two tables, so that made-up names don't push addresses out
+        # two tables, so that invented names don't push out addresses
         self._addresses, self._names = _Table(max_entries), _Table(max_entries)
         self._exempt: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._max_entries = max_entries
 
     def wait_of_address(self, address: str, now: float) -> float:
-        """Seconds for which nothing from this address is looked at; 0: go on."""
+        """Seconds until the address may try again; 0 if it isn't locked out."""
         return self._addresses.wait(network_of(address), now)
 
     def wait(self, address: str, name: str, now: float) -> float:
-        """Seconds for which no password of this name is looked at, or nothing from this address; 0: go on.
+        """Seconds until this address may try this name again; 0 if neither is locked out.
 
-        Whoever has been right from an address doesn't wait there for a name that others guess at from elsewhere.
+        Addresses that have logged in as this user are exempt from the user's lockout.
         """
         of_name = 0.0 if (network_of(address), name) in self._exempt else self._names.wait(name, now)
         return max(self.wait_of_address(address, now), of_name)
 
     def record_failure(self, address: str, name: str, now: float) -> None:
-        """It was wrong."""
+        """The password was wrong."""
         self._addresses.record_failure(network_of(address), now)
         self._names.record_failure(name, now)
 
     def record_success(self, address: str, name: str) -> None:
-        """It was right: the name starts anew. The address doesn't, or one's own password would pay for guessing others'."""
+        """The password was correct: forget the failures of the name, but not of the address, which may be guessing others'."""
         self._names.forget(name)
         pair = network_of(address), name
         self._exempt[pair] = None
@@ -89,7 +89,7 @@ class Lockout:
 
 
 def network_of(address: str) -> str:
-    """What counts as one address: itself, of IPv6 its network."""
+    """What counts as one address: an IPv4 address, or the network of an IPv6 address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -101,5 +101,5 @@ def network_of(address: str) -> str:
 
 
 def retry_after(wait: float) -> int:
-    """A wait as it is told to people."""
+    """A wait in whole seconds, as for Retry-After."""
     return max(1, math.ceil(wait))

@@ -1,4 +1,4 @@
-"""The login: every request has a session or a name and password, but for the login page itself."""
+"""The login: every request needs a session or a name and password, except for the login page itself."""
 
 from __future__ import annotations
 
@@ -28,43 +28,43 @@ from seccam_monitor.auth.users import UsersFile
 
 log = logs.get(__name__)
 
-#: What the login page needs, and nothing else, is there for everybody.
+#: Paths that need no login: the login page and its files.
 OPEN = frozenset({"/login", "/static/style.css", "/static/login.css", "/static/icon.svg"})
 
 _COOKIE = "seccam"
-#: A name that a browser takes only over TLS, for all paths, and from no other host.
+#: With this prefix, browsers accept the cookie only over TLS, for all paths, and for no other host.
 _SECURE_COOKIE = "__Host-seccam"
 _USER = "seccam.user"
-#: Bytes of a login form, and the seconds that it may take to come.
-_MOST_BYTES, _PATIENCE = 4096, 10.0
+#: Largest login form in bytes, and the seconds within which it must arrive.
+_MAX_BYTES, _PATIENCE = 4096, 10.0
 _CHALLENGE = 'Basic realm="seccam", charset="UTF-8"'
 _WRONG = "Wrong name or password."
 
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who was let in."""
+    """A user who has logged in."""
 
     name: str
-    #: Whether that still holds.
+    #: Whether the login is still valid.
     still_valid: Callable[[], bool]
 
 
 def user_of(scope: Mapping[str, Any]) -> User | None:
-    """Whose request it is; None where there is no login."""
+    """The user who sent the request; None if there is no login."""
     user: User | None = scope.get(_USER)
     return user
 
 
 class Login:
-    """What the monitor knows of who may come in."""
+    """The login page, and the check of every request."""
 
     def __init__(self, users: UsersFile, sessions: Sessions, credentials: Credentials, page: Path) -> None:
         self._users, self._sessions, self._credentials = users, sessions, credentials
         self._page = string.Template(page.read_text("utf-8"))
 
     def add_to(self, app: FastAPI) -> ASGIApp:
-        """The application with login and logout, and with everything else behind them."""
+        """Add the login and logout routes, and return the application with everything else behind the login."""
 
         @app.get("/login", include_in_schema=False)
         async def form(request: Request) -> Response:
@@ -83,7 +83,7 @@ class Login:
         return LoginRequired(app, self)
 
     async def authenticate(self, caller: HTTPConnection) -> User | LoginResult:
-        """Who it is, by cookie or by HTTP Basic; else why not."""
+        """The user, by cookie or HTTP Basic; otherwise the reason for the refusal."""
         session = self._session(caller)
         if session:
             return User(session.name, lambda: self._sessions.is_valid(session, time.time()))
@@ -113,7 +113,7 @@ class Login:
     async def _enter(self, request: Request) -> Response:
         fields = await _fields(request)
         if fields is None:
-            return PlainTextResponse("This is no login form.\n", 400)
+            return PlainTextResponse("This is not a login form.\n", 400)
         attempt = LoginAttempt(fields.get("name", ""), fields.get("password", ""), _address(request))
         result = await self._credentials.check(attempt)
         if result.hashed is None:
@@ -139,7 +139,7 @@ class Login:
 
 
 class LoginRequired:
-    """ASGI middleware: nothing passes without a user but what is OPEN, so a new route is covered as it comes."""
+    """ASGI middleware: only OPEN paths pass without a login, so new routes are covered automatically."""
 
     def __init__(self, app: ASGIApp, login: Login) -> None:
         self._app, self._login = app, login
@@ -159,29 +159,29 @@ class LoginRequired:
 
 
 def _refusal(caller: HTTPConnection, result: LoginResult) -> Response:
-    """What is answered to who may not come in: people are led to the form, programs are told."""
+    """The response to a request without a login: browsers are redirected to the form, programs get an error."""
     if result.outcome == "limited":
         wait = retry_after(result.wait)
         return JSONResponse({"detail": _limited(wait)}, 429, {"retry-after": str(wait)})
     if caller.scope.get("method") in ("GET", "HEAD") and "text/html" in caller.headers.get("accept", ""):
         query = caller.scope["query_string"].decode("latin-1")
         return RedirectResponse(safe_redirect.login_url(quote(caller.scope["path"]) + (f"?{query}" if query else "")), 303)
-    # VLC and ffmpeg send a password only when asked; a browser would ask its user by a window of its own, for each picture
+    # VLC and ffmpeg send a password only when challenged; a browser would open a prompt of its own for each picture
     asked = {} if caller.headers.get("user-agent", "").startswith("Mozilla/") else {"www-authenticate": _CHALLENGE}
-    return JSONResponse({"detail": "This needs a login: at /login, or by HTTP Basic."}, 401, asked)
+    return JSONResponse({"detail": "Login required: use /login or HTTP Basic."}, 401, asked)
 
 
 def _limited(wait: int) -> str:
-    return f"Too many tries. Try again in {wait} s."
+    return f"Too many attempts. Try again in {wait} s."
 
 
 def _log_refusal(result: LoginResult, attempt: LoginAttempt) -> None:
-    # not the name: people type their password there
+    # without the name: people type passwords there by mistake
     log.warning("login_" + result.outcome, address=attempt.address)
 
 
 def _basic(caller: HTTPConnection) -> LoginAttempt | None:
-    """The name and password of HTTP Basic; None if there are none."""
+    """The name and password from HTTP Basic; None without them."""
     scheme, _, encoded = caller.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -193,13 +193,13 @@ def _basic(caller: HTTPConnection) -> LoginAttempt | None:
 
 
 async def _fields(request: Request) -> dict[str, str] | None:
-    """The form's fields; None if it is larger than any, or doesn't come."""
+    """The form's fields; None if it is too large or doesn't arrive in time."""
     body = b""
     try:
         async with asyncio.timeout(_PATIENCE):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > _MOST_BYTES:
+                if len(body) > _MAX_BYTES:
                     return None
     except (TimeoutError, ClientDisconnect):
         return None
@@ -223,7 +223,7 @@ def _over_tls(caller: HTTPConnection) -> bool:
 
 
 def _describe(app: FastAPI) -> None:
-    """Have /openapi.json say how to come in."""
+    """Describe the login in /openapi.json."""
     plain: Callable[[], dict[str, Any]] = app.openapi
 
     def described() -> dict[str, Any]:
@@ -234,10 +234,10 @@ def _describe(app: FastAPI) -> None:
                 "type": "apiKey",
                 "in": "cookie",
                 "name": _COOKIE,
-                "description": f"POST /login sets it for the form's fields name and password; over TLS it is {_SECURE_COOKIE}.",
+                "description": f"Set by POST /login with the fields name and password; over TLS its name is {_SECURE_COOKIE}.",
             },
         }
         schema["security"] = [{"basic": []}, {"session": []}]
         return schema
 
-    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to add to it
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to extend it

@@ -1,4 +1,4 @@
-"""Where to go after the login: a place on this page and nowhere else. Pure."""
+"""Where to redirect after the login: only to paths of this origin. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from urllib.parse import quote, urlsplit
 
 HOME = "/"
 _LONGEST = 1024
-# browsers take a \ for a /, and leave tabs and line ends out before they look
+# browsers treat a \ as a /, and remove tabs and newlines before parsing
 _SAFE = "/?#&=%:@!$'()*+,;~-._"
 
 
 def local_path(wanted: str | None) -> str:
-    """The path (with query and fragment) if it is one of this origin's, else the page."""
+    """The path, with query and fragment, if it is one of this origin; otherwise HOME."""
     if not wanted or len(wanted) > _LONGEST or wanted[0] != "/" or wanted[1:2] in ("/", "\\") or "\\" in wanted:
         return HOME
     if not wanted.isprintable():
@@ -26,5 +26,5 @@ def local_path(wanted: str | None) -> str:
 
 
 def login_url(wanted: str) -> str:
-    """The address of the login that leads there."""
+    """The URL of the login page that leads to this path."""
     return f"/login?next={quote(local_path(wanted), safe='/')}"

@@ -1,4 +1,4 @@
-"""Sessions without a store: what the cookie says is signed, and bound to the user's password. Pure: the clock is passed in."""
+"""Sessions without a store: signed cookies, bound to the user's password. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from dataclasses import dataclass
 
 from itsdangerous import BadData, URLSafeSerializer
 
-#: Least bytes of the signing key.
-LEAST_KEY = 32
-#: Ends of sessions that are remembered until the session would have ended by itself.
+#: Minimum length of the signing key, bytes.
+MIN_KEY = 32
+#: Logged-out sessions that are remembered until they would have expired.
 _MOST_ENDED = 10_000
 
 
 @dataclass(frozen=True)
 class Session:
-    """Somebody who has logged in."""
+    """The login of one user."""
 
     id: str
     name: str
-    #: Wall clock, seconds.
+    #: When it expires, seconds since 1970 UTC.
     ends: float
-    #: Stands for the password's hash, without telling it.
+    #: Identifies the password's hash without revealing it.
     seal: str
 
 
 class Sessions:
-    """Makes and judges cookies. Each replica with the same key and users comes to the same judgement.
+    """Creates and checks cookies. Replicas with the same key and users accept the same ones.
 
-    A session ends with its time, with its user or the user's password. That somebody logged out is known to this
-    process alone: it makes a copy of the cookie worthless here, and closes the sockets that came with it.
+    A session ends when it expires, or when its user or the user's password changes. Only this process knows of a logout:
+    it refuses copies of the cookie, and closes the sockets that were opened with it.
     """
 
     def __init__(self, key: bytes, seconds: float, hash_of: Callable[[str], bytes | None]) -> None:
-        #: How long a session is.
+        #: Lifetime of a session.
         self.seconds = seconds
         self._key, self._hash_of = key, hash_of
         self._serializer = URLSafeSerializer(
@@ -50,7 +50,7 @@ class Sessions:
         return str(self._serializer.dumps([secrets.token_urlsafe(12), name, round(now), self._seal(hashed)]))
 
     def read(self, cookie: str, now: float) -> Session | None:
-        """The session of a cookie; None if it isn't one of ours, or is over."""
+        """The session of a cookie; None if it isn't signed by us, or has ended."""
         try:
             identity, name, began, seal = self._serializer.loads(cookie)
         except (BadData, ValueError, TypeError):
@@ -59,7 +59,7 @@ class Sessions:
         return session if self.is_valid(session, now) else None
 
     def is_valid(self, session: Session, now: float) -> bool:
-        """Whether it isn't over."""
+        """Whether the session hasn't ended."""
         hashed = self._hash_of(session.name)
         return (
             now < session.ends
@@ -69,7 +69,7 @@ class Sessions:
         )
 
     def end(self, session: Session, now: float) -> None:
-        """Its user has logged out."""
+        """End the session: its user has logged out."""
         self._ended[session.id] = session.ends
         while self._ended and (len(self._ended) > _MOST_ENDED or next(iter(self._ended.values())) <= now):
             self._ended.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Who may log in: a file that is read again when it changes."""
+"""The users file: who may log in. It is read again when it changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Signature = tuple[int, int, int]
 
 
 class UsersFile:
-    """A users file; raises BadUsers when it can't be used from the start."""
+    """A users file. Raises BadUsers if it can't be used at the start."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
@@ -23,15 +23,15 @@ class UsersFile:
 
     @property
     def dummy(self) -> bytes:
-        """What the password of a name that nobody has is checked against."""
+        """The hash that the password of an unknown name is checked against."""
         return self._dummy
 
     def hash_of(self, name: str) -> bytes | None:
-        """The hash of this user's password; None if there is no such user."""
+        """The hash of this user's password; None if the user is unknown."""
         return self._users.get(name)
 
     def refresh(self) -> None:
-        """Read the file if it is another than before. A broken one changes nothing, and is told once."""
+        """Read the file if it has changed. A broken one changes nothing and is logged once."""
         signature = self._look()
         if signature == self._signature:
             return
@@ -39,7 +39,7 @@ class UsersFile:
         try:
             self._keep(read(str(self._path)))
         except BadUsers as e:
-            log.error("users_refused", file=str(self._path), faults=e.faults, kept=len(self._users))  # noqa: TRY400  # it says all
+            log.error("users_refused", file=str(self._path), faults=e.faults, kept=len(self._users))  # noqa: TRY400  # the faults say it all
         else:
             log.info("users_read", file=str(self._path), users=len(self._users))
 
@@ -47,7 +47,7 @@ class UsersFile:
         self._users, self._dummy = users, passwords.dummy(users)
 
     def _look(self) -> _Signature | None:
-        """What differs when another file is there; a mounted Secret changes by a link that points to another folder."""
+        """What differs if the file was replaced; for a mounted Secret, Kubernetes changes a symbolic link."""
         try:
             found = self._path.stat()
         except OSError:
@@ -61,6 +61,6 @@ def read(path: str) -> passwords.Users:
         text = Path(path).read_text("utf-8")
     except OSError as e:
         raise BadUsers([f"can't be read: {e.strerror}"]) from None
-    except UnicodeDecodeError:  # its text would show what the file holds
-        raise BadUsers(["is no UTF-8 text"]) from None
+    except UnicodeDecodeError:  # its text would show the file's content
+        raise BadUsers(["is not UTF-8 text"]) from None
     return passwords.parsed(text)
