@@ -1,4 +1,4 @@
-"""`seccam-monitor`: wires the service."""
+"""`seccam-monitor`: the service's entry point."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seccam_monitor.settings import MonitorSettings
 
 
 def main() -> int:
-    """Run the monitor; its exit status."""
+    """Run the monitor; returns its exit status."""
     groups = (BrokerSettings, VisitSettings, MonitorSettings)
     return service.main("seccam-monitor", "Show the cameras as live video in a browser.", groups, run)
 

@@ -1,4 +1,4 @@
-"""The monitor at work: the broker's thread takes in, the event loop serves."""
+"""Runs the monitor: the broker's thread takes in, the event loop serves."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from seccam_monitor.viewers.protocol import MAX_INCOMING
 
 log = logs.get(__name__)
 
-#: Seconds that connections have to end before the service does.
+#: Seconds that connections have to close when the service stops.
 _GRACE = 2
-#: Seconds of silence after which the event loop, the broker's thread are taken for dead.
+#: Seconds of silence after which the event loop or the broker's thread counts as dead.
 _LOOP_SILENCE, _CONSUMER_SILENCE = 10.0, 30.0
 
 
@@ -53,14 +53,14 @@ class Server(uvicorn.Server):
 
 
 def run(context: ServiceContext, broker: BrokerSettings, visit: VisitSettings, settings: MonitorSettings) -> int:
-    """Serve until told to stop; 1 if the page's port can't be had."""
+    """Serve until the service stops; returns 1 if the page's port is taken."""
     try:
         listener = socket.create_server(
             (settings.host, settings.port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET, backlog=128
         )
     except OSError as e:
         address = f"{settings.host}:{settings.port}"
-        log.error("port_taken", address=address, error=str(e), setting=f"{settings.PREFIX}PORT")  # noqa: TRY400  # it says all
+        log.error("port_taken", address=address, error=str(e), setting=f"{settings.PREFIX}PORT")  # noqa: TRY400  # the traceback would say no more
         return 1
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(context, broker, visit, settings, listener))
@@ -87,7 +87,7 @@ async def _serve(
             **heartbeat.silent("event_loop", _LOOP_SILENCE),
             **consumer.heartbeat.silent("consumer", _CONSUMER_SILENCE),
         },
-        # losing the broker later changes nothing: a page that says so is better than a gateway's error
+        # losing the broker later doesn't count: a page that says so is better than a gateway's error
         ready=lambda: {
             **({} if server.started else {"http": "not listening yet"}),
             **({} if consumer.subscribed_once else consumer.trouble() or {"broker": "subscribing"}),
@@ -106,7 +106,7 @@ async def _serve(
 def _login(settings: MonitorSettings, users: UsersFile, metrics: Metrics) -> Login:
     key = settings.session_key
     if not key:
-        log.info("session_key_made", meaning="logins end with this process", setting=f"{settings.PREFIX}SESSION_KEY_FILE")
+        log.info("session_key_made", meaning="logins end when this process does", setting=f"{settings.PREFIX}SESSION_KEY_FILE")
         key = secrets.token_bytes(MIN_KEY)
     sessions = Sessions(key, settings.session_hours * 3600, users.hash_of)
     return Login(users, sessions, Credentials(users, metrics.logins), app.WEB / "login.html")
@@ -120,7 +120,7 @@ def _server(application: ASGIApp, proxies: str) -> Server:
             http=HttpProtocol,
             ws=WebSocketProtocol,
             ws_max_size=MAX_INCOMING,
-            ws_per_message_deflate=False,  # uvicorn's default deflates JPEGs, for nothing
+            ws_per_message_deflate=False,  # uvicorn would compress JPEGs, in vain
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -153,11 +153,11 @@ def _end(hub: Hub, server: Server) -> None:
 
 
 def _on_stop(context: ServiceContext, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
-    """Call `then` on the loop when the service is told to stop."""
+    """Call `then` on the loop when the service is to stop."""
 
     def wait() -> None:
         context.stop.wait()
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the service has ended by itself
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the service has already ended
             loop.call_soon_threadsafe(then)
 
     threading.Thread(target=wait, name="stop", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The monitor's HTTP: the page, its socket, and the same pictures for everybody else."""
+"""The routes: the page, its WebSocket, and the same pictures and visits for other programs."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from seccam_monitor.viewers.mjpeg import MjpegStream
 from seccam_monitor.viewers.websocket import serve
 
 WEB = Path(__file__).parents[1] / "web"
-_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, 404: {"description": "No such thing"}}
-_NOTHING_TO_SHOW: dict[int | str, dict[str, Any]] = {409: {"description": "There is no picture of this camera now"}}
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, 404: {"description": "Not found"}}
+_NOTHING_TO_SHOW: dict[int | str, dict[str, Any]] = {409: {"description": "The camera has no picture now"}}
 
 CameraName = Annotated[str, PathParameter(description="The camera's name.")]
 
 
 class CameraInfo(BaseModel):
-    """A camera as it is now."""
+    """The current state of a camera."""
 
     name: str
     state: str = Field(description="starting | live | stale | away | off")
-    fps: float = Field(description="Pictures a second as they reach the monitor.")
+    fps: float = Field(description="Frames per second as received by the monitor.")
     age_s: float | None = Field(description="Age of the newest picture, seconds; null without one.")
     size: tuple[int, int] | None = Field(description="Width and height of the newest picture, pixels.")
     zone: str | None = Field(description="The camera's IANA time zone.")
-    until: int | None = Field(description="When its slot opens, while it is off: milliseconds since 1970 UTC; null: not known.")
-    why: str = Field(description="The camera's own words on its state.")
-    stream: str = Field(description="Path of its live pictures, multipart/x-mixed-replace.")
+    until: int | None = Field(description="While it is off: when its slot opens, milliseconds since 1970 UTC; null if not known.")
+    why: str = Field(description="The reason that the camera gives for its state.")
+    stream: str = Field(description="Path of its live stream, multipart/x-mixed-replace.")
     snapshot: str = Field(description="Path of its newest picture.")
 
 
@@ -57,14 +57,14 @@ class EventInfo(BaseModel):
     over: bool = Field(description="Whether no face has been seen for the visit gap.")
     late_s: int = Field(description="Seconds from the picture of the first event to its publication.")
     faces: int = Field(description="Most faces that an event of the visit reports.")
-    boxes: list[tuple[int, int, int, int]] = Field(description="x, y, width, height in a picture of `size`.")
+    boxes: list[tuple[int, int, int, int]] = Field(description="x, y, width, height in pixels, in a picture of `size`.")
     scores: list[float]
     size: tuple[int, int]
-    picture: str | None = Field(description="Path of the annotated picture; null without one.")
+    picture: str | None = Field(description="Path of the annotated picture; null if there is none.")
 
 
 def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | None = None) -> ASGIApp:
-    """The application; `names` are the hosts it goes by besides loopback's. Without a login everybody may come in."""
+    """The application. `names` are its host names besides loopback. Without a login, anyone may use it."""
     app = FastAPI(title="seccam monitor", version=__version__, docs_url=None, redoc_url=None)
 
     @app.get("/", include_in_schema=False)
@@ -73,7 +73,7 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
 
     @app.get("/cameras")
     async def cameras() -> list[CameraInfo]:
-        """All known cameras, in the page's order."""
+        """All known cameras, in the order of the page."""
         return [_info(camera, hub) for camera in hub.cameras]
 
     @app.get("/cameras/{name}/snapshot.jpg", response_class=Response, responses={**_JPEG, **_NOTHING_TO_SHOW})
@@ -97,7 +97,7 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
         },
     )
     async def stream(name: CameraName, request: Request) -> Response:
-        """The pictures of a camera as they come; a slow reader skips some."""
+        """The live pictures of a camera; a slow reader skips some."""
         camera = _known(hub, name)
         state = hub.state(camera)
         if state in ("off", "away"):
@@ -133,7 +133,7 @@ def _known(hub: Hub, name: str) -> Camera:
     camera = hub.cameras.get(name)
     if camera is None:
         known = ", ".join(c.name for c in hub.cameras) or "none yet"
-        raise HTTPException(404, f"There is no camera of this name. Known: {known}.")
+        raise HTTPException(404, f"There is no camera with this name. Known cameras: {known}.")
     return camera
 
 
@@ -155,9 +155,9 @@ def _info(camera: Camera, hub: Hub) -> CameraInfo:
 
 
 def _why_nothing(camera: Camera, state: str) -> str:
-    """Why there is no picture, in words for people."""
+    """Why the camera has no picture, as a sentence."""
     if state == "off":
-        return f"{camera.name} is off: it is outside its schedule."
+        return f"{camera.name} is off by schedule."
     if state == "away":
-        return f"{camera.name} is away: no picture has come lately. Is its camera service running?"
+        return f"{camera.name} is away: it has sent no picture lately. Is its camera service running?"
     return f"{camera.name} has sent no picture yet. Is its camera service running?"

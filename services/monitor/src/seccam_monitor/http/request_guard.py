@@ -1,4 +1,4 @@
-"""Around every request: who may ask (Host, Origin), what every answer carries, how long it took."""
+"""Checks the Host and Origin of every request, adds security headers to every response, and measures its duration."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
-#: On every answer.
+#: Added to every response.
 _HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
-    # with no-referrer a browser would hide the origin of our own forms, too
+    # no-referrer would hide the origin of our own forms as well
     "referrer-policy": "same-origin",
-    # no other site may show our pictures, or measure them
+    # no other site may embed our pictures, or measure them
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
 _FIXED = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
 _NO_CACHE = (b"cache-control", b"no-cache")
-#: Methods that change nothing, so another site may have a browser use them; it doesn't get to see the answer.
+#: Methods that change nothing, so other sites may make a browser use them; they can't read the response.
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def host_of(netloc: str) -> str:
-    """The host in `host[:port]` or `[v6]:port`, lower case; empty if there is none."""
+    """The host in `host[:port]` or `[v6]:port`, in lower case; empty if there is none."""
     try:
         return (urlsplit(f"//{netloc}").hostname or "").lower()
     except ValueError:
@@ -42,10 +42,10 @@ def host_of(netloc: str) -> str:
 
 
 def may_call(host: str, names: Iterable[str], own_address: str) -> bool:
-    """Whether a browser may call us by this Host header.
+    """Whether a browser may use this Host header.
 
-    A site whose name is made to point here (DNS rebinding) brings its own name: so only loopback, the names of the
-    setting, and the very address that was called, which is no name.
+    A site whose name was made to point here (DNS rebinding) sends its own name. So only loopback, the names of the setting,
+    and the address of the connection itself are allowed.
     """
     name = host_of(host)
     ours = name in names or name in map(host_of, names) or (name == own_address and _is_address(name))
@@ -53,14 +53,14 @@ def may_call(host: str, names: Iterable[str], own_address: str) -> bool:
 
 
 def same_origin(origin: str | None, host: str, names: Iterable[str]) -> bool:
-    """Whether the page that opens a WebSocket or sends a form is our own; what isn't a browser sends no Origin."""
+    """Whether our own page opens the WebSocket or sends the form. Programs other than browsers send no Origin."""
     if origin is None:
         return True
     try:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    # port and all: cookies know none, so a page of another port brings the login along
+    # including the port: cookies ignore it, so a page on another port would send our login's
     return parts.scheme in ("http", "https") and parts.netloc.lower() in (host.lower(), *names)
 
 
@@ -128,7 +128,7 @@ class RequestGuard:
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that answered, never the path."""
+    """The template of the route that handled the request, never the path itself."""
     path = getattr(scope.get("route"), "path", None)
     if path is None:
         return "/static" if scope["path"].startswith("/static/") else "other"
@@ -140,12 +140,12 @@ def _header(scope: Scope, name: bytes) -> str | None:
 
 
 _MISDIRECTED = PlainTextResponse(
-    "This monitor doesn't go by the name in your address bar. Call it by 127.0.0.1, "
+    "This monitor doesn't serve the host name in your address bar. Use 127.0.0.1, "
     "or add the name to SECCAM_MONITOR_ALLOWED_HOSTS.\n",
     421,
 )
 _FOREIGN = PlainTextResponse(
-    "This was sent by a page of another site. If it was this one, behind a proxy on a port of its own, "
+    "A page of another site sent this request. If it was this one, behind a proxy on another port, "
     "add name:port to SECCAM_MONITOR_ALLOWED_HOSTS.\n",
     403,
 )
