@@ -176,7 +176,7 @@ def test_a_lost_broker_has_a_bar_of_its_own_and_pictures_go_on_after_it(
     broker.kill()
 
     expect(page.locator("#bar-broker")).to_be_visible(timeout=5000)
-    expect(page.locator("#bar-broker")).to_contain_text("The monitor has lost the broker since")
+    expect(page.locator("#bar-broker")).to_contain_text("The monitor lost its broker at")
     broker.ensure_running()
     expect(page.locator("#bar-broker")).to_be_hidden(timeout=60_000)
     seen.awaits(page, "front", "Live", within=60)

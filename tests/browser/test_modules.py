@@ -257,13 +257,13 @@ _PLATE = {
         ({"state": "away", "last": None}, ["Camera away", "", ""]),
         (
             {"state": "away", "why": "there is no such device"},
-            ["Camera away", "Last picture 13:57:12, 6 min ago", "It says: there is no such device"],
+            ["Camera away", "Last picture 13:57:12, 6 min ago", "Reason: there is no such device"],
         ),
-        ({"state": "away", "last": None, "why": "<b>"}, ["Camera away", "", "It says: <b>"]),
-        ({"state": "starting", "why": "still warming up"}, ["Waiting for the first picture", "", "It says: still warming up"]),
+        ({"state": "away", "last": None, "why": "<b>"}, ["Camera away", "", "Reason: <b>"]),
+        ({"state": "starting", "why": "still warming up"}, ["Waiting for the first picture", "", "Reason: still warming up"]),
         (
             {"state": "starting", "waiting": 30_001, "age": None, "why": "still warming up"},
-            ["No picture yet", "", "It says: still warming up"],
+            ["No picture yet", "", "Reason: still warming up"],
         ),
         ({"state": "off", "why": "outside its time slots"}, ["Off by schedule", "", ""]),
         ({"why": "all is well"}, None),

@@ -117,8 +117,8 @@ def test_a_camera_that_says_why_it_is_away_is_quoted(open_page: Open, scripted: 
     seen.awaits(page, "front", "Away since")
     expect(seen.part(page, "front", "first")).to_have_text("Camera away")
     expect(seen.part(page, "front", "second")).to_have_text(re.compile(r"^Last picture \d\d:\d\d:\d\d, \d s ago$"))
-    expect(seen.part(page, "front", "third")).to_have_text("It says: there is no such device")
-    expect(seen.part(page, "yard", "third")).to_contain_text("It says: <b>its source</b> gives-nothing-")
+    expect(seen.part(page, "front", "third")).to_have_text("Reason: there is no such device")
+    expect(seen.part(page, "yard", "third")).to_contain_text("Reason: <b>its source</b> gives-nothing-")
     for name in ("front", "yard"):  # as long as they are, they stay on their plate
         plate = seen.part(page, name, "plate")
         assert plate.evaluate("p => p.scrollWidth <= p.clientWidth && p.scrollHeight <= p.clientHeight"), name
@@ -235,7 +235,7 @@ def test_a_clock_of_the_viewer_that_is_an_hour_off_changes_no_age(open_page: Ope
         lambda: seen.part(page, "front", "age").is_visible() and 0.3 <= seen.age(page, "front") <= 0.6, what="0.3 s to 0.6 s old"
     )
     eventually(lambda: seen.rows(page))
-    assert re.fullmatch(r"Since \d\d:\d\d:\d\d", seen.rows(page)[0]["when"])
+    assert re.fullmatch(r"Since (\d+ [A-Z][a-z]+ )?\d\d:\d\d:\d\d", seen.rows(page)[0]["when"])
 
 
 def test_back_from_a_hidden_tab_a_page_waits_for_pictures_and_accuses_nobody(open_page: Open, scripted: Scripted) -> None:
@@ -291,11 +291,11 @@ def test_a_monitor_with_as_many_viewers_as_it_may_have_says_so(open_page: Open, 
     monitor.full = True
     page = open_page(monitor.url)
     bar = page.locator("#bar-server span")
-    words = re.compile(r"^As many pages are open as the monitor allows\. (Next try in \d+ s\.|Trying now\.)$")
+    words = re.compile(r"^The monitor has the maximum number of viewers\. (Next try in \d+ s\.|Trying now\.)$")
     expect(bar).to_have_text(words)
     eventually(lambda: monitor.requests.count("/ws") > 2, what="tried again")
     expect(bar).to_have_text(words)
-    expect(page.get_by_role("alert")).to_have_text("As many pages are open as the monitor allows.")
+    expect(page.get_by_role("alert")).to_have_text("The monitor has the maximum number of viewers.")
 
     monitor.full = False
     expect(page.locator("#bar-server")).to_be_hidden(timeout=15_000)
@@ -358,7 +358,7 @@ def test_without_its_broker_the_monitor_says_so(open_page: Open, scripted: Scrip
     monitor.broker_lost = now_ms() - 4000
 
     expect(page.locator("#bar-broker")).to_have_text(
-        re.compile(r"^The monitor has lost the broker since \d\d:\d\d:\d\d\. Pictures and events will go on by themselves\.$")
+        re.compile(r"^The monitor lost its broker at \d\d:\d\d:\d\d\. Pictures and visits will resume automatically\.$")
     )
     keep(page, "no-broker")
     monitor.broker_lost = None
@@ -414,10 +414,10 @@ def test_the_first_run_says_how_to_go_on_and_turns_into_the_grid(open_page: Open
     monitor = scripted()
     page = open_page(monitor.url, permissions=["clipboard-read", "clipboard-write"])
     expect(page.get_by_role("heading", name="No camera yet")).to_be_visible()
-    expect(page.locator("#first-run")).to_contain_text("As soon as one sends a picture it appears here, without a reload.")
+    expect(page.locator("#first-run")).to_contain_text("A camera appears here as soon as it sends a picture. You don't need to reload.")
     expect(page.locator("#broker")).to_have_text("Broker: connected")
     for words in (
-        "On a cluster: an entry under cameras: in your values, then helm upgrade",
+        "On a cluster: add an entry under cameras: in your values, then helm upgrade",
         "Anything that speaks MQTT, with the address and password that make run prints",
     ):
         expect(page.get_by_role("heading", name=words)).to_be_visible()

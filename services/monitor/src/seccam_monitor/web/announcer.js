@@ -1,9 +1,9 @@
-/* What a screen reader is told without being asked: at most one sentence in five seconds, and the loss of the monitor once. */
+/* Announcements for screen readers: at most one in five seconds, and the loss of the monitor once. */
 
 import * as format from "./format.js";
 
 const QUIET = 5000;
-/** A camera's staleness is told only if it lasts. */
+/** A stale or slow camera is announced only if it stays so. */
 const LASTING = 5000;
 
 export class Announcer {
@@ -26,7 +26,7 @@ export class Announcer {
     this.#visits.push({ camera, count });
   }
 
-  /** A camera is in this state, at the page's time `now`; called as often as one likes. */
+  /** A camera is in this state at the page's time `now`; may be called at any rate. */
   camera(name, state, now) {
     const pending = this.#pending.get(name);
     if (pending?.state !== state) {
@@ -41,12 +41,12 @@ export class Announcer {
     if (worth && told !== undefined) this.#changes.set(name, state);
   }
 
-  /** What is the matter with the connection to the monitor, empty if nothing is; said once. */
+  /** What is wrong with the connection to the monitor, empty if nothing is; announced once. */
   monitor(trouble) {
     if (trouble !== this.#alert.textContent) this.#alert.textContent = trouble;
   }
 
-  /** Speak, if there is something to say and it has been quiet for long enough. */
+  /** Announce what has happened, if the last announcement is long enough ago. */
   tick(now) {
     if (now - this.#spokeAt < QUIET || !(this.#visits.length || this.#changes.size)) return;
     const said = [...this.#changes].map(([camera, state]) => format.spokenChange(camera, state));

@@ -1,10 +1,10 @@
-/* What can be done with one camera that fills the page: full screen, screen kept on, snapshot, stream address. */
+/* The tools of the view of one camera: full screen, keep screen on, snapshot, stream address. */
 
 import { parts } from "./dom.js";
 
 const CONFIRMED = 2000;
 
-/** Give a text to the clipboard; where the page may not (no secure context), select it in `field` for the viewer to copy. */
+/** Copy a text to the clipboard. Where that isn't allowed (no secure context), select it in `field` instead. */
 export async function copy(text, field, button) {
   const copied = await given(text);
   if (!copied) {
@@ -36,7 +36,7 @@ export class CameraView {
 
   /**
    * @param {HTMLElement} bar with the buttons
-   * @param {HTMLElement} target what goes full screen; the same for every camera, so that it stays when they are turned
+   * @param {HTMLElement} target what goes full screen; the same for every camera, so full screen stays when the camera changes
    * @param {() => void} leave
    */
   constructor(bar, target, leave) {
@@ -48,14 +48,14 @@ export class CameraView {
     wake.hidden = !("wakeLock" in navigator);
     wake.addEventListener("click", () => this.#wake(!this.#keepOn));
     address.addEventListener("click", () => copy(field.value, field, address));
-    document.addEventListener("visibilitychange", () => this.#relock()); // the browser lets go of the lock when hidden
+    document.addEventListener("visibilitychange", () => this.#relock()); // the browser releases the lock when the page is hidden
   }
 
   get back() {
     return this.#part.back;
   }
 
-  /** Show the buttons for this camera; null: none. */
+  /** Set the camera that the tools are for; null for none. */
   set camera(name) {
     if (name === this.#camera) return;
     this.#camera = name;
@@ -86,7 +86,7 @@ export class CameraView {
         this.#lock = await navigator.wakeLock.request("screen");
       } catch (error) {
         if (error.name !== "NotAllowedError") throw error;
-        this.#wake(false); // refused, by a low battery say: the button tells
+        this.#wake(false); // refused, for example because of a low battery: the button shows it
       }
     }
   }

@@ -1,6 +1,6 @@
-/* Every sentence of the page that is made of values. Pure: times are milliseconds since 1970, ages milliseconds. */
+/* Every text of the page that contains values. Pure: times are milliseconds since 1970, ages are milliseconds. */
 
-/** State → its word, and its place in the counts: worst first. */
+/** The states' names, in the order of the counts: worst first. */
 export const STATES = {
   away: "Away",
   damaged: "Damaged",
@@ -17,7 +17,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Intl formatters are dear: one for each shape and zone. */
+/** Intl formatters are expensive to create: one for each zone. */
 const formatters = new Map();
 
 function inParts(wall, zone) {
@@ -35,7 +35,7 @@ function formatter(zone) {
     return new Intl.DateTimeFormat("en-GB", { ...shape, timeZone: zone ?? undefined });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return new Intl.DateTimeFormat("en-GB", shape); // a zone that this browser doesn't know
+    return new Intl.DateTimeFormat("en-GB", shape); // the browser doesn't know the zone
   }
 }
 
@@ -45,14 +45,14 @@ export function hour(wall, zone) {
   return `${at.hour}:${at.minute}`;
 }
 
-/** `14:03:12`, and the date before it where that is not today. */
+/** `14:03:12`, after the date if that isn't today. */
 export function time(wall, now, zone) {
   const at = inParts(wall, zone);
   const clock = `${at.hour}:${at.minute}:${at.second}`;
   return sameDay(at, inParts(now, zone)) ? clock : `${at.day} ${at.month} ${clock}`;
 }
 
-/** `14:03`, and the date before it where that is not today. */
+/** `14:03`, after the date if that isn't today. */
 function since(wall, now) {
   const at = inParts(wall);
   return sameDay(at, inParts(now)) ? hour(wall) : `${at.day} ${at.month} ${hour(wall)}`;
@@ -62,7 +62,7 @@ function sameDay(a, b) {
   return a.day === b.day && a.month === b.month && a.year === b.year;
 }
 
-/** A length of time: `7 s`, `4 min`, `2 h`, `3 d`. */
+/** A duration: `7 s`, `4 min`, `2 h`, `3 d`. */
 export function span(ms) {
   if (ms < MINUTE) return `${Math.floor(ms / 1000)} s`;
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
@@ -74,7 +74,7 @@ export function ago(ms) {
   return `${span(Math.max(0, ms))} ago`;
 }
 
-/** How old the picture on screen is: `0.1 s old`, `12 s old`, `4 min old`, `since 14:03`; `now` is the wall clock. */
+/** The age of the picture on screen: `0.1 s old`, `12 s old`, `4 min old`, `since 14:03`; `now` is the wall clock. */
 export function age(ms, { estimated = false, untimed = false } = {}, now = 0) {
   if (ms >= HOUR) return `since ${since(now - ms, now)}`;
   const mark = untimed ? "≥" : estimated ? "~" : "";
@@ -82,9 +82,9 @@ export function age(ms, { estimated = false, untimed = false } = {}, now = 0) {
   return `${mark}${length} old`;
 }
 
-/** What the mark before an age means; empty where there is none. */
+/** The meaning of the mark before an age; empty without one. */
 export function ageNote({ estimated = false, untimed = false } = {}) {
-  if (untimed) return "This camera sends no time: the age is counted from the picture's arrival, so it is older than that.";
+  if (untimed) return "This camera sends no time: the age counts from the picture's arrival, so the picture is older than that.";
   return estimated ? "This camera's clock is wrong: the age is an estimate." : "";
 }
 
@@ -94,7 +94,7 @@ export function rate(fps) {
   return `${number(fps)} fps`;
 }
 
-/** The rate on screen against the source's: `15 fps`, or `6 of 15 fps` where less than 70 % of it is seen here. */
+/** The rate: `15 fps`, or `6 of 15 fps` if less than 70 % of the source's pictures are shown. */
 export function rates(seen, source) {
   if (source < 1 || seen >= 0.7 * source) return rate(source);
   return `${number(seen)} of ${number(source)} fps`;
@@ -109,7 +109,7 @@ export function faces(count) {
   return count === 1 ? "1 face" : `${count} faces`;
 }
 
-/** `Score 0.94`, `Scores 0.94, 0.87`; empty without any. */
+/** `Score 0.94`, `Scores 0.94, 0.87`; empty without scores. */
 export function scores(values) {
   const list = values.map((value) => value.toFixed(2)).join(", ");
   return list && `${values.length === 1 ? "Score" : "Scores"} ${list}`;
@@ -124,40 +124,40 @@ export function counts(states) {
     .join(" · ");
 }
 
-/** The word beside a tile's name; `last` is when its newest picture was taken, if there is one. */
+/** The state beside a tile's name; `last` is when its newest picture was taken, null without one. */
 export function label(state, last, now) {
   return state === "away" && last !== null ? `Away since ${since(last, now)}` : STATES[state];
 }
 
-/** What the tile's button is called. */
+/** The accessible name of a tile's button. */
 export function tileName(camera, state) {
   return `${camera}, ${STATES[state].toLowerCase()}, enlarge`;
 }
 
 /**
- * The plate over a tile's picture, three lines of which the last two may be empty, or null for none.
+ * The lines of the plate over a tile's picture: three, of which the last two may be empty; null for no plate.
  *
  * @param {object} of
  * @param {string} of.state see clock.js
- * @param {?number} of.age of the picture on screen; of the newest one where there is none
- * @param {number} of.waiting in this state
- * @param {?number} of.last when its newest picture was taken
- * @param {?number} of.until when its slot opens again
+ * @param {?number} of.age of the picture on screen, or of the newest one if there is none
+ * @param {number} of.waiting how long it has been in this state
+ * @param {?number} of.last when the newest picture was taken
+ * @param {?number} of.until when the camera's slot opens again
  * @param {?string} of.zone the camera's time zone
- * @param {string} of.why the camera's own words, mostly empty
- * @param {number} of.unreadable pictures in a row
+ * @param {string} of.why the reason that the camera gives, often empty
+ * @param {number} of.unreadable number of pictures in a row that can't be decoded
  * @param {number} of.now the wall clock
  */
 export function plate(of) {
   switch (of.state) {
     case "starting":
-      return [noPictureYet(of), "", says(of)];
+      return [noPictureYet(of), "", reason(of)];
     case "stale":
       return [`No new picture for ${span(of.age)}`, "", ""];
     case "slow":
       return [`Slow connection: picture is ${span(of.age)} old`, "", ""];
     case "away":
-      return ["Camera away", of.last === null ? "" : `Last picture ${time(of.last, of.now)}, ${ago(of.now - of.last)}`, says(of)];
+      return ["Camera away", of.last === null ? "" : `Last picture ${time(of.last, of.now)}, ${ago(of.now - of.last)}`, reason(of)];
     case "damaged":
       return [`Pictures can't be read (${of.unreadable} in a row)`, "", ""];
     case "off":
@@ -172,12 +172,12 @@ function noPictureYet({ age, waiting, why }) {
   return why ? "No picture yet" : "No picture yet. Is its camera service running?";
 }
 
-/** `It says: there is no such device` */
-function says({ why }) {
-  return why ? `It says: ${why}` : "";
+/** `Reason: there is no such device` */
+function reason({ why }) {
+  return why ? `Reason: ${why}` : "";
 }
 
-/** `Mon 20:00` in the camera's zone, which is named where the viewer's clock shows another time; the date where a weekday is not enough. */
+/** `Mon 20:00` in the camera's zone, which is named if the viewer's clock differs; with the date if it is over 6 days away. */
 function again({ until, zone, now }) {
   const at = inParts(until, zone);
   const here = inParts(until);
@@ -188,7 +188,7 @@ function again({ until, zone, now }) {
 
 /**
  * The second line of a visit: `Since 14:03:12` while it lasts, then `14:03:12 · for 4 min`; `13:49:12 · delayed 14 min` if
- * the monitor heard of it late.
+ * its first event was published late.
  *
  * @param {object} visit {time: wall clock, seconds, over, late_s}
  * @param {number} now the wall clock
@@ -200,38 +200,38 @@ export function visit({ time: began, seconds, over, late_s: late }, now) {
   return seconds ? `${at} · for ${span(seconds * 1000)}` : at;
 }
 
-/** The bar while there is no connection to the monitor; `next` is the time to the next try, null while one is under way. */
+/** The bar while there is no connection to the monitor; `next` is the time to the next attempt, null during one. */
 export function noMonitor(since, next, now) {
   return `No connection to the monitor since ${time(since, now)}. ${then(next)}`;
 }
 
-/** The bar while the monitor takes no more viewers. */
+/** The bar while the monitor accepts no more viewers. */
 export function monitorFull(next) {
   return `${spokenTrouble(true)} ${then(next)}`;
 }
 
-/** What is said of it. */
+/** The announcement of either. */
 export function spokenTrouble(full) {
-  return full ? "As many pages are open as the monitor allows." : "No connection to the monitor.";
+  return full ? "The monitor has the maximum number of viewers." : "No connection to the monitor.";
 }
 
 function then(next) {
   return next === null ? "Trying now." : `Next try in ${Math.max(1, Math.ceil(next / 1000))} s.`;
 }
 
-/** The bar while the monitor has no broker. */
+/** The bar while the monitor has no connection to the broker. */
 export function noBroker(since, now) {
-  return `The monitor has lost the broker since ${time(since, now)}. Pictures and events will go on by themselves.`;
+  return `The monitor lost its broker at ${time(since, now)}. Pictures and visits will resume automatically.`;
 }
 
-/** What is said of visits: `front 2 faces, yard 1`. */
+/** The announcement of visits: `front 2 faces, yard 1`. */
 export function spokenVisits(visits) {
   const most = new Map();
   for (const { camera, count } of visits) most.set(camera, Math.max(count, most.get(camera) ?? 0));
   return [...most].map(([camera, count], at) => `${camera} ${at ? count : faces(count)}`).join(", ");
 }
 
-/** What is said of a camera's change to a state. */
+/** The announcement of a camera's new state. */
 export function spokenChange(camera, state) {
   const said = { stale: "has no new picture", slow: "is slow", away: "is away", damaged: "can't be read", live: "is live again", off: "is off" };
   return `${camera} ${said[state]}`;

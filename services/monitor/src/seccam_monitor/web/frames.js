@@ -1,15 +1,15 @@
-/* Pictures from the socket to the screen: the newest of each camera, one paint for all of them, an ack for each. */
+/* Decodes and paints pictures: the newest of each camera, all in one animation frame, with an ack for each. */
 
 const HEADER = 20;
 const PICTURE = 1;
 const ESTIMATED = 1;
 const UNTIMED = 2;
-/** A wider picture is decoded smaller: nothing is gained by its pixels, and they fill the memory. */
+/** Wider pictures are scaled down when decoded: more pixels would only fill the memory. */
 const WIDEST = 1920;
-/** A bitmap that waits so long for its paint is not going to be seen: the window is covered. */
+/** If a bitmap waits this long to be painted, nobody sees the page: its window is covered. */
 const UNPAINTED = 1000;
 
-/** What a binary message says of its picture; null if it is none. Little-endian `<BBHIdHH`, the JPEG from byte 20. */
+/** The header of a binary message; null if it isn't a picture. Little-endian `<BBHIdHH`, followed by the JPEG. */
 export function header(buffer) {
   if (buffer.byteLength < HEADER) return null;
   const view = new DataView(buffer);
@@ -31,7 +31,7 @@ function decode({ head, buffer }) {
   return createImageBitmap(new Blob([new Uint8Array(buffer, HEADER)], { type: "image/jpeg" }), options);
 }
 
-/** Decodes and paints; every picture that comes in is acknowledged, painted or not, and every bitmap is closed. */
+/** Decodes and paints. Every picture is acknowledged, painted or not, and every bitmap is closed. */
 export class Frames {
   /** Per camera: {decoding, waiting, ready}. */
   #slots = new Map();
@@ -46,7 +46,7 @@ export class Frames {
 
   /**
    * @param {object} on
-   * @param {(camera: number) => boolean} on.wants whether this camera's pictures are to be shown now
+   * @param {(camera: number) => boolean} on.wants whether to show this camera's pictures now
    * @param {(head: object, bitmap: ImageBitmap) => void} on.paint
    * @param {(camera: number) => void} on.fail a picture could not be decoded
    * @param {(frames: number[][]) => void} on.ack [[camera, sequence], …]
@@ -58,12 +58,12 @@ export class Frames {
     this.#ack = ack;
   }
 
-  /** Whether the browser has stopped painting this page, though it doesn't call it hidden. */
+  /** Whether the browser has stopped painting this page without reporting it as hidden. */
   get stalled() {
     return this.#stalled;
   }
 
-  /** A binary message. */
+  /** Take in a binary message. */
   receive(buffer) {
     const head = header(buffer);
     if (!head) return;
@@ -82,7 +82,7 @@ export class Frames {
     }
   }
 
-  /** The camera's picture is not to be shown any more: what is on its way is dropped. */
+  /** Stop showing the camera: its pictures that aren't painted yet are dropped. */
   drop(camera) {
     const slot = this.#slots.get(camera);
     if (!slot) return;
@@ -92,7 +92,7 @@ export class Frames {
     this.#settle();
   }
 
-  /** The connection is gone: nothing is owed to it. */
+  /** The connection is lost: drop everything, without acks. */
   clear() {
     for (const slot of this.#slots.values()) slot.ready?.bitmap.close();
     this.#slots.clear();
@@ -100,7 +100,7 @@ export class Frames {
     this.#connection += 1;
   }
 
-  /** Called now and then: drops what waits too long for its paint; true if the page is found to have stopped painting. */
+  /** Drop what has waited too long to be painted; returns whether the browser has stopped painting. Called regularly. */
   check(now) {
     const late = [...this.#slots.values()].some((slot) => slot.ready && now - slot.ready.since > UNPAINTED);
     if (!late) return false;
@@ -122,12 +122,12 @@ export class Frames {
     try {
       bitmap = await decode(frame);
     } catch {
-      // truncated or no JPEG at all (the browser says only "could not be decoded"): counted by whoever is told below
+      // truncated, or not a JPEG (the browser says only "could not be decoded"); reported below
     }
     slot.decoding = null;
     if (this.#slots.get(frame.head.camera) !== slot) {
-      bitmap?.close(); // dropped meanwhile
-      if (connection !== this.#connection) return; // another connection's sequences are none of this one's
+      bitmap?.close(); // it was dropped meanwhile
+      if (connection !== this.#connection) return; // sequence numbers belong to their connection
       this.#done(frame.head);
       this.#settle();
       return;

@@ -1,9 +1,9 @@
-/* How many columns the grid has. Pure; lengths in CSS pixels. */
+/* Computes the columns of the grid. Pure; lengths in CSS pixels. */
 
-/** A tile is not made narrower than this to fit: then the grid scrolls. */
+/** Tiles are at least this wide; if they don't fit then, the grid scrolls. */
 const LEAST = 320;
 
-/** How wide tiles can be in so many columns if all of them are to fit. */
+/** The greatest width of tiles in this many columns at which all of them fit. */
 function fitting(count, columns, { width, height, gap, caption }) {
   const rows = Math.ceil(count / columns);
   const byWidth = (width - (columns - 1) * gap) / columns;
@@ -12,9 +12,9 @@ function fitting(count, columns, { width, height, gap, caption }) {
 }
 
 /**
- * The columns that make tiles widest while all of them fit without scrolling, and the tiles' width; where that is under
- * 320 px, as many of 320 px as there is room for, wider where a row still fits the height. A bar of `bar` px that takes
- * from the height makes tiles smaller, but moves none to another place.
+ * The number of columns that makes tiles widest while all of them fit without scrolling, and the tiles' width. If that is
+ * below 320 px: as many columns of 320 px as fit, wider if a row still fits the height. A bar of `bar` px that reduces the
+ * height makes tiles smaller, but moves none to another place.
  */
 export function columns(count, room, bar = 0) {
   const whole = { ...room, height: room.height + bar };

@@ -1,4 +1,4 @@
-/* The page: puts the parts together, and keeps what concerns all of them. */
+/* Puts the parts of the page together, and holds the state that they share. */
 
 import { Announcer } from "./announcer.js";
 import { CameraView, copy } from "./camera_view.js";
@@ -13,16 +13,16 @@ import { Tile } from "./tile.js";
 
 const TICK = 100;
 const SECOND = 1000;
-/** Pings that come back before the first picture is asked for; without them it is asked for after WAIT_FOR_PINGS. */
+/** Pongs to await before pictures are requested, for at most WAIT_FOR_PINGS. */
 const FIRST_PINGS = 5;
 const WAIT_FOR_PINGS = 2000;
-/** Another monitor's clock, or the same after a reboot, is off by more than this. */
+/** A difference above this means another monitor, or the same after a reboot. */
 const OTHER_CLOCK = 1000;
-/** Pictures are asked for a little before their tile scrolls into view. */
+/** Pictures are requested a little before their tile scrolls into view. */
 const MARGIN = "200px";
-/** Logging out in another window ends the login of this one, too, which is asked after so often. */
+/** Logging out in another window ends this one's login too, so it is checked this often. */
 const LOGIN_CHECK = 30_000;
-/** The address of the list of visits on a phone; no camera can be called so. */
+/** The address of the list of visits on a phone; no camera can have this name. */
 const LIST = "/visits";
 
 const $ = (id) => document.getElementById(id);
@@ -30,15 +30,15 @@ const grid = $("grid");
 const main = $("main");
 const skip = document.querySelector(".skip");
 
-/** Name → Tile, in the order on the page. */
+/** Tiles by name, in the order of the page. */
 const tiles = new Map();
-/** The connection's index → Tile. */
+/** Tiles by the connection's index. */
 let byIndex = new Map();
-/** What IntersectionObserver says is in view. */
+/** Tiles that are in view, by the IntersectionObserver. */
 const inView = new Set();
 let clock = null;
 let version = null;
-let greetedAt = null;
+let helloAt = null;
 let asked = null;
 let alone = null;
 let scrolledTo = 0;
@@ -48,7 +48,7 @@ const frames = new Frames({
   wants: (index) => Boolean(byIndex.get(index)?.watched),
   paint: (head, bitmap) => {
     const now = clock.at(performance.now());
-    if (head.captured > now) socket.ping(); // from the future: our idea of the monitor's clock is off
+    if (head.captured > now) socket.ping(); // from the future: the estimate of the monitor's clock is wrong
     byIndex.get(head.camera).paint(head, bitmap, now);
   },
   fail: (index) => byIndex.get(index)?.fail(),
@@ -59,7 +59,7 @@ const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const socket = new Socket(`${scheme}//${location.host}/ws`, {
   closed: () => {
     frames.clear();
-    greetedAt = asked = null;
+    helloAt = asked = null;
   },
   refused: checkLogin,
   frame: (buffer) => frames.receive(buffer),
@@ -88,7 +88,7 @@ const handlers = {
     clock = new MonitorClock(message.now, now);
     const shift = Math.abs(message.now - before) > OTHER_CLOCK ? message.now - before : 0;
     for (const tile of tiles.values()) tile.restart(shift);
-    greetedAt = now;
+    helloAt = now;
     version ??= message.version;
     $("bar-update").hidden = message.version === version;
     $("logout").hidden = !message.user;
@@ -124,9 +124,9 @@ const handlers = {
 
   event(event) {
     const now = performance.now();
-    const news = visits.put(event, clock.at(now) - now, { isNew: true });
+    const isNews = visits.put(event, clock.at(now) - now, { isNew: true });
     visits.update();
-    if (!news) return;
+    if (!isNews) return;
     tiles.get(event.cam)?.see(event);
     announcer.visit(event.cam, event.faces);
     if (document.hidden) unseen += 1;
@@ -163,14 +163,14 @@ function removeTile(name, tile) {
   tile.remove();
 }
 
-/** Ask for the pictures that can be seen now, if those are others than before. */
+/** Request the pictures that can be seen now, if they differ from those requested. */
 function ask() {
-  if (greetedAt === null) return;
-  if (asked === null && clock.known < FIRST_PINGS && performance.now() - greetedAt < WAIT_FOR_PINGS) return;
+  if (helloAt === null) return;
+  if (asked === null && clock.known < FIRST_PINGS && performance.now() - helloAt < WAIT_FOR_PINGS) return;
   const shown = !document.hidden && !frames.stalled;
   const wanted = [];
   for (const [index, tile] of byIndex) {
-    const watched = shown && tile.showable && (tile.name === alone || inView.has(tile.element)); // full screen is outside of main
+    const watched = shown && tile.showable && (tile.name === alone || inView.has(tile.element)); // full screen, it isn't in view of main
     if (!watched) frames.drop(index);
     tile.watched = watched;
     if (watched) wanted.push(index);
@@ -184,8 +184,8 @@ function ask() {
 /* ---- one camera, or all of them ---- */
 
 /**
- * Show a camera, or the list. The history keeps how many steps lead back to the grid (0: there is none, who is here came
- * by a link): one camera takes another's place, and the list lies on top of either.
+ * Show a camera, or the list. The history holds how many steps lead back to the grid (0: none, as after opening a link).
+ * One camera replaces another, and the list lies on top of either.
  */
 function go(place) {
   const steps = history.state?.steps ?? 0;
@@ -200,7 +200,7 @@ function go(place) {
   route();
 }
 
-/** From the list to what it lies on; from a camera to the grid. */
+/** Go from the list to what it lies on, or from a camera to the grid. */
 function leave() {
   const steps = history.state?.steps;
   if (address() === LIST && history.state) history.back();
@@ -208,7 +208,7 @@ function leave() {
   else location.hash = "";
 }
 
-/** What the address says; nothing, if it is no text: people edit addresses, and messengers cut them off. */
+/** The decoded hash of the address; empty if it can't be decoded: people edit addresses, and messengers cut them off. */
 function address() {
   try {
     return decodeURIComponent(location.hash.slice(1));
@@ -218,7 +218,7 @@ function address() {
   }
 }
 
-/** Show what the address says. */
+/** Show what the address names. */
 function route() {
   const place = address();
   const list = place === LIST;
@@ -246,7 +246,7 @@ function route() {
   }
 }
 
-/** The next camera in the view of one camera. */
+/** Show the next camera, in the view of one camera. */
 function turn(by) {
   const names = [...tiles.keys()].sort((a, b) => order(a) - order(b));
   go(names[(names.indexOf(alone) + by + names.length) % names.length]);
@@ -289,7 +289,7 @@ $("reload").addEventListener("click", () => location.reload());
 $("strip").addEventListener("click", () => go(LIST));
 $("visits-close").addEventListener("click", leave);
 skip.addEventListener("click", (event) => {
-  event.preventDefault(); // the address says which camera is shown
+  event.preventDefault(); // the address names the camera that is shown
   const first = grid.querySelector(".open");
   (alone !== null ? cameraView.back : (first ?? main)).focus();
 });
@@ -306,18 +306,18 @@ document.addEventListener("visibilitychange", () => {
 
 let checked = performance.now();
 
-/** Ask whether we are (still) logged in, which a refused socket can't tell; if not, lead to the login, and back here after it. */
+/** Check whether we are logged in, which a refused socket doesn't say; if not, go to the login, and back here after it. */
 async function checkLogin() {
   checked = performance.now();
   try {
     const { status } = await fetch("/cameras", { cache: "no-store" });
     if (status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.hash)}`);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // the monitor can't be reached: its bar tells that
+    if (!(error instanceof TypeError)) throw error; // the monitor can't be reached: its bar says so
   }
 }
 
-/* ---- time goes by ---- */
+/* ---- timers ---- */
 
 let looked = { wall: Date.now(), page: performance.now() };
 let second = 0;
@@ -329,7 +329,7 @@ function tick() {
   looked = now;
   socket.tick();
   if (frames.check(page)) ask();
-  if (greetedAt !== null) ask();
+  if (helloAt !== null) ask();
   if (!$("logout").hidden && page - checked > LOGIN_CHECK) checkLogin();
   const monitor = clock?.at(page);
   const counting = page - second >= SECOND;
@@ -341,17 +341,17 @@ function tick() {
   }
   if (counting) visits.update();
   write($("counts"), format.counts([...tiles.values()].map(({ state }) => state)));
-  tellTrouble(now.wall);
+  showTrouble(now.wall);
   announcer.tick(page);
 }
 
-function tellTrouble(wall) {
+function showTrouble(wall) {
   const trouble = socket.trouble;
   const bar = $("bar-server");
   bar.hidden = trouble === null;
   if (trouble) {
     write(bar.firstElementChild, trouble.full ? format.monitorFull(trouble.next) : format.noMonitor(trouble.since, trouble.next, wall));
-    $("bar-broker").hidden = true; // what it said is not known any more
+    $("bar-broker").hidden = true; // whether it still holds isn't known
   }
   announcer.monitor(trouble ? format.spokenTrouble(trouble.full) : "");
   const title = trouble ? "(!) seccam" : unseen ? `(${unseen}) seccam` : "seccam";

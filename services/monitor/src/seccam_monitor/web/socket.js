@@ -1,20 +1,20 @@
-/* The one connection to the monitor: opened again by itself, and given up as soon as it is known to be dead. */
+/* The connection to the monitor: reopened automatically, and closed as soon as it is known to be dead. */
 
 const PROTOCOL = "seccam.v1";
-/** The close code of a login that has ended. */
+/** Close code: the login has ended. */
 const LOGGED_OUT = 4401;
-/** And of a monitor that has as many viewers as it may. */
+/** Close code: the monitor has the maximum number of viewers. */
 const FULL = 4429;
-/** Milliseconds between tries, from the first to the last; each is varied by half of it, and never over LONGEST. */
+/** Milliseconds between attempts, from the first on; each is varied by up to half, and is at most LONGEST. */
 const BACKOFF = [500, 1000, 2000, 4000, 8000];
 const LONGEST = 10_000;
-/** A connection that held so long was a good one: the next loss starts from the first wait again. */
+/** After a connection that lasted this long, the next loss starts from the first wait again. */
 const GOOD = 30_000;
 const CONNECT_TIMEOUT = 5000;
-/** The monitor speaks every second: told to the viewer after the first of these, closed after the second. */
+/** The monitor sends something every second. Silence is shown after SILENT, and ends the connection after DEAD. */
 const SILENT = 3000;
 const DEAD = 5000;
-/** After the page was away, the connection has this long to answer. */
+/** When the page returns from the background, the connection must answer within this. */
 const PROBE = 2000;
 const PING_EVERY = 10_000;
 const FIRST_PINGS = 5;
@@ -41,7 +41,7 @@ export class Socket {
    * @param {(message: object) => void} on.message
    * @param {(buffer: ArrayBuffer) => void} on.frame
    * @param {() => void} on.closed
-   * @param {() => void} on.refused the monitor didn't let us in, or not any longer: perhaps for want of a login
+   * @param {() => void} on.refused the monitor refused or ended the connection, perhaps because there is no login
    */
   constructor(url, on) {
     this.#url = url;
@@ -50,7 +50,7 @@ export class Socket {
     for (const name of ["pageshow", "online"]) addEventListener(name, () => this.#probe());
   }
 
-  /** Open it now; one that is there is given up. */
+  /** Open a connection now, closing any other. */
   connect() {
     this.#drop();
     this.#next = null;
@@ -66,7 +66,7 @@ export class Socket {
     this.#socket = socket;
   }
 
-  /** Send an object; without effect while there is no connection. */
+  /** Send an object; does nothing without a connection. */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
@@ -76,11 +76,11 @@ export class Socket {
     this.send({ type: "ping", c: this.#pinged });
   }
 
-  /** While the monitor can't be heard: {since: wall clock, next: ms to the next try or null, full: it says why}; else null. */
+  /** Null while connected, else {since: wall clock, next: ms to the next attempt or null, full: too many viewers}. */
   get trouble() {
     const now = performance.now();
     const next = this.#next === null ? null : this.#next - now;
-    if (this.#lostAt !== null) return { since: this.#lostAt, next, full: this.#full }; // open or not: until it is heard
+    if (this.#lostAt !== null) return { since: this.#lostAt, next, full: this.#full }; // until something is received
     if (this.#openedAt !== null) {
       const silence = now - this.#heard;
       return silence > SILENT ? { since: Date.now() - silence, next } : null;
@@ -90,7 +90,7 @@ export class Socket {
     return trying > SILENT ? { since: Date.now() - trying, next } : null;
   }
 
-  /** Called several times a second: everything that has its time. */
+  /** Do whatever is due. Called several times a second. */
   tick() {
     const now = performance.now();
     if (this.#hiddenAt !== null && now - this.#hiddenAt > HIDDEN_TOO_LONG && this.#socket !== null) {
@@ -109,7 +109,7 @@ export class Socket {
     }
   }
 
-  /** Leave it and open another without delay. */
+  /** Replace the connection without delay. */
   renew() {
     this.#tries = 0;
     this.connect();
@@ -117,7 +117,7 @@ export class Socket {
 
   #opened() {
     this.#openedAt = this.#heard = performance.now();
-    // before anything else flows: their round trips are the fastest that this connection will see
+    // before any other traffic: these round trips are the fastest that this connection will have
     for (let i = 0; i < FIRST_PINGS; i += 1) this.ping();
   }
 
@@ -154,7 +154,7 @@ export class Socket {
     if (!document.hidden) this.#probe();
   }
 
-  /** The page was away: find out whether the connection still lives (a phone leaves dead ones open). */
+  /** The page is back: find out whether the connection is still alive (phones leave dead ones open). */
   #probe() {
     if (this.#openedAt !== null) {
       this.#probed ??= performance.now();

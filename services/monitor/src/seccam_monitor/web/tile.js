@@ -1,19 +1,19 @@
-/* One camera on the page: its caption, its picture, the boxes over it, and the plate where there is no live picture. */
+/* One camera on the page: caption, picture, boxes, and the plate shown instead of a live picture. */
 
 import { rate, stateOf } from "./clock.js";
 import { parts, write } from "./dom.js";
 import * as format from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-/** Boxes are solid so long after their picture was taken, dashed so long, then gone: the head has moved on. */
+/** Boxes are solid, then dashed, then removed, by their picture's age in ms: by then the head has moved. */
 const SOLID = 1000;
 const DASHED = 2000;
-/** The count of faces stays in the caption for this long. */
+/** The number of faces stays in the caption for this long. */
 const COUNTED = 10_000;
-/** Boxes are for another picture if the aspect differs by more than this. */
+/** If the aspect ratio differs by more than this, boxes belong to another picture. */
 const ASPECT = 0.01;
 const THUMB = 160;
-/** States in which a picture is on screen. */
+/** States with a picture on screen. */
 const WITH_PICTURE = new Set(["live", "stale", "slow"]);
 
 export class Tile {
@@ -57,39 +57,39 @@ export class Tile {
     return this.#camera;
   }
 
-  /** What the monitor says of the camera itself; its index changes with the connection. */
+  /** The camera as the monitor describes it; its index changes with the connection. */
   set camera(camera) {
     this.#camera = camera;
   }
 
-  /** The button that opens the camera alone. */
+  /** The button that opens the view of this camera. */
   get button() {
     return this.#part.open;
   }
 
-  /** Whether pictures may be asked for at all. */
+  /** Whether pictures may be requested. */
   get showable() {
     return this.#status.state !== "off";
   }
 
-  /** Pictures are asked for from now on, or not any more. */
+  /** Whether pictures are requested from now on. */
   set watched(yes) {
     if (yes === (this.#watchedSince !== null)) return;
     this.#watchedSince = yes ? performance.now() : null;
     this.#times = [];
-    if (!yes) this.#empty(); // kept, it would look slow or stale until the first new one comes
+    if (!yes) this.#empty(); // an old picture would look slow or stale until a new one comes
   }
 
   get watched() {
     return this.#watchedSince !== null;
   }
 
-  /** The monitor's word of the second: {at, state, newest, fps, until, why}, times by its clock. */
+  /** Take in the monitor's status: {at, state, newest, fps, until, why}, times by its clock. */
   hear(status) {
     this.#status = status;
   }
 
-  /** The monitor's clock is another one from now on, ahead of the old one by this much; pictures begin anew. */
+  /** A new connection: the monitor's clock is ahead of the previous one by `shift`. */
   restart(shift) {
     if (this.#drawn) this.#drawn = { ...this.#drawn, captured: this.#drawn.captured + shift };
     if (this.#status.newest !== null) this.#status = { ...this.#status, newest: this.#status.newest + shift };
@@ -99,12 +99,12 @@ export class Tile {
     if (this.watched) this.#watchedSince = performance.now();
   }
 
-  /** A picture that could not be decoded. */
+  /** Record a picture that could not be decoded. */
   fail() {
     this.#unreadable += 1;
   }
 
-  /** Draw a picture; `now` is the monitor's time. */
+  /** Draw a picture; `now` is by the monitor's clock. */
   paint(head, bitmap, now) {
     const { canvas } = this.#part;
     if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
@@ -121,14 +121,14 @@ export class Tile {
     if (!WITH_PICTURE.has(this.state)) this.#putAway();
   }
 
-  /** What was seen in one analysed picture: {captured, faces, boxes, size}. */
+  /** Take in what a worker saw in one frame: {captured, faces, boxes, size}. */
   see(detection) {
     if (this.#detection && detection.captured < this.#detection.captured) return;
     this.#detection = detection;
     if (detection.faces) this.#counted = detection;
   }
 
-  /** Bring state, plate and boxes up to `now`, the monitor's time. */
+  /** Update state, plate and boxes; `now` is by the monitor's clock. */
   update(now) {
     const { stale_s, away_s } = this.#camera;
     const drawn = this.#drawn && Math.max(0, now - this.#drawn.captured);
@@ -145,19 +145,19 @@ export class Tile {
     const captured = [this.#drawn?.captured, this.#status.newest].filter((t) => t != null);
     if (captured.length) this.#last = Math.max(...captured);
     if (state !== this.state) this.#enter(state, now);
-    this.#tell(now, drawn ?? newest);
+    this.#showState(now, drawn ?? newest);
     this.#box(now);
   }
 
-  /** Bring the numbers up to date: once a second, so that they can be read. */
+  /** Update rate and age: once a second, so that they can be read. */
   count(now) {
     const page = performance.now();
     this.#times = this.#times.filter((t) => page - t < 4000);
-    this.#show(now);
+    this.#showNumbers(now);
     this.#worst = 0;
   }
 
-  /** Gone from the page: what it holds is freed now, not when the collector comes by. */
+  /** Remove the tile, and free its pixels at once instead of at the next garbage collection. */
   remove() {
     this.#part.canvas.width = this.#part.thumb.width = 0;
     this.element.remove();
@@ -170,10 +170,10 @@ export class Tile {
     this.element.dataset.state = state;
     this.#part.shape.setAttribute("href", `#shape-${state}`);
     this.#part.open.setAttribute("aria-label", format.tileName(this.name, state));
-    this.#show(now);
+    this.#showNumbers(now);
   }
 
-  /** No picture in this state: a thumb of the last one at most, and outside the camera's slot not even that. */
+  /** Remove the picture: a thumbnail of it stays, except outside the camera's slot. */
   #putAway() {
     if (this.state === "off") this.#dropThumb();
     else if (this.#drawn) this.#keepThumb();
@@ -200,8 +200,8 @@ export class Tile {
     this.#worst = 0;
   }
 
-  /** State's word, count of faces, and plate. */
-  #tell(now, age) {
+  /** Show the state, the number of faces, and the plate. */
+  #showState(now, age) {
     const counted = this.state === "live" && this.#counted !== null && now - this.#counted.captured < COUNTED;
     this.#part.faces.hidden = !counted;
     if (counted) write(this.#part.faces, format.faces(this.#counted.faces));
@@ -228,8 +228,8 @@ export class Tile {
     }
   }
 
-  /** Rate and age; `now` is null before there can be any. */
-  #show(now) {
+  /** Show rate and age; `now` is null before there are any. */
+  #showNumbers(now) {
     const { rate: rateNode, age: ageNode, note, open } = this.#part;
     const shown = WITH_PICTURE.has(this.state);
     rateNode.hidden = ageNode.hidden = !shown;
@@ -263,7 +263,7 @@ export class Tile {
     for (const box of this.#detection.boxes) boxes.append(rectangle(box, "under"), rectangle(box, "over"));
   }
 
-  /** solid | dashed, or empty: no box rather than a wrong one. */
+  /** solid | dashed, or empty: better no box than a wrong one. */
   #boxed(now) {
     if (this.state !== "live" || !this.#drawn || !this.#detection?.boxes.length) return "";
     const [width, height] = this.#detection.size;

@@ -3,7 +3,7 @@
 import { parts, write } from "./dom.js";
 import * as format from "./format.js";
 
-/** Rows that stay. */
+/** Rows that are kept. */
 const KEPT = 100;
 const FRESH = 1500;
 
@@ -65,7 +65,7 @@ export class VisitList {
     return moreFaces;
   }
 
-  /** Bring the times up to date. */
+  /** Update all times. */
   update() {
     const now = performance.now();
     const wall = Date.now();
@@ -96,7 +96,7 @@ export class VisitList {
     if (other === this.#shown) this.#shown = row;
   }
 
-  /** Put the row where its visit's beginning belongs; one that is there already isn't touched, and keeps the focus. */
+  /** Sort the row in by the visit's beginning. One that is in its place isn't moved, so it keeps the focus. */
   #place(row) {
     const rows = this.#rows.filter((other) => other !== row);
     const at = rows.findIndex((other) => other.visit.time <= row.visit.time);
@@ -134,13 +134,13 @@ function title(visit) {
   return `${format.faces(visit.faces)} · ${visit.cam}`;
 }
 
-/** Whether a row is a visit, or a part of it: the monitor names those, but a page may have missed that. */
+/** Whether a row is the same visit or part of it. The monitor names such parts, but the page may have missed that. */
 function isPart(row, visit) {
   if (row.id === visit.id || visit.absorbed?.includes(row.id)) return true;
   return row.cam === visit.cam && row.time >= visit.time && row.time <= visit.time + visit.seconds * 1000;
 }
 
-/** The picture, if there is one and the monitor still keeps it. */
+/** Show the visit's picture, if it has one and the monitor still keeps it. */
 function show(picture, visit) {
   if (picture.getAttribute("src") === visit.picture) return;
   picture.hidden = visit.picture === null;
