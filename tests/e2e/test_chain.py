@@ -82,7 +82,7 @@ def test_the_page_shows_moving_video_with_boxes_after_login(release: Release, op
 
         eventually(moves, within=30, every=0.1, what="ten different pictures")
         expect(seen.part(page, "demo", "boxes").locator("rect").first).to_be_attached(timeout=60_000)
-        expect(page.locator(".event").first).to_be_visible(timeout=60_000)
+        expect(page.locator(".visit").first).to_be_visible(timeout=60_000)
         keep(page, "on-kubernetes")
         page.goto("about:blank")  # before the forwarded port closes
 
