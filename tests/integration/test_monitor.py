@@ -526,7 +526,7 @@ def test_settings_that_would_show_the_cameras_to_everybody_stop_the_start() -> N
         check=False,
     )
     assert done.returncode == 2
-    for fault in ("SECCAM_MONITOR_ALLOW_OPEN=true", "SECCAM_MONITOR_CAMERAS: 'Front Door'", "SECCAM_MONITOR_PROT: no setting"):
+    for fault in ("SECCAM_MONITOR_ALLOW_OPEN=true", "SECCAM_MONITOR_CAMERAS: 'Front Door'", "SECCAM_MONITOR_PROT: unknown setting"):
         assert fault in done.stderr
 
 
