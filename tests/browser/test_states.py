@@ -414,7 +414,8 @@ def test_the_first_run_says_how_to_go_on_and_turns_into_the_grid(open_page: Open
     monitor = scripted()
     page = open_page(monitor.url, permissions=["clipboard-read", "clipboard-write"])
     expect(page.get_by_role("heading", name="No camera yet")).to_be_visible()
-    expect(page.locator("#first-run")).to_contain_text("A camera appears here as soon as it sends a picture. You don't need to reload.")
+    intro = "A camera appears here as soon as it sends a picture. You don't need to reload."
+    expect(page.locator("#first-run")).to_contain_text(intro)
     expect(page.locator("#broker")).to_have_text("Broker: connected")
     for words in (
         "On a cluster: add an entry under cameras: in your values, then helm upgrade",
