@@ -1,4 +1,4 @@
-"""The real monitor on a real broker, and cameras and a worker that the test drives."""
+"""The real monitor on a real broker, with cameras and a worker that the test controls."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Monitor:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> Monitor:
-        """Run it; wait until it is ready."""
+        """Start it, and wait until it is ready."""
         environment = {
             "PATH": os.environ["PATH"],
             "SECCAM_BROKER_URL": self._broker.url(topology.MONITOR_USER),
@@ -59,7 +59,7 @@ class Monitor:
         return self
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Stop it by this signal."""
+        """Stop it with this signal."""
         if self.process is None:
             return
         self.process.send_signal(number)
@@ -73,7 +73,7 @@ class Monitor:
             self.process = None
 
     def send(self, number: signal.Signals) -> None:
-        """Give it a signal that doesn't end it."""
+        """Send it a signal that doesn't end it."""
         assert self.process is not None
         self.process.send_signal(number)
 
@@ -96,16 +96,16 @@ def publisher(broker: RunningBroker, user: str) -> Publisher:
 
 
 class FakeCamera:
-    """Publishes numbered pictures as a camera service would; the sequence is the number."""
+    """Publishes numbered pictures as a camera service does; the sequence is the number."""
 
     def __init__(self, link: Publisher, name: str, fps: float = 15.0, *, size: tuple[int, int] = (640, 360), **how: Any) -> None:
         self.name, self.fps, self.size = name, fps, size
-        #: number -> when it was taken by the test's wall clock, seconds.
+        #: When each picture was taken, by number: seconds since 1970 UTC.
         self.taken: dict[int, float] = {}
         self._link, self._boot_id = link, "b" + name.replace("-", "")[:20]
-        #: Seconds that the camera's clock is ahead; None: it has none.
+        #: Seconds that the camera's clock is ahead; None if it has no clock.
         self.clock: float | None = how.get("clock", 0.0)
-        #: Seconds between taking and publishing.
+        #: Seconds from capture to publication.
         self.delay: float = how.get("delay", 0.0)
         self._picture: Callable[[int], bytes] = how.get("picture", lambda n: pictures.numbered(n, *size))
         self._loop = how.get("loop", 0)
@@ -121,14 +121,14 @@ class FakeCamera:
         return self
 
     def stop(self) -> float:
-        """No more pictures; when the last one was taken."""
+        """Stop sending; returns when the last picture was taken."""
         self._halt.set()
         if self._thread is not None:
             self._thread.join()
         return max(self.taken.values(), default=0.0)
 
     def send(self, picture: bytes | None = None) -> Frame:
-        """One picture now."""
+        """Send one picture now."""
         number = next(self.numbers)
         taken = time.time() - self.delay
         self.taken[number] = taken
@@ -148,7 +148,7 @@ class FakeCamera:
         return sent
 
     def say(self, state: str, *, view_open: bool = True, until: int | None = None) -> None:
-        """The camera's word on itself."""
+        """Publish the camera's status."""
         now = round(time.time() * 1000)
         word = message.Status.model_validate(
             {
@@ -173,13 +173,13 @@ class FakeCamera:
 
 
 class FakeWorker:
-    """Tells of faces as a security worker would."""
+    """Publishes detections and events as a security worker does."""
 
     def __init__(self, link: Publisher) -> None:
         self._link = link
 
     def sees(self, seen_in: Frame, *boxes: tuple[int, int, int, int], size: tuple[int, int] = (1280, 720)) -> None:
-        """A detection: boxes for the page."""
+        """Publish a detection: boxes for the page."""
         detection = message.Detection(**_seen(seen_in, boxes, size))
         self._link.publish_latest(
             f"{seen_in.camera} faces",
@@ -187,7 +187,7 @@ class FakeWorker:
         )
 
     def announces(self, seen_in: Frame, *boxes: tuple[int, int, int, int], size: tuple[int, int] = (1280, 720)) -> str:
-        """A face event; its id."""
+        """Publish a face event; returns its id."""
         snapshot = base64.b64encode(pictures.snapshot()).decode()
         event = message.face_event(
             seen_in, seen_in.ts_ms or round(time.time() * 1000), message.FaceData(**_seen(seen_in, boxes, size), snapshot=snapshot)

@@ -1,4 +1,4 @@
-"""Chromium, a page that has to stay free of errors, and monitors to point it at."""
+"""Chromium, pages that must stay free of errors, and monitors to open in them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 DESKTOP = {"width": 1440, "height": 810}
 PHONE = {"width": 390, "height": 844}
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-# what has a time of its own says so; all else may take as long as a busy machine takes
+# the default for what has no limit of its own: long enough for a busy machine
 expect.set_options(timeout=30_000)
-#: Kept by every page: violations of the content security policy.
+#: Makes every page collect violations of the content security policy.
 _WATCH_POLICY = "globalThis.violations = []; addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
 
 
-# a package's, not the session's: while it is there an event loop counts as running, and no other test may run its own
+# per package, not per session: while it exists an event loop counts as running, and no other test may run its own
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
@@ -48,7 +48,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
-    """Opens pages, each with a profile of its own; at the end none of them may have told of an error."""
+    """Opens pages, each with a profile of its own; none of them may report an error."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
     pages: list[Page] = []
@@ -72,13 +72,13 @@ def open_page(browser: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert not violations
-    # the browser itself tells of a monitor that isn't there, and of a picture that is gone
+    # the browser itself reports a monitor that is down, and a picture that is gone
     assert not [text for text in errors if "WebSocket connection to" not in text and "Failed to load resource" not in text]
 
 
 @pytest.fixture
 def scripted() -> Iterator[Callable[..., ScriptedMonitor]]:
-    """Makes monitors that do as they are told."""
+    """Makes scripted monitors."""
     made: list[ScriptedMonitor] = []
 
     def make(*names: str) -> ScriptedMonitor:
@@ -98,7 +98,7 @@ MakeCamera = Callable[..., FakeCamera]
 def monitor(broker: RunningBroker) -> Iterator[Monitor]:
     running = Monitor(broker).start()
     yield running
-    running.end(signal.SIGKILL)  # its orderly end has tests of its own
+    running.end(signal.SIGKILL)  # its orderly stop has tests of its own
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A monitor that does what a test tells it: for states that the real one reaches rarely, slowly or never."""
+"""A monitor that tests control, for states that the real one reaches rarely, slowly or never."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def now_ms() -> float:
 
 @dataclass
 class Camera:
-    """A camera as the monitor would tell of it."""
+    """A camera as the monitor reports it."""
 
     name: str
     state: str = "starting"
@@ -53,26 +53,26 @@ class Camera:
     why: str = ""
     stale_s: float = 2.0
     away_s: float = 30.0
-    #: Pictures sent, which is the last one's sequence.
+    #: Number of pictures sent, which is the sequence of the last one.
     sent: int = 0
 
 
 class ScriptedMonitor:
-    """Serves the page and speaks PROTOCOL.md on a port of its own."""
+    """Serves the page, and the protocol of PROTOCOL.md, on a port of its own."""
 
     def __init__(self, *names: str) -> None:
         self.cameras = self.of(*names)
         self.events: list[dict[str, Any]] = []
         self.version = __version__
         self.broker_lost: float | None = None
-        #: False: it doesn't speak any more, though the connection holds.
-        self.speaks = True
-        #: Cleared: a page's handshake waits until it is set again.
+        #: False: it sends nothing, although connections stay open.
+        self.sends = True
+        #: While cleared, handshakes wait.
         self.lets_in = threading.Event()
         self.lets_in.set()
-        #: It has as many viewers as it may.
+        #: Whether it has the maximum number of viewers.
         self.full = False
-        #: What the pages said, in order.
+        #: Messages of the pages, in order.
         self.heard: list[dict[str, Any]] = []
         self.requests: list[str] = []
         self._viewers: set[ServerConnection] = set()
@@ -95,9 +95,9 @@ class ScriptedMonitor:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        """Listen, on the same port as before if there was one."""
+        """Listen, on the previous port if there was one."""
         self._server = serve(
-            self._speak,
+            self._serve,
             "127.0.0.1",
             self.port,
             subprotocols=[Subprotocol("seccam.v1")],
@@ -108,14 +108,14 @@ class ScriptedMonitor:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """Stop listening and leave every viewer."""
+        """Stop listening and disconnect every viewer."""
         assert self._server is not None
         self._server.shutdown()
         for viewer in list(self._viewers):
             viewer.close(1001)
 
     def close(self) -> None:
-        """The end of it."""
+        """Stop for good."""
         self._over.set()
         self.lets_in.set()
         for thread in (self._beat, *self._videos):
@@ -123,16 +123,16 @@ class ScriptedMonitor:
         self.stop()
 
     def camera(self, name: str) -> Camera:
-        """The camera of this name."""
+        """The camera with this name."""
         return next(camera for camera in self.cameras if camera.name == name)
 
     @property
     def viewers(self) -> int:
-        """Pages that are connected."""
+        """Number of connected pages."""
         return len(self._viewers)
 
     def watched(self) -> set[str]:
-        """The cameras that the page asked for last."""
+        """The cameras that the page has requested last."""
         asked = [message["cams"] for message in list(self.heard) if message["type"] == "watch"]
         return {self.cameras[i].name for i in asked[-1]} if asked else set()
 
@@ -140,22 +140,22 @@ class ScriptedMonitor:
         """Every acknowledgement, in order."""
         return [(i, seq) for message in list(self.heard) if message["type"] == "ack" for i, seq in message["f"]]
 
-    def say(self, kind: str, **fields: Any) -> None:
+    def send(self, kind: str, **fields: Any) -> None:
         """Send a JSON message to all viewers."""
-        if self.speaks:
+        if self.sends:
             self._send(json.dumps({"type": kind, **fields}))
 
-    def tell_status(self) -> None:
+    def send_status(self) -> None:
         """Send the status message, as the real one does each second and on each change."""
         rows = [[i, c.state, c.captured, c.fps, c.until, c.why] for i, c in enumerate(self.cameras)]
-        self.say("status", now=now_ms(), broker=self.broker_lost is None, since=self.broker_lost, c=rows)
+        self.send("status", now=now_ms(), broker=self.broker_lost is None, since=self.broker_lost, c=rows)
 
-    def tell_cameras(self) -> None:
+    def send_cameras(self) -> None:
         """Send the list of cameras."""
-        self.say("cams", cams=self._cams())
+        self.send("cams", cams=self._cams())
 
     def show(self, name: str, picture: bytes, *, age: float = 0.0, flags: int = 0, size: tuple[int, int] | None = None) -> None:
-        """A picture of this camera, `age` seconds old, to whom watches it."""
+        """Send a picture of this camera, `age` seconds old, to those who watch it."""
         camera = self.camera(name)
         camera.captured, camera.state = now_ms() - age * 1000, "live"
         if name in self.watched():
@@ -163,18 +163,18 @@ class ScriptedMonitor:
             index = self.cameras.index(camera)
             camera.sent += 1
             head = struct.pack("<BBHIdHH", 1, flags, index, camera.sent, camera.captured, width, height)
-            if self.speaks:
+            if self.sends:
                 self._send(head + picture)
 
     def see(self, name: str, *boxes: tuple[int, int, int, int], size: tuple[int, int] = (1280, 720), age: float = 0.0) -> None:
-        """A worker saw these faces."""
+        """Report these faces of a worker."""
         scores = [0.9] * len(boxes)
-        self.say("faces", cam=name, captured=now_ms() - age * 1000, faces=len(boxes), boxes=boxes, scores=scores, size=size)
+        self.send("faces", cam=name, captured=now_ms() - age * 1000, faces=len(boxes), boxes=boxes, scores=scores, size=size)
 
     def event(
-        self, name: str, event_id: str, *, faces: int = 1, age: float = 0.0, late_s: int = 0, told: bool = True, **more: Any
+        self, name: str, event_id: str, *, faces: int = 1, age: float = 0.0, late_s: int = 0, send: bool = True, **more: Any
     ) -> None:
-        """A visit that began `age` seconds ago, or the change of one; `told`: to those who are connected as well."""
+        """Add a visit that began `age` seconds ago, or change one; with `send`, connected pages get it as well."""
         began = now_ms() - age * 1000  # no two visits of a camera have the same `time`
         event = {
             "type": "event", "id": event_id, "cam": name,
@@ -185,8 +185,8 @@ class ScriptedMonitor:
         }  # fmt: skip
         listed = [other for other in self.events if other["id"] not in (event_id, *event["absorbed"])]
         self.events = [*listed, event]
-        if told:
-            self.say(**{"kind" if k == "type" else k: v for k, v in event.items()})
+        if send:
+            self.send(**{"kind" if k == "type" else k: v for k, v in event.items()})
 
     def film(
         self, fps: float, *names: str, picture: Callable[[int], bytes] = pictures.numbered, age: float = 0.02
@@ -222,24 +222,24 @@ class ScriptedMonitor:
 
     def _heartbeat(self) -> None:
         while not self._over.wait(1):
-            self.tell_status()
+            self.send_status()
 
-    def _speak(self, viewer: ServerConnection) -> None:
+    def _serve(self, viewer: ServerConnection) -> None:
         if self.full:
             viewer.close(4429)
             return
         hello = {"v": 1, "version": self.version, "now": now_ms(), "cams": self._cams(), "events": self.events[-50:]}
         viewer.send(json.dumps({"type": "hello", **hello}))
         self._viewers.add(viewer)
-        self.tell_status()
+        self.send_status()
         try:
             for body in viewer:
                 message = json.loads(body)
-                if message["type"] == "ping" and self.speaks:
+                if message["type"] == "ping" and self.sends:
                     viewer.send(json.dumps({"type": "pong", "c": message["c"], "s": now_ms()}))
                 self.heard.append(message)
         except ConnectionClosed:
-            pass  # the page left, as pages do
+            pass  # the page has left
         finally:
             self._viewers.discard(viewer)
 

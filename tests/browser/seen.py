@@ -27,17 +27,17 @@ def number(page: Page, name: str) -> int:
 
 
 def is_black(page: Page, name: str) -> bool:
-    """Whether there is nothing on the camera's canvas."""
+    """Whether the camera's canvas is black."""
     return int(part(page, name, "canvas").evaluate(pictures.BRIGHTEST)) == 0
 
 
 def awaits(page: Page, name: str, word: str, *, within: float = 10.0) -> None:
-    """The camera's state has, within so many seconds, this word."""
+    """Wait until the camera shows this state."""
     expect(part(page, name, "word")).to_have_text(re.compile(f"^{word}"), timeout=within * 1000)
 
 
 def age(page: Page, name: str) -> float:
-    """The age in the caption, seconds."""
+    """The age in the caption, in seconds."""
     text = part(page, name, "age").text_content() or ""
     found = re.fullmatch(r"[~≥]?([\d.]+) s old", text)
     assert found, text
@@ -45,13 +45,13 @@ def age(page: Page, name: str) -> float:
 
 
 def moves(page: Page, name: str, *, within: float = 10.0) -> None:
-    """The camera's picture changes."""
+    """Wait until the camera shows another picture."""
     before = number(page, name)
     eventually(lambda: number(page, name) not in (before, -1), within=within, what=f"another picture of {name}")
 
 
 def place(locator: Locator) -> dict[str, float]:
-    """Where it is on the page: x, y, width, height, CSS pixels."""
+    """Its place on the page: x, y, width, height in CSS pixels."""
     return dict(
         locator.evaluate(
             "node => { const r = node.getBoundingClientRect(); return {x: r.x, y: r.y, width: r.width, height: r.height} }"
@@ -60,7 +60,7 @@ def place(locator: Locator) -> dict[str, float]:
 
 
 def on_screen(page: Page, name: str, box: tuple[int, int, int, int], size: tuple[int, int]) -> list[float]:
-    """Where a box in a picture of this size comes to lie on the page: x, y, width, height. The picture keeps its aspect."""
+    """The place on the page of a box in a picture of this size: x, y, width, height. The picture keeps its aspect ratio."""
     canvas = place(part(page, name, "canvas"))
     scale = min(canvas["width"] / size[0], canvas["height"] / size[1])
     left = canvas["x"] + (canvas["width"] - size[0] * scale) / 2
@@ -70,7 +70,7 @@ def on_screen(page: Page, name: str, box: tuple[int, int, int, int], size: tuple
 
 
 def hide(page: Page, hidden: bool) -> None:
-    """The page's window is put away, or is there again; told by what the page looks at, as headless Chromium hides none."""
+    """Hide or show the page, by what it reads: headless Chromium hides no page."""
     page.evaluate(
         """hidden => {
           Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
@@ -82,7 +82,7 @@ def hide(page: Page, hidden: bool) -> None:
 
 
 def time_the_page(page: Page) -> None:
-    """From now on `lateness` is known."""
+    """Start measuring `lateness`."""
     page.evaluate(
         """() => {
           globalThis.late = 0;
@@ -97,12 +97,12 @@ def time_the_page(page: Page) -> None:
 
 
 def lateness(page: Page) -> float:
-    """How late a page on a busy machine was at most with what it does ten times a second, milliseconds."""
+    """How late the page's timer was at most, as on a busy machine, in milliseconds."""
     return float(page.evaluate("late"))
 
 
 def rows(page: Page) -> list[dict[str, Any]]:
-    """The event list: what and when of each row."""
+    """The list of visits: both lines of each row."""
     found = page.locator(".visit").evaluate_all(
         "rows => rows.map(row => ({what: row.querySelector('.what').textContent, when: row.querySelector('.when').textContent}))"
     )

@@ -114,7 +114,7 @@ def test_the_keyboard_leads_everywhere(open_page: Open, scripted: Scripted) -> N
     assert _in_focus(page).startswith("1 face · yard")
 
 
-def test_a_link_opens_a_camera_and_its_way_out_is_the_grid(open_page: Open, scripted: Scripted) -> None:
+def test_a_link_opens_a_camera_and_back_leads_to_the_grid(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front", "yard")
     page = open_page(monitor.url + "#yard")
     expect(seen.tile(page, "front")).to_be_hidden()
@@ -130,9 +130,7 @@ def test_a_link_opens_a_camera_and_its_way_out_is_the_grid(open_page: Open, scri
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
-def test_all_cameras_leads_to_all_cameras_from_wherever_one_came(
-    open_page: Open, scripted: Scripted, viewport: dict[str, int]
-) -> None:
+def test_all_cameras_leads_to_the_grid_from_everywhere(open_page: Open, scripted: Scripted, viewport: dict[str, int]) -> None:
     monitor = scripted("front", "yard")
     monitor.event("yard", "one")
     page = open_page(monitor.url, viewport=viewport)
@@ -152,7 +150,7 @@ def test_all_cameras_leads_to_all_cameras_from_wherever_one_came(
     expect(page.get_by_role("button", name="yard, starting, enlarge")).to_be_focused()
 
 
-def test_by_a_link_and_over_the_list_the_grid_is_found_too(open_page: Open, scripted: Scripted) -> None:
+def test_all_cameras_leads_to_the_grid_after_a_link_and_the_list(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front", "yard")
     monitor.event("yard", "one")
     page = open_page(monitor.url + "#front", viewport=PHONE)
@@ -168,7 +166,7 @@ def test_by_a_link_and_over_the_list_the_grid_is_found_too(open_page: Open, scri
     expect(seen.tile(page, "yard")).to_be_visible()
 
 
-def test_from_an_address_that_names_nobody_a_camera_is_opened_as_from_the_grid(open_page: Open, scripted: Scripted) -> None:
+def test_with_an_unknown_camera_in_the_address_the_grid_works_as_usual(open_page: Open, scripted: Scripted) -> None:
     page = open_page(scripted("front", "yard").url + "#old")
     seen.part(page, "front", "open").click()
     expect(seen.tile(page, "yard")).to_be_hidden()
@@ -179,7 +177,7 @@ def test_from_an_address_that_names_nobody_a_camera_is_opened_as_from_the_grid(o
     expect(page.get_by_role("button", name="front, starting, enlarge")).to_be_focused()
 
 
-def test_in_full_screen_the_picture_runs_and_cameras_can_be_turned(open_page: Open, scripted: Scripted) -> None:
+def test_in_full_screen_the_picture_runs_and_the_arrow_keys_change_the_camera(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front", "yard")
     page = open_page(monitor.url + "#front")
     monitor.film(10)
@@ -200,7 +198,7 @@ def test_in_full_screen_the_picture_runs_and_cameras_can_be_turned(open_page: Op
     eventually(lambda: page.evaluate("document.fullscreenElement === null"), what="the window again")
 
 
-def test_the_skip_link_leads_to_what_there_is(open_page: Open, scripted: Scripted) -> None:
+def test_the_skip_link_leads_to_the_main_content(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted()
     page = open_page(monitor.url)
     expect(page.get_by_role("heading", name="No camera yet")).to_be_visible()
@@ -211,13 +209,13 @@ def test_the_skip_link_leads_to_what_there_is(open_page: Open, scripted: Scripte
         if where == "main":
             expect(page.locator("#main")).to_be_focused()
             monitor.cameras.extend(ScriptedMonitor.of("front"))
-            monitor.tell_cameras()
+            monitor.send_cameras()
         else:
             expect(page.get_by_role("button", name=where)).to_be_focused()
             page.keyboard.press("Enter")
 
 
-def test_the_keyboard_follows_a_narrow_windows_list(open_page: Open, scripted: Scripted) -> None:
+def test_keyboard_focus_follows_the_list_in_a_narrow_window(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url, viewport=PHONE)
     seen.awaits(page, "front", "Starting")
@@ -230,7 +228,7 @@ def test_the_keyboard_follows_a_narrow_windows_list(open_page: Open, scripted: S
     expect(page.locator("#strip")).to_be_focused()
 
 
-def test_the_stream_address_can_be_had_without_a_clipboard(open_page: Open, scripted: Scripted) -> None:
+def test_without_a_clipboard_the_stream_address_is_selected(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url + "#front", init="Object.defineProperty(navigator, 'clipboard', {get: () => undefined});")
 
@@ -241,7 +239,7 @@ def test_the_stream_address_can_be_had_without_a_clipboard(open_page: Open, scri
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everything_can_be_read_named_and_hit(open_page: Open, scripted: Scripted, scheme: str) -> None:
+def test_all_texts_have_contrast_and_all_controls_a_name_and_size(open_page: Open, scripted: Scripted, scheme: str) -> None:
     monitor = scripted("front", "yard", "garage", "shop", "attic")
     monitor.event("front", "one", age=60)
     monitor.camera("shop").state = "off"
@@ -252,7 +250,7 @@ def test_everything_can_be_read_named_and_hit(open_page: Open, scripted: Scripte
     monitor.camera("garage").state = "away"
     monitor.see("front", pictures.FACE)
     monitor.broker_lost = now_ms()
-    monitor.tell_status()
+    monitor.send_status()
     expect(page.locator("#counts")).to_have_text("1 away · 1 stale · 1 starting · 1 live · 1 off")
     expect(page.locator("#bar-broker")).to_be_visible()
 
@@ -294,7 +292,7 @@ def test_a_phones_list_closes_by_its_button_and_by_going_back(open_page: Open, s
     expect(heading).to_be_hidden()
 
 
-def test_what_is_spoken_is_one_sentence_in_five_seconds(open_page: Open, scripted: Scripted) -> None:
+def test_at_most_one_announcement_is_made_in_five_seconds(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front", "yard")
     monitor.event("front", "old", age=600)
     page = open_page(monitor.url)
@@ -322,7 +320,7 @@ def test_what_is_spoken_is_one_sentence_in_five_seconds(open_page: Open, scripte
     expect(page.locator(".visit")).to_have_count(100)
 
 
-def test_markup_in_an_event_is_shown_as_text(open_page: Open, scripted: Scripted) -> None:
+def test_markup_in_a_visit_is_shown_as_text(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)
     seen.awaits(page, "front", "Starting")

@@ -40,7 +40,7 @@ def test_twelve_cameras_move_over_one_websocket(open_page: Open, monitor: Monito
     keep(page, "twelve")
 
 
-def test_rate_and_age_are_true(open_page: Open, monitor: Monitor, cameras: MakeCamera) -> None:
+def test_the_rate_and_age_shown_are_correct(open_page: Open, monitor: Monitor, cameras: MakeCamera) -> None:
     page = open_page(monitor.url)
     camera = cameras("front", 10, delay=0.15).start()
     seen.awaits(page, "front", "Live")
@@ -151,7 +151,7 @@ def test_a_killed_monitor_is_noticed_at_once_and_a_visit_that_goes_on_meanwhile_
     eventually(lambda: [row["what"] for row in seen.rows(page)] == ["3 faces · front"], what="still one visit")
 
 
-def test_a_frozen_monitor_is_told_within_four_seconds(open_page: Open, monitor: Monitor, cameras: MakeCamera) -> None:
+def test_a_frozen_monitor_is_noticed_within_four_seconds(open_page: Open, monitor: Monitor, cameras: MakeCamera) -> None:
     page = open_page(monitor.url)
     cameras("front").start()
     seen.awaits(page, "front", "Live")
@@ -182,7 +182,7 @@ def test_a_lost_broker_has_a_bar_of_its_own_and_pictures_go_on_after_it(
     seen.awaits(page, "front", "Live", within=60)
 
 
-def test_events_have_a_row_with_words_time_and_picture(
+def test_a_visit_has_a_row_with_faces_time_and_picture(
     open_page: Open, monitor: Monitor, cameras: MakeCamera, worker: FakeWorker
 ) -> None:
     page = open_page(monitor.url)
@@ -249,7 +249,7 @@ def test_boxes_lie_on_the_faces_turn_dashed_and_go(
         assert 1700 <= gone[0] <= 2400 + late, (kind, name)
 
 
-def test_no_box_rather_than_one_that_is_for_another_picture(
+def test_no_box_is_shown_that_belongs_to_another_picture(
     open_page: Open, monitor: Monitor, cameras: MakeCamera, worker: FakeWorker
 ) -> None:
     page = open_page(monitor.url)
@@ -268,7 +268,7 @@ def test_no_box_rather_than_one_that_is_for_another_picture(
     expect(rects).to_have_count(0, timeout=900)
 
 
-def test_a_picture_that_says_it_is_turned_is_shown_as_it_is_stored(
+def test_a_picture_with_an_exif_rotation_is_shown_as_stored(
     open_page: Open, monitor: Monitor, cameras: MakeCamera, worker: FakeWorker
 ) -> None:
     page = open_page(monitor.url)

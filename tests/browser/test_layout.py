@@ -51,13 +51,13 @@ def _show_all(monitor: ScriptedMonitor) -> None:
         monitor.see(camera.name, pictures.FACE, pictures.FACE)
 
 
-def test_every_number_of_cameras_lies_well_on_every_screen(open_page: Open, scripted: Scripted) -> None:
+def test_every_number_of_cameras_fits_every_screen(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted()
     page = open_page(monitor.url)
     for count in _COUNTS:
         monitor.cameras = ScriptedMonitor.of(*_NAMES[:count])
-        monitor.tell_cameras()
-        monitor.tell_status()
+        monitor.send_cameras()
+        monitor.send_status()
         expect(page.locator(".tile")).to_have_count(count)
         for width, height in _SIZES:
             page.set_viewport_size({"width": width, "height": height})
@@ -125,7 +125,7 @@ def _in_every_state(monitor: ScriptedMonitor, page: Page) -> None:
     seen.awaits(page, "front", "Live")
     seen.awaits(page, "yard", "Stale")
     monitor.camera("garage").state = "away"
-    monitor.tell_status()
+    monitor.send_status()
     seen.awaits(page, "garage", "Away")
     monitor.event("front", "now", faces=2, age=0.5)
     rects = seen.part(page, "front", "boxes").locator("rect")
@@ -189,9 +189,9 @@ def test_bars_and_first_run_are_kept_to_look_at(open_page: Open, scripted: Scrip
     keep(page, f"first-run-{kind}-{scheme}")
     assert page.evaluate(_FAULTS) == []
     monitor.cameras = ScriptedMonitor.of("front", "yard")
-    monitor.tell_cameras()
+    monitor.send_cameras()
     monitor.broker_lost = now_ms()
-    monitor.tell_status()
+    monitor.send_status()
     expect(page.locator("#bar-broker")).to_be_visible()
     keep(page, f"no-broker-{kind}-{scheme}")
     monitor.stop()

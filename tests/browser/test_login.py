@@ -73,7 +73,7 @@ def test_a_link_to_a_camera_leads_there_through_the_login(open_page: Open, guard
     expect(seen.tile(page, "front")).to_be_hidden()
 
 
-def test_a_wrong_password_is_told_and_the_name_stays(open_page: Open, guarded: Monitor) -> None:
+def test_a_wrong_password_is_reported_and_the_name_stays(open_page: Open, guarded: Monitor) -> None:
     page = open_page(guarded.url)
     log_in(page, "not this one")
 
@@ -88,7 +88,7 @@ def test_a_wrong_password_is_told_and_the_name_stays(open_page: Open, guarded: M
     expect(page.get_by_role("alert")).to_contain_text("Too many attempts. Try again in ")
 
 
-def test_without_script_one_can_log_in_too(open_page: Open, guarded: Monitor) -> None:
+def test_the_login_works_without_javascript(open_page: Open, guarded: Monitor) -> None:
     page = open_page(guarded.url + "cameras", java_script_enabled=False)
     log_in(page, "not this one")
     expect(page.get_by_role("alert")).to_have_text("Wrong name or password.")
@@ -98,7 +98,7 @@ def test_without_script_one_can_log_in_too(open_page: Open, guarded: Monitor) ->
     expect(page.locator("body")).to_have_text("[]")
 
 
-def test_a_page_whose_user_is_gone_leads_to_the_login_and_back(
+def test_a_page_whose_user_was_removed_leads_to_the_login_and_back(
     open_page: Open, guarded: Monitor, users: Path, cameras: MakeCamera
 ) -> None:
     cameras("front").start()
@@ -126,7 +126,7 @@ def test_logging_out_in_one_window_ends_the_other(open_page: Open, guarded: Moni
     expect(page).to_have_url(guarded.url + "login?next=%2F")
 
 
-def test_a_page_whose_cookie_is_gone_finds_out_by_itself(open_page: Open, guarded: Monitor) -> None:
+def test_a_page_whose_cookie_is_gone_notices_it(open_page: Open, guarded: Monitor) -> None:
     """As when somebody logs out at another replica: this one's socket goes on."""
     page = open_page(guarded.url)
     log_in(page)
@@ -144,7 +144,7 @@ def test_without_a_login_there_is_no_logout(open_page: Open, monitor: Monitor) -
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", ["desktop", "phone"])
-def test_the_login_can_be_read_named_hit_and_filled_by_a_password_manager(
+def test_the_login_is_accessible_and_works_with_a_password_manager(
     open_page: Open, guarded: Monitor, scheme: str, device: str
 ) -> None:
     size = DESKTOP if device == "desktop" else PHONE

@@ -118,7 +118,7 @@ def test_the_monitors_clock_forgets_all_but_the_last_ten_pings(module_page: Page
     ("wall", "page", "asleep"),
     [(100, 100, False), (100, 1000, False), (1200, 100, True), (-3_600_000, 100, True), (60_000, 60_000, False)],
 )
-def test_sleep_shows_in_the_difference_of_two_clocks(call: Call, wall: float, page: float, asleep: bool) -> None:
+def test_sleep_is_noticed_by_the_difference_of_two_clocks(call: Call, wall: float, page: float, asleep: bool) -> None:
     assert call("clock.slept", {"wall": NOW, "page": 0}, {"wall": NOW + wall, "page": page}) is asleep
 
 
@@ -217,7 +217,7 @@ def test_the_header_of_a_picture_is_read_as_the_monitor_writes_it(
         (120, {"untimed": True}, "≥0.1 s old"),
     ],
 )
-def test_an_age_is_said_in_words(call: Call, age: float, flags: dict[str, bool], said: str) -> None:
+def test_ages_are_formatted(call: Call, age: float, flags: dict[str, bool], said: str) -> None:
     assert call("format.age", age, flags, NOW) == said
 
 
@@ -233,7 +233,7 @@ def test_an_age_is_said_in_words(call: Call, age: float, flags: dict[str, bool],
         (2.5, 2.5, "2.5 fps"),
     ],
 )
-def test_a_rate_is_said_in_words(call: Call, seen: float, source: float, said: str) -> None:
+def test_rates_are_formatted(call: Call, seen: float, source: float, said: str) -> None:
     assert call("format.rates", seen, source) == said
 
 
@@ -279,17 +279,17 @@ _PLATE = {
         ({"state": "off", "until": NOW, "zone": "No/Where"}, ["Off by schedule", "On again Sat 14:03", ""]),
     ],
 )
-def test_plates_have_exactly_these_words(call: Call, differing: dict[str, Any], said: list[str] | None) -> None:
+def test_plates_have_exactly_these_texts(call: Call, differing: dict[str, Any], said: list[str] | None) -> None:
     assert call("format.plate", {**_PLATE, **differing}) == said
 
 
-def test_counts_are_told_worst_first(call: Call) -> None:
+def test_counts_list_the_worst_state_first(call: Call) -> None:
     assert call("format.counts", ["live", "off", "away", "live", "stale"]) == "1 away · 1 stale · 2 live · 1 off"
     assert call("format.counts", []) == ""
 
 
 @pytest.mark.parametrize(("scores", "said"), [([], ""), ([0.936], "Score 0.94"), ([0.98, 0.5], "Scores 0.98, 0.50")])
-def test_scores_are_said_in_words(call: Call, scores: list[float], said: str) -> None:
+def test_scores_are_formatted(call: Call, scores: list[float], said: str) -> None:
     assert call("format.scores", scores) == said
 
 
@@ -305,7 +305,7 @@ def test_visits_are_spoken_in_one_sentence(call: Call, seen: list[tuple[str, int
     assert call("format.spokenVisits", [{"camera": camera, "count": count} for camera, count in seen]) == said
 
 
-def test_a_zone_is_no_reason_to_say_a_wrong_time(call: Call) -> None:
+def test_times_are_shown_in_the_given_zone(call: Call) -> None:
     assert call("format.time", NOW, NOW, "Asia/Kolkata") == "19:33:12"
 
 

@@ -84,8 +84,8 @@ def test_outside_its_slot_a_camera_shows_no_picture_at_once(open_page: Open, scr
     video.set()
     camera = monitor.camera("front")
     camera.state, camera.until, camera.zone = "off", 1_763_985_600_000, "Europe/Berlin"
-    monitor.tell_cameras()
-    monitor.tell_status()
+    monitor.send_cameras()
+    monitor.send_status()
 
     seen.awaits(page, "front", "Off", within=1)
 
@@ -96,14 +96,14 @@ def test_outside_its_slot_a_camera_shows_no_picture_at_once(open_page: Open, scr
     eventually(lambda: monitor.watched() == set(), what="no picture asked for")
 
     monitor.camera("front").state = "live"
-    monitor.tell_status()
+    monitor.send_status()
     eventually(lambda: monitor.watched() == {"front"}, what="pictures asked for again")
     monitor.film(10)
     seen.awaits(page, "front", "Live", within=1)
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
-def test_a_camera_that_says_why_it_is_away_is_quoted(open_page: Open, scripted: Scripted, viewport: dict[str, int]) -> None:
+def test_the_reason_of_a_camera_that_is_away_is_shown(open_page: Open, scripted: Scripted, viewport: dict[str, int]) -> None:
     monitor = scripted("front", "yard")
     page = open_page(monitor.url, viewport=viewport)
     video = monitor.film(10, "front")
@@ -112,7 +112,7 @@ def test_a_camera_that_says_why_it_is_away_is_quoted(open_page: Open, scripted: 
     video.set()
     for name, why in {"front": "there is no such device", "yard": "<b>its source</b> " + "gives-nothing-" * 20}.items():
         monitor.camera(name).state, monitor.camera(name).why = "away", why
-    monitor.tell_status()
+    monitor.send_status()
 
     seen.awaits(page, "front", "Away since")
     expect(seen.part(page, "front", "first")).to_have_text("Camera away")
@@ -131,7 +131,7 @@ def test_a_camera_that_says_why_it_is_away_is_quoted(open_page: Open, scripted: 
 
 
 @pytest.mark.parametrize("address", ["#%E0%A4%A", "#%", "#nobody"])
-def test_an_address_that_says_nothing_shows_the_grid(open_page: Open, scripted: Scripted, address: str) -> None:
+def test_an_address_without_a_known_camera_shows_the_grid(open_page: Open, scripted: Scripted, address: str) -> None:
     monitor = scripted("front", "yard")
     page = open_page(monitor.url + address)
     for name in ("front", "yard"):
@@ -140,7 +140,7 @@ def test_an_address_that_says_nothing_shows_the_grid(open_page: Open, scripted: 
     seen.awaits(page, "front", "Live")
 
 
-def test_one_score_is_a_score(open_page: Open, scripted: Scripted) -> None:
+def test_one_score_is_singular(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     monitor.event("front", "one", scores=[0.936])
     page = open_page(monitor.url)
@@ -148,7 +148,7 @@ def test_one_score_is_a_score(open_page: Open, scripted: Scripted) -> None:
     expect(page.locator("#visit-dialog")).to_contain_text("Score 0.94")
 
 
-def test_a_slow_connection_is_told_apart_from_a_camera_that_sends_nothing(open_page: Open, scripted: Scripted) -> None:
+def test_a_slow_connection_is_distinguished_from_a_silent_camera(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)
     monitor.film(2, picture=pictures.numbered, age=3.2)
@@ -157,17 +157,17 @@ def test_a_slow_connection_is_told_apart_from_a_camera_that_sends_nothing(open_p
 
     def newer_at_the_monitor() -> bool:
         monitor.camera("front").captured = now_ms() - 50
-        monitor.tell_status()
+        monitor.send_status()
         return (seen.part(page, "front", "word").text_content() or "") == "Slow" or time.monotonic() > halt
 
     eventually(newer_at_the_monitor, every=0.1)
     monitor.camera("front").captured = now_ms() - 50
-    monitor.tell_status()
+    monitor.send_status()
 
     expect(seen.part(page, "front", "first")).to_have_text(re.compile(r"^Slow connection: picture is [34] s old$"))
 
 
-def test_pictures_that_cannot_be_read_are_skipped_and_told_after_five(open_page: Open, scripted: Scripted) -> None:
+def test_unreadable_pictures_are_skipped_and_reported_after_five(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)
     eventually(lambda: monitor.watched() == {"front"})
@@ -208,7 +208,7 @@ def _more_acked(monitor: ScriptedMonitor, already: int) -> bool:
 @pytest.mark.parametrize(
     ("flags", "mark", "note"), [(0, "", ""), (ESTIMATED, "~", "clock is wrong"), (UNTIMED, "≥", "sends no time")]
 )
-def test_an_age_that_is_not_certain_says_so(open_page: Open, scripted: Scripted, flags: int, mark: str, note: str) -> None:
+def test_an_uncertain_age_is_marked(open_page: Open, scripted: Scripted, flags: int, mark: str, note: str) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)
     eventually(lambda: monitor.watched() == {"front"})
@@ -238,7 +238,7 @@ def test_a_clock_of_the_viewer_that_is_an_hour_off_changes_no_age(open_page: Ope
     assert re.fullmatch(r"Since (\d+ [A-Z][a-z]+ )?\d\d:\d\d:\d\d", seen.rows(page)[0]["when"])
 
 
-def test_back_from_a_hidden_tab_a_page_waits_for_pictures_and_accuses_nobody(open_page: Open, scripted: Scripted) -> None:
+def test_a_page_that_was_hidden_waits_for_pictures_without_an_error(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url, init=_TIME_TO_TURN)
     video = monitor.film(10)
@@ -250,7 +250,7 @@ def test_back_from_a_hidden_tab_a_page_waits_for_pictures_and_accuses_nobody(ope
 
     def newest_but_none_sent() -> bool:
         monitor.camera("front").captured = now_ms()
-        monitor.tell_status()
+        monitor.send_status()
         return seen.part(page, "front", "word").text_content() == "Starting"
 
     seen.hide(page, False)
@@ -258,7 +258,7 @@ def test_back_from_a_hidden_tab_a_page_waits_for_pictures_and_accuses_nobody(ope
     expect(seen.part(page, "front", "first")).to_have_text("Waiting for the first picture")
 
 
-def test_back_after_long_a_page_connects_again_and_raises_no_alarm(open_page: Open, scripted: Scripted) -> None:
+def test_a_page_that_was_hidden_for_long_reconnects_without_an_alarm(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url, init=_TIME_TO_TURN)
     monitor.film(10)
@@ -286,7 +286,7 @@ def test_back_after_long_a_page_connects_again_and_raises_no_alarm(open_page: Op
     expect(alarm).to_be_hidden()
 
 
-def test_a_monitor_with_as_many_viewers_as_it_may_have_says_so(open_page: Open, scripted: Scripted) -> None:
+def test_a_monitor_with_the_maximum_number_of_viewers_says_so(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     monitor.full = True
     page = open_page(monitor.url)
@@ -307,7 +307,7 @@ def test_when_the_monitor_falls_silent_the_page_says_so_and_ages_go_on(open_page
     page = open_page(monitor.url)
     video = monitor.film(10)
     seen.awaits(page, "front", "Live")
-    monitor.speaks = False
+    monitor.sends = False
     began = time.monotonic()
     video.set()
 
@@ -319,14 +319,14 @@ def test_when_the_monitor_falls_silent_the_page_says_so_and_ages_go_on(open_page
     eventually(lambda: seen.age(page, "front") > first, what="the age grows")
     expect(page.get_by_role("alert")).to_have_text("No connection to the monitor.")
 
-    monitor.speaks = True
+    monitor.sends = True
     monitor.film(10)
     expect(page.locator("#bar-server")).to_be_hidden()
     seen.awaits(page, "front", "Live")
     expect(page).to_have_title("seccam")
 
 
-def test_try_now_brings_the_page_back_with_the_events_it_missed_once_each(open_page: Open, scripted: Scripted) -> None:
+def test_try_now_reconnects_and_shows_missed_visits_once(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)
     seen.awaits(page, "front", "Starting")
@@ -339,7 +339,7 @@ def test_try_now_brings_the_page_back_with_the_events_it_missed_once_each(open_p
     expect(bar.locator("span")).to_have_text(re.compile(words))
     keep(page, "no-connection")
     eventually(lambda: (re.search(r"Next try in ([4-9]|10) s", bar.inner_text()) or [""])[0], within=30, what="a longer wait")
-    monitor.event("front", "meanwhile", told=False)
+    monitor.event("front", "meanwhile", send=False)
     monitor.start()
     monitor.film(15)
 
@@ -380,7 +380,7 @@ def test_another_version_of_the_monitor_asks_for_a_reload(open_page: Open, scrip
     expect(page.locator("#bar-update")).to_be_hidden()
 
 
-def test_a_hidden_page_asks_for_no_pictures_and_counts_events_in_its_title(open_page: Open, scripted: Scripted) -> None:
+def test_a_hidden_page_requests_no_pictures_and_counts_visits_in_its_title(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)
     monitor.film(15)
@@ -399,7 +399,7 @@ def test_a_hidden_page_asks_for_no_pictures_and_counts_events_in_its_title(open_
     expect(page).to_have_title("seccam")
 
 
-def test_a_tile_out_of_sight_is_not_asked_for(open_page: Open, scripted: Scripted) -> None:
+def test_pictures_of_tiles_out_of_view_are_not_requested(open_page: Open, scripted: Scripted) -> None:
     names = [f"cam-{n}" for n in range(8)]
     monitor = scripted(*names)
     page = open_page(monitor.url, viewport=PHONE)
@@ -410,7 +410,7 @@ def test_a_tile_out_of_sight_is_not_asked_for(open_page: Open, scripted: Scripte
     eventually(lambda: names[0] not in monitor.watched() and names[7] in monitor.watched(), what="only the last tiles")
 
 
-def test_the_first_run_says_how_to_go_on_and_turns_into_the_grid(open_page: Open, scripted: Scripted) -> None:
+def test_the_first_run_page_explains_the_next_steps_and_turns_into_the_grid(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted()
     page = open_page(monitor.url, permissions=["clipboard-read", "clipboard-write"])
     expect(page.get_by_role("heading", name="No camera yet")).to_be_visible()
@@ -432,14 +432,14 @@ def test_the_first_run_says_how_to_go_on_and_turns_into_the_grid(open_page: Open
         assert page.evaluate("navigator.clipboard.readText()") == command
 
     monitor.cameras.extend(ScriptedMonitor.of("front"))
-    monitor.tell_cameras()
+    monitor.send_cameras()
     monitor.film(10)
 
     seen.awaits(page, "front", "Live")
     expect(page.get_by_role("heading", name="No camera yet")).to_be_hidden()
 
 
-def test_without_a_clipboard_copy_selects_the_text(open_page: Open, scripted: Scripted) -> None:
+def test_without_a_clipboard_copy_selects_the_command(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted()
     # what the browser does to a page over plain http from another machine
     page = open_page(monitor.url, init="Object.defineProperty(navigator, 'clipboard', {get: () => undefined});")
@@ -455,14 +455,14 @@ def test_cameras_come_and_go_and_keep_their_places(open_page: Open, scripted: Sc
     names = page.locator(".tile .name")
     expect(names).to_have_text(["front", "yard"])
     monitor.cameras[1:1] = ScriptedMonitor.of("gate")
-    monitor.tell_cameras()
+    monitor.send_cameras()
     expect(names).to_have_text(["front", "gate", "yard"])
     del monitor.cameras[0]
-    monitor.tell_cameras()
+    monitor.send_cameras()
     expect(names).to_have_text(["gate", "yard"])
 
 
-def test_before_the_first_answer_the_page_says_what_it_waits_for(open_page: Open, scripted: Scripted) -> None:
+def test_before_the_first_message_the_page_says_that_it_is_connecting(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url, init="const real = WebSocket; globalThis.WebSocket = class { close() {} }; void real;")
 

@@ -74,7 +74,7 @@ def test_rows_that_turn_out_to_be_one_visit_are_one_also_if_the_page_missed_that
     monitor.event("yard", "other", age=50)
     expect(page.locator(".visit")).to_have_count(3)
     monitor.stop()
-    monitor.event("front", "first", age=100, seconds=80, absorbed=["second"], told=False)
+    monitor.event("front", "first", age=100, seconds=80, absorbed=["second"], send=False)
     monitor.start()
 
     expect(page.locator(".visit .what")).to_have_text(["1 face · yard", "1 face · front"])

@@ -35,7 +35,7 @@ from tests.waiting import eventually
 
 
 def picture(shade: int, *, width: int = 160, height: int = 90) -> bytes:
-    """A JPEG of one colour: other shades are other bytes."""
+    """A JPEG of one colour; each shade has different bytes."""
     return bytes(simplejpeg.encode_jpeg(np.full((height, width, 3), shade % 256, np.uint8)))
 
 
@@ -66,14 +66,14 @@ class RunningMonitor:
         self.http = httpx.Client(base_url=self.base, timeout=20)
 
     def ready(self) -> bool:
-        """What /readyz says."""
+        """Whether /readyz answers 200."""
         try:
             return httpx.get(f"http://127.0.0.1:{self.ops_port}/readyz", timeout=20).status_code == 200
         except httpx.TransportError:
             return False
 
     def alive(self) -> bool:
-        """What /healthz says."""
+        """Whether /healthz answers 200."""
         return httpx.get(f"http://127.0.0.1:{self.ops_port}/healthz", timeout=20).status_code == 200
 
     def metric(self, name: str, **labels: str) -> float | None:
@@ -86,7 +86,7 @@ class RunningMonitor:
         return None
 
     def snapshot(self, camera: str) -> bytes | None:
-        """The newest picture; None if there is none to show."""
+        """The newest picture; None if there is none."""
         answer = self.http.get(f"/cameras/{camera}/snapshot.jpg")
         return answer.content if answer.status_code == 200 else None
 
@@ -96,7 +96,7 @@ class RunningMonitor:
         return found[0] if found else None
 
     def socket(self, **arguments: Any) -> ClientConnection:
-        """A page's WebSocket, of a page that reads and answers pings whatever the test does meanwhile."""
+        """The WebSocket of a page that reads and answers pings whatever the test does."""
         url = f"ws://127.0.0.1:{self.port}/ws"
         opened: ClientConnection = connect(
             url, subprotocols=[Subprotocol("seccam.v1")], max_size=None, max_queue=None, ping_interval=None, **arguments
@@ -104,7 +104,7 @@ class RunningMonitor:
         return opened
 
     def stop(self) -> int:
-        """SIGTERM; the exit status."""
+        """Send SIGTERM; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
@@ -142,12 +142,12 @@ class Sender:
             self._connection.close()
 
     def publish(self, key: str, body: bytes, headers: dict[str, Any] | None = None) -> None:
-        """Any message."""
+        """Publish any message."""
         self._channel.basic_publish(topology.EXCHANGE, key, body, pika.BasicProperties(headers=headers, timestamp=int(time.time())))
         self._connection.process_data_events(0)
 
     def publish_unreadable(self, key: str, body: bytes) -> None:
-        """A message with headers that pika can't read: a time beyond its calendar."""
+        """Publish a message with headers that pika can't read: a time beyond its calendar."""
         table = b"\x01aT" + (2**60).to_bytes(8, "big")
 
         def raw(pieces: list[bytes], _: object) -> int:
@@ -159,7 +159,7 @@ class Sender:
             self.publish(key, body, {"a": 1})
 
     def view(self, camera: str, jpeg: bytes, *, boot_id: str = "b1", ts_ms: int | None = None) -> int:
-        """A frame taken now; its seq."""
+        """Publish a frame taken now; returns its seq."""
         self._seq += 1
         ts_ms = round(time.time() * 1000) if ts_ms is None else ts_ms
         headers = {"camera": camera, "seq": self._seq, "boot_id": boot_id, "ts_ms": ts_ms}
@@ -175,7 +175,7 @@ class Sender:
         fps: float = 15.0,
         until: int | None = None,
     ) -> None:
-        """A camera's word on itself."""
+        """Publish a camera's status."""
         now = round(time.time() * 1000)
         word = Status(
             camera=camera,
@@ -188,7 +188,7 @@ class Sender:
         self.publish(topology.key(topology.STATUS, camera), word.encode())
 
     def faces(self, camera: str, boxes: list[tuple[int, int, int, int]], *, ts_ms: int | None = None, boot_id: str = "b1") -> None:
-        """What a worker saw."""
+        """Publish a detection."""
         detection = Detection(
             camera=camera,
             frame=FrameIdentity(boot_id=boot_id, seq=1, ts_ms=ts_ms),
@@ -201,7 +201,7 @@ class Sender:
         self.publish(topology.key(topology.FACES, camera), detection.encode())
 
     def event(self, camera: str, number: int, *, snapshot: bytes | None = None, taken: float | None = None) -> str:
-        """A face event of a picture taken then, in seconds since 1970; its id."""
+        """Publish a face event of a picture taken at `taken` (seconds since 1970); returns its id."""
         taken = time.time() if taken is None else taken
         data = FaceData(
             camera=camera,
@@ -219,7 +219,7 @@ class Sender:
         return event.id
 
     def presence(self, camera: str, began: float, seen: float, *, gone: bool = False) -> None:
-        """Faces have been there from `began` until `seen` (seconds since 1970), and still are, or are gone."""
+        """Publish that faces were seen from `began` to `seen` (seconds since 1970), and are still there or gone."""
         data = PresenceData(
             camera=camera,
             frame=FrameIdentity(boot_id="b1", seq=1, ts_ms=round(seen * 1000)),
@@ -258,7 +258,7 @@ class Camera(threading.Thread):
 
 
 def messages(socket: ClientConnection, kind: str, *, within: float = 15.0) -> Iterator[dict[str, Any]]:
-    """The JSON messages of this type as they come; other ones are passed over."""
+    """The JSON messages of this type as they come, without others."""
     deadline = time.monotonic() + within
     while True:
         body = socket.recv(timeout=max(0.01, deadline - time.monotonic()))
@@ -274,7 +274,7 @@ def first_picture(socket: ClientConnection) -> bytes:
 
 
 def end_of(socket: ClientConnection) -> tuple[int, int]:
-    """Take what comes until the monitor closes: the number of pictures, and the close code."""
+    """Read until the monitor closes; returns the number of pictures, and the close code."""
     pictures = 0
     while True:
         try:
@@ -284,5 +284,5 @@ def end_of(socket: ClientConnection) -> tuple[int, int]:
 
 
 def say(socket: ClientConnection, kind: str, **fields: Any) -> None:
-    """A message as the page sends it."""
+    """Send a message as the page does."""
     socket.send(json.dumps({"type": kind, **fields}))

@@ -41,7 +41,7 @@ def sender(running_broker: RunningBroker) -> Iterator[Sender]:
     sender.close()
 
 
-def test_a_picture_comes_out_as_it_went_in(monitor: RunningMonitor, sender: Sender) -> None:
+def test_a_picture_is_served_as_it_was_published(monitor: RunningMonitor, sender: Sender) -> None:
     jpeg = picture(10)
     sender.status("plain")
     eventually(lambda: monitor.camera("plain"))
@@ -97,7 +97,7 @@ def test_a_bare_jpeg_from_mqtt_is_a_camera(running_broker: RunningBroker, monito
         assert HEADER.unpack(body[:20])[1] == 2  # it sends no time
 
 
-def test_single_pictures_of_new_cameras_are_shown_beside_a_busy_one(
+def test_single_pictures_of_new_cameras_are_shown_next_to_a_busy_camera(
     running_broker: RunningBroker, monitor: RunningMonitor, sender: Sender
 ) -> None:
     names = [f"bare{i}" for i in range(8)]
@@ -118,7 +118,7 @@ def test_a_new_camera_is_found_behind_many_frames_of_refused_names(monitor: Runn
     assert time.monotonic() - began < 3
 
 
-def test_what_a_monitor_made_in_the_broker_goes_with_it(running_broker: RunningBroker, sender: Sender) -> None:
+def test_a_monitor_leaves_nothing_in_the_broker(running_broker: RunningBroker, sender: Sender) -> None:
     def exchanges() -> set[str]:
         return {line for line in running_broker.node.ctl("list_exchanges", "name").split() if line.startswith(topology.ROUTERS)}
 
@@ -145,7 +145,7 @@ def test_ffmpeg_plays_the_stream(running_broker: RunningBroker, monitor: Running
     assert len(set(rows)) == 2
 
 
-def test_each_part_of_the_stream_says_its_length_and_ends_at_once(monitor: RunningMonitor, sender: Sender) -> None:
+def test_each_part_of_the_stream_has_its_length_and_ends_at_once(monitor: RunningMonitor, sender: Sender) -> None:
     first, second = picture(50), picture(51)
     sender.view("parts", first)
     eventually(lambda: monitor.snapshot("parts"))
@@ -168,7 +168,7 @@ def test_each_part_of_the_stream_says_its_length_and_ends_at_once(monitor: Runni
         until(part(second))
 
 
-def test_exif_is_cut_out_and_the_rest_stays(monitor: RunningMonitor, sender: Sender) -> None:
+def test_exif_is_removed_and_the_rest_stays(monitor: RunningMonitor, sender: Sender) -> None:
     jpeg = picture(60)
     exif = b"\xff\xe1" + struct.pack(">H", 2 + 14) + b"Exif\0\0turn me!"
     comment = b"\xff\xfe" + struct.pack(">H", 2 + 4) + b"born"
@@ -177,7 +177,7 @@ def test_exif_is_cut_out_and_the_rest_stays(monitor: RunningMonitor, sender: Sen
     assert eventually(lambda: monitor.snapshot("exif")) == jpeg[:2] + comment + jpeg[2:]
 
 
-def test_what_is_no_picture_is_counted_and_the_next_one_is_fine(monitor: RunningMonitor, sender: Sender) -> None:
+def test_bad_frames_are_counted_and_the_next_good_one_is_shown(monitor: RunningMonitor, sender: Sender) -> None:
     sender.status("broken")
     eventually(lambda: monitor.camera("broken"))
     good = picture(70)
@@ -203,7 +203,7 @@ def test_what_is_no_picture_is_counted_and_the_next_one_is_fine(monitor: Running
     assert eventually(lambda: monitor.snapshot("broken")) == good
 
 
-def test_a_frame_that_comes_late_does_not_replace_a_newer_one(monitor: RunningMonitor, sender: Sender) -> None:
+def test_a_late_frame_does_not_replace_a_newer_one(monitor: RunningMonitor, sender: Sender) -> None:
     sender.status("order")
     eventually(lambda: monitor.camera("order"))
     key = topology.key(topology.VIEW, "order")
@@ -240,7 +240,7 @@ def test_a_closed_slot_takes_the_picture_away_at_once(monitor: RunningMonitor, s
     eventually(lambda: monitor.snapshot("shop") == picture(92))
 
 
-def test_a_camera_whose_clock_is_an_hour_off_is_live_and_said_to_be_guessed(monitor: RunningMonitor, sender: Sender) -> None:
+def test_a_camera_whose_clock_is_an_hour_off_is_live_and_flagged(monitor: RunningMonitor, sender: Sender) -> None:
     ahead = round(time.time() * 1000) + 3_600_000
     sender.view("skewed", picture(95), ts_ms=ahead)
     eventually(lambda: (monitor.camera("skewed") or {}).get("state") == "live")
@@ -271,7 +271,7 @@ def test_faces_are_boxes_and_events_are_rows(monitor: RunningMonitor, sender: Se
     assert monitor.http.get("/events/none-b1-1/picture.jpg").status_code == 404
 
 
-def test_what_every_worker_tells_of_one_visit_is_one_row(monitor: RunningMonitor, sender: Sender) -> None:
+def test_events_of_several_workers_about_one_visit_make_one_row(monitor: RunningMonitor, sender: Sender) -> None:
     began = time.time() - 30
     with monitor.socket() as page:
         json.loads(page.recv())
@@ -348,7 +348,7 @@ def test_a_restart_and_a_second_replica_show_the_same_last_events(broker: Runnin
     sender.close()
 
 
-def test_an_event_whose_headers_can_not_be_read_stops_no_monitor(broker: RunningBroker) -> None:
+def test_an_event_with_unreadable_headers_does_not_stop_the_monitor(broker: RunningBroker) -> None:
     sender = Sender(broker)
     with running(broker) as monitor:
         sender.publish_unreadable("seccam.events.hall", b"{}")
@@ -362,7 +362,7 @@ def test_an_event_whose_headers_can_not_be_read_stops_no_monitor(broker: Running
     sender.close()
 
 
-def test_every_camera_shows_its_newest_after_the_monitor_was_too_slow_for_them(broker: RunningBroker) -> None:
+def test_a_monitor_that_was_too_slow_shows_the_newest_picture_of_every_camera(broker: RunningBroker) -> None:
     names = [f"cam{n:02}" for n in range(24)]
     sender = Sender(broker)
     with running(broker, cameras=",".join(names)) as monitor:
@@ -380,7 +380,7 @@ def test_every_camera_shows_its_newest_after_the_monitor_was_too_slow_for_them(b
     sender.close()
 
 
-def test_a_viewer_that_takes_nothing_skips_costs_the_others_nothing_and_is_closed(
+def test_a_viewer_that_reads_nothing_is_disconnected_and_does_not_slow_the_others(
     running_broker: RunningBroker, monitor: RunningMonitor
 ) -> None:
     def received() -> float:
@@ -408,7 +408,7 @@ def test_a_viewer_that_takes_nothing_skips_costs_the_others_nothing_and_is_close
         stuck.close()
 
 
-def test_a_viewer_that_takes_few_gets_new_ones(running_broker: RunningBroker, monitor: RunningMonitor) -> None:
+def test_a_viewer_that_reads_slowly_gets_new_pictures(running_broker: RunningBroker, monitor: RunningMonitor) -> None:
     """Between its kernel and ours little may lie: what it reads must not get ever older."""
     with Camera(running_broker, "few", [noise(n) for n in range(30)], fps=30) as camera:
         eventually(lambda: monitor.snapshot("few"))
@@ -427,12 +427,12 @@ def test_a_viewer_that_takes_few_gets_new_ones(running_broker: RunningBroker, mo
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.", "10.0.0.1"])
-def test_a_host_that_is_not_ours_is_refused(monitor: RunningMonitor, host: str) -> None:
+def test_an_unknown_host_name_is_refused(monitor: RunningMonitor, host: str) -> None:
     assert monitor.http.get("/cameras", headers={"Host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:9", "[::1]:8080"])
-def test_loopback_by_any_name_is_ours(monitor: RunningMonitor, host: str) -> None:
+def test_loopback_is_allowed_under_any_of_its_names(monitor: RunningMonitor, host: str) -> None:
     assert monitor.http.get("/cameras", headers={"Host": host}).status_code == 200
 
 
@@ -445,7 +445,7 @@ def test_a_page_of_another_origin_gets_no_socket(monitor: RunningMonitor) -> Non
         assert json.loads(page.recv())["type"] == "hello"
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(monitor: RunningMonitor) -> None:
+def test_every_response_forbids_what_the_page_does_not_need(monitor: RunningMonitor) -> None:
     for path in ("/", "/cameras", "/static/main.js", "/nothing", "/cameras/nobody/snapshot.jpg"):
         headers = monitor.http.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -468,7 +468,7 @@ def test_openapi_describes_the_paths(monitor: RunningMonitor) -> None:
 @pytest.mark.parametrize(
     ("message", "code"), [("{}", 4400), ("x" * 5000, 1009), (b"\1\2", 4400), ('{"type":"watch","cams":[-1]}', 4400)]
 )
-def test_what_the_page_would_never_say_ends_the_connection(monitor: RunningMonitor, message: str | bytes, code: int) -> None:
+def test_an_invalid_message_ends_the_connection(monitor: RunningMonitor, message: str | bytes, code: int) -> None:
     with monitor.socket() as page:
         page.send(message)
         assert end_of(page) == (0, code)
@@ -494,7 +494,7 @@ def test_the_broker_restarts_and_the_pictures_go_on(broker: RunningBroker) -> No
         sender.close()
 
 
-def test_sigterm_ends_it_in_time_whoever_is_watching(running_broker: RunningBroker) -> None:
+def test_sigterm_stops_the_monitor_in_time_with_viewers_connected(running_broker: RunningBroker) -> None:
     with running(running_broker, max_viewers="4") as monitor, Camera(running_broker, "front", [noise(1), noise(2)]):
         eventually(lambda: monitor.snapshot("front"))
         stuck = socket.create_connection(("127.0.0.1", monitor.port))
@@ -516,7 +516,7 @@ def test_sigterm_ends_it_in_time_whoever_is_watching(running_broker: RunningBrok
         stuck.close()
 
 
-def test_settings_that_would_show_the_cameras_to_everybody_stop_the_start() -> None:
+def test_settings_that_would_show_the_cameras_to_everybody_are_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "seccam_monitor", "--check"],
         env={"SECCAM_MONITOR_HOST": "0.0.0.0", "SECCAM_MONITOR_CAMERAS": "Front Door", "SECCAM_MONITOR_PROT": "1"},
@@ -530,7 +530,7 @@ def test_settings_that_would_show_the_cameras_to_everybody_stop_the_start() -> N
         assert fault in done.stderr
 
 
-def test_a_taken_port_is_said_by_its_settings_name() -> None:
+def test_a_taken_port_is_reported_with_its_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = subprocess.run(
             [sys.executable, "-m", "seccam_monitor"],

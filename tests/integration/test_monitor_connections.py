@@ -119,7 +119,7 @@ _KEY = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2VjY2FtLXNlY2NhbS1zZQ==
 PAGE = get("/ws", f"Connection: Upgrade\r\nUpgrade: websocket\r\n{_KEY}")
 
 
-def test_a_stream_of_a_camera_that_was_forgotten_ends_so_that_its_viewer_asks_anew() -> None:
+def test_a_stream_of_a_forgotten_camera_ends_so_that_its_viewer_reconnects() -> None:
     async def body(port: Port) -> None:
         port.show("front", picture(1))
         film = await port.call(FILM)
@@ -138,7 +138,7 @@ def test_a_stream_of_a_camera_that_was_forgotten_ends_so_that_its_viewer_asks_an
     on_a_port(body)
 
 
-def test_a_page_is_told_where_a_camera_is_that_was_forgotten_and_came_back() -> None:
+def test_a_page_gets_the_new_index_of_a_camera_that_was_forgotten_and_came_back() -> None:
     def listed(port: Port) -> bytes:
         port.hub.tick(time.monotonic())
         return b'"cams":' + json.dumps(port.hub.cams(), separators=(",", ":")).encode()
@@ -169,7 +169,7 @@ def test_a_page_is_told_where_a_camera_is_that_was_forgotten_and_came_back() -> 
         pytest.param(LIST, b"\r\n", id="an empty line after a request"),
     ],
 )
-def test_who_sends_no_whole_request_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, first: bytes, then: bytes) -> None:
+def test_a_connection_without_a_whole_request_head_is_closed(monkeypatch: pytest.MonkeyPatch, first: bytes, then: bytes) -> None:
     monkeypatch.setattr(HttpProtocol, "patience", 0.5)
 
     async def body(port: Port) -> None:
@@ -182,7 +182,7 @@ def test_who_sends_no_whole_request_is_not_waited_for(monkeypatch: pytest.Monkey
     on_a_port(body)
 
 
-def test_a_request_that_comes_in_pieces_and_what_is_watched_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_in_pieces_and_open_streams_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HttpProtocol, "patience", 5.0)
 
     async def body(port: Port) -> None:

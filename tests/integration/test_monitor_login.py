@@ -126,7 +126,7 @@ def test_the_live_view_goes_on_while_a_password_is_checked(house: House) -> None
     assert slowest < took / 2
 
 
-def test_another_replica_takes_the_login(house: House, broker: RunningBroker) -> None:
+def test_another_replica_accepts_the_login(house: House, broker: RunningBroker) -> None:
     cookie = house.cookie()
     key = house.users.with_name("key")
     with running(broker, users_file=str(house.users), session_key_file=str(key)) as replica:
@@ -143,9 +143,7 @@ def test_another_replica_takes_the_login(house: House, broker: RunningBroker) ->
     ],
     ids=["curl", "ffmpeg"],
 )
-def test_players_send_the_password_that_their_address_holds(
-    house: House, broker: RunningBroker, player: list[str], path: str
-) -> None:
+def test_players_send_the_password_in_their_url(house: House, broker: RunningBroker, player: list[str], path: str) -> None:
     with Camera(broker, "front", [picture(40), picture(200)]):
         eventually(lambda: house.monitor.http.get("/cameras/front/snapshot.jpg", headers=BASIC).status_code == 200)
         address = f"http://ann:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{house.monitor.port}/cameras/front/{path}"
@@ -154,7 +152,7 @@ def test_players_send_the_password_that_their_address_holds(
     assert played.stdout.startswith(b"\xff\xd8")
 
 
-def test_what_a_trusted_proxy_says_is_believed(house: House) -> None:
+def test_a_trusted_proxy_is_believed(house: House) -> None:
     def entering(address: str, scheme: str, password: str) -> httpx.Response:
         headers = {"X-Forwarded-For": address, "X-Forwarded-Proto": scheme}
         return house.monitor.http.post("/login", data={"name": address, "password": password}, headers=headers)
@@ -167,7 +165,7 @@ def test_what_a_trusted_proxy_says_is_believed(house: House) -> None:
     assert "secure" in answer.headers["set-cookie"].lower()
 
 
-def test_the_probes_need_no_login_and_are_not_on_the_pages_port(house: House) -> None:
+def test_probes_need_no_login_and_have_a_port_of_their_own(house: House) -> None:
     assert house.monitor.ready()
     assert house.monitor.alive()
     assert house.monitor.metric("seccam_monitor_logins_total", outcome="ok") == 0

@@ -14,7 +14,7 @@ def wrong(lockout: Lockout, address: str, name: str, times: int, *, now: float =
         lockout.record_failure(address, name, now)
 
 
-def test_after_five_wrong_tries_a_name_waits_wherever_it_comes_from() -> None:
+def test_five_wrong_passwords_lock_a_name_out_from_everywhere() -> None:
     lockout = Lockout()
     for i in range(MAX_FAILURES):
         assert lockout.wait("10.0.0.9", "ann", 0.0) == 0
@@ -25,7 +25,7 @@ def test_after_five_wrong_tries_a_name_waits_wherever_it_comes_from() -> None:
     assert lockout.wait("10.0.0.9", "ann", LOCKOUT_SECONDS) == 0
 
 
-def test_after_five_wrong_tries_an_address_waits_whatever_the_name() -> None:
+def test_five_wrong_passwords_lock_an_address_out_for_all_names() -> None:
     lockout = Lockout()
     for i in range(MAX_FAILURES):
         lockout.record_failure("10.0.0.1", f"name{i}", 0.0)
@@ -44,7 +44,7 @@ def test_the_right_password_clears_its_name_but_not_the_address() -> None:
     assert lockout.wait_of_address("10.0.0.1", 0.0) == LOCKOUT_SECONDS
 
 
-def test_nobody_is_kept_out_of_where_he_has_been_right_by_guesses_from_elsewhere() -> None:
+def test_addresses_that_have_logged_in_as_a_user_are_exempt_from_the_users_lockout() -> None:
     lockout = Lockout()
     lockout.record_success("10.0.0.1", "ann")
     wrong(lockout, "10.0.0.9", "ann", MAX_FAILURES)
@@ -55,7 +55,7 @@ def test_nobody_is_kept_out_of_where_he_has_been_right_by_guesses_from_elsewhere
     assert lockout.wait("10.0.0.1", "ann", 0.0) == LOCKOUT_SECONDS
 
 
-def test_where_names_were_right_is_remembered_of_the_last_ones() -> None:
+def test_only_the_latest_exemptions_are_remembered() -> None:
     lockout = Lockout(max_entries=3)
     for i in range(10):
         lockout.record_success(f"10.0.0.{i}", "ann")
@@ -63,7 +63,7 @@ def test_where_names_were_right_is_remembered_of_the_last_ones() -> None:
     assert len(lockout._exempt) == 3
 
 
-def test_wrong_tries_of_long_ago_are_forgotten() -> None:
+def test_old_failures_are_forgotten() -> None:
     lockout = Lockout()
     wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES - 1)
     lockout.record_failure("10.0.0.1", "ann", 601.0)
@@ -95,7 +95,7 @@ def test_every_address_counts_as_something(address: str, network: str) -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), max_size=60))
-def test_memory_is_bounded_and_nobody_waits_longer_than_the_pause(tries: list[tuple[str, str]]) -> None:
+def test_memory_is_bounded_and_no_lockout_is_longer_than_the_limit(tries: list[tuple[str, str]]) -> None:
     lockout = Lockout(max_entries=5)
     for now, (address, name) in enumerate(tries):
         lockout.record_failure(address, name, float(now))
@@ -105,7 +105,7 @@ def test_memory_is_bounded_and_nobody_waits_longer_than_the_pause(tries: list[tu
     assert len(lockout._names._failures) <= 5
 
 
-def test_made_up_names_push_no_address_out() -> None:
+def test_invented_names_push_out_no_address() -> None:
     lockout = Lockout(max_entries=3)
     wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES)
     for i in range(10):
@@ -115,5 +115,5 @@ def test_made_up_names_push_no_address_out() -> None:
 
 
 @pytest.mark.parametrize(("wait", "told"), [(30.0, 30), (29.1, 30), (0.2, 1), (0.0, 1)])
-def test_a_wait_is_told_in_whole_seconds_that_are_enough(wait: float, told: int) -> None:
+def test_retry_after_is_rounded_up_to_whole_seconds(wait: float, told: int) -> None:
     assert retry_after(wait) == told

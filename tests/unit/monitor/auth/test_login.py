@@ -104,7 +104,7 @@ def paths(app: ASGIApp) -> set[str]:
     return found
 
 
-def test_without_a_session_no_route_and_no_file_is_there_but_what_the_login_page_needs(within: Callable[[Body], None]) -> None:
+def test_without_a_login_only_the_login_page_and_its_files_are_served(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         everything = paths(house.app)
         assert {"/", "/cameras", "/events", "/ws", "/openapi.json", "/static/main.js", "/logout"} <= everything
@@ -124,7 +124,7 @@ def test_without_a_session_no_route_and_no_file_is_there_but_what_the_login_page
     within(body)
 
 
-def test_a_route_that_is_new_is_covered_as_it_comes(within: Callable[[Body], None]) -> None:
+def test_new_routes_are_covered_automatically(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         inner(house.app).add_api_route("/new", lambda: "secret")
         async with house.client() as client:
@@ -161,7 +161,7 @@ def test_the_right_password_opens_everything_until_the_logout(
     within(body)
 
 
-def test_a_cookie_that_was_set_without_tls_is_none_with_it(within: Callable[[Body], None]) -> None:
+def test_a_cookie_set_without_tls_is_not_accepted_over_tls(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client() as plain, house.client(HTTPS) as secure:
             await plain.post("/login", data=RIGHT)
@@ -183,7 +183,7 @@ def test_the_login_leads_nowhere_else(within: Callable[[Body], None], next_place
     within(body)
 
 
-def test_a_wrong_password_is_told_in_the_same_words_as_a_name_that_nobody_has(within: Callable[[Body], None]) -> None:
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client() as client:
             wrong = await client.post("/login", data=WRONG)
@@ -202,7 +202,7 @@ def test_a_wrong_password_is_told_in_the_same_words_as_a_name_that_nobody_has(wi
     within(body)
 
 
-def test_after_five_wrong_tries_even_the_right_one_has_to_wait(within: Callable[[Body], None]) -> None:
+def test_after_five_wrong_passwords_even_the_right_one_has_to_wait(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client() as client, house.client(address="10.0.0.2") as elsewhere:
             for _ in range(MAX_FAILURES):
@@ -222,7 +222,7 @@ def test_after_five_wrong_tries_even_the_right_one_has_to_wait(within: Callable[
     within(body)
 
 
-def test_many_tries_at_once_are_no_way_around_the_limit(within: Callable[[Body], None]) -> None:
+def test_many_attempts_at_once_do_not_get_around_the_limit(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client() as client:
             tries = [client.post("/login", data={**WRONG, "password": f"guess {i}"}) for i in range(15)]
@@ -246,7 +246,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return hashes
 
 
-def test_a_name_that_nobody_has_is_checked_like_any_other(within: Callable[[Body], None], checked: list[bytes]) -> None:
+def test_an_unknown_name_is_checked_like_any_other(within: Callable[[Body], None], checked: list[bytes]) -> None:
     async def body(house: House) -> None:
         async with house.client() as client:
             for name in ("ann", "nobody"):
@@ -279,7 +279,7 @@ def test_a_program_that_sends_its_password_each_time_has_it_checked_once(
     within(body)
 
 
-def test_what_is_remembered_answers_no_guesses_while_their_address_has_to_wait(within: Callable[[Body], None]) -> None:
+def test_the_memory_answers_no_guesses_of_an_address_that_is_locked_out(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client() as client, house.client(address="10.0.0.2") as player:
             right = ("ann", "open sesame")
@@ -304,7 +304,7 @@ def test_what_is_remembered_answers_no_guesses_while_their_address_has_to_wait(w
         "Basic " + base64.b64encode(b":").decode(),
     ],
 )
-def test_an_authorization_that_is_none_opens_nothing(within: Callable[[Body], None], header: str) -> None:
+def test_a_malformed_authorization_header_is_refused(within: Callable[[Body], None], header: str) -> None:
     async def body(house: House) -> None:
         async with house.client() as client:
             assert (await client.get("/cameras", headers={"authorization": header})).status_code == 401
@@ -312,7 +312,7 @@ def test_an_authorization_that_is_none_opens_nothing(within: Callable[[Body], No
     within(body)
 
 
-def test_a_browser_is_not_asked_for_a_password_by_a_window_of_its_own(within: Callable[[Body], None]) -> None:
+def test_a_browser_gets_no_password_prompt_of_its_own(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client(headers={"user-agent": "Mozilla/5.0 (X11)"}) as client:
             answer = await client.get("/cameras")
@@ -347,7 +347,7 @@ def test_a_page_of_another_site_can_neither_log_in_nor_out(
     within(body)
 
 
-def test_a_form_larger_than_any_is_not_read(within: Callable[[Body], None]) -> None:
+def test_a_form_that_is_too_large_is_not_read(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client() as client:
             answer = await client.post("/login", data={**RIGHT, "more": "x" * 5000})
@@ -357,7 +357,7 @@ def test_a_form_larger_than_any_is_not_read(within: Callable[[Body], None]) -> N
     within(body)
 
 
-def test_a_form_that_never_comes_is_not_waited_for(within: Callable[[Body], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_form_that_never_arrives_times_out(within: Callable[[Body], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login_module, "_PATIENCE", 0.05)
 
     async def dribble() -> AsyncIterator[bytes]:
@@ -372,7 +372,7 @@ def test_a_form_that_never_comes_is_not_waited_for(within: Callable[[Body], None
     within(body)
 
 
-def test_openapi_says_how_to_come_in(within: Callable[[Body], None]) -> None:
+def test_openapi_describes_the_login(within: Callable[[Body], None]) -> None:
     async def body(house: House) -> None:
         async with house.client(auth=("ann", "open sesame")) as client:
             schema = (await client.get("/openapi.json")).json()

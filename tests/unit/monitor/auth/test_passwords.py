@@ -19,7 +19,7 @@ from tests.unit.monitor.auth.users import entry, hashed
 
 
 @pytest.mark.parametrize("kind", ["2a", "2b", "2y"])
-def test_every_kind_of_bcrypt_is_taken(kind: str) -> None:
+def test_every_kind_of_bcrypt_hash_is_accepted(kind: str) -> None:
     line = entry("ann", "s3cret word").replace("$2b$", f"${kind}$")
     read = passwords.parsed(f"\n# people\n  {line}  \n\n")
 
@@ -46,7 +46,7 @@ def test_every_kind_of_bcrypt_is_taken(kind: str) -> None:
         ("zoe:" + hashed("x").decode(), "is in an earlier line"),
     ],
 )
-def test_a_line_that_is_none_is_told_by_its_number_and_not_shown(password_line: str, why: str) -> None:
+def test_a_wrong_line_is_reported_by_its_number_and_not_shown(password_line: str, why: str) -> None:
     with pytest.raises(BadUsers) as caught:
         passwords.parsed(f"{entry('zoe', 'x')}\n\n{password_line}\n")
 
@@ -56,14 +56,14 @@ def test_a_line_that_is_none_is_told_by_its_number_and_not_shown(password_line: 
         assert secret not in str(caught.value)
 
 
-def test_a_long_password_counts_to_bcrypts_end_and_anything_can_be_tried() -> None:
+def test_a_long_password_counts_up_to_bcrypts_limit_and_any_text_can_be_checked() -> None:
     known = hashed("x" * 72)
     assert passwords.matches("x" * 100, known)
     for tried in ("", "\0", "x\0y", "\ud800", "é" * 50):
         assert not passwords.matches(tried, known)
 
 
-def test_a_name_that_nobody_has_costs_as_much_as_the_dearest() -> None:
+def test_an_unknown_name_takes_as_long_as_the_most_expensive_hash() -> None:
     known = passwords.parsed(f"{entry('a', 'x', cost=5)}\n{entry('b', 'x', cost=6)}")
     dummy = passwords.dummy(known)
     assert dummy.startswith(b"$2b$06$")
@@ -88,7 +88,7 @@ def test_a_users_file_is_read_again_when_the_link_to_it_moves(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("broken", ["ann:nothing\n", "", None])
-def test_a_broken_users_file_changes_nothing_and_is_told_once(
+def test_a_broken_users_file_changes_nothing_and_is_logged_once(
     tmp_path: Path, broken: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
@@ -125,7 +125,7 @@ def test_with_a_login_the_monitor_may_listen_everywhere(tmp_path: Path) -> None:
     assert settings.session_key == b""
 
 
-def test_every_wrong_setting_of_the_login_is_told_and_no_secret(tmp_path: Path) -> None:
+def test_every_wrong_setting_of_the_login_is_reported_without_a_secret(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("  too-short-a-key\n")
     given = environ(
@@ -150,13 +150,13 @@ def test_every_wrong_setting_of_the_login_is_told_and_no_secret(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("setting", ["users_file", "session_key_file"])
-def test_a_file_that_is_not_there_is_told(tmp_path: Path, setting: str) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, setting: str) -> None:
     with pytest.raises(SettingsError, match="can't be read: No such file"):
         load(MonitorSettings, environ=environ(tmp_path, **{setting: str(tmp_path / "away")}))
 
 
 @pytest.mark.parametrize("byte", [b"k", b"\n", b" ", b"\0"])
-def test_the_signing_key_is_all_that_is_in_its_file_for_its_bytes_may_be_any(tmp_path: Path, byte: bytes) -> None:
+def test_the_signing_key_is_the_whole_content_of_its_file(tmp_path: Path, byte: bytes) -> None:
     key = tmp_path / "key"
     key.write_bytes(b"k" * 31 + byte)
     (settings,) = load(MonitorSettings, environ=environ(tmp_path, session_key_file=str(key)))
@@ -168,7 +168,7 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, typed: str) -> int:
     return password_command.main([name])
 
 
-def test_the_command_writes_a_line_that_lets_somebody_in(
+def test_the_command_prints_a_line_with_which_the_user_can_log_in(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "ann", "correct horse\n") == 0
@@ -187,7 +187,7 @@ def test_the_command_writes_a_line_that_lets_somebody_in(
         ("ann", "é" * 40, "at most 72 bytes"),
     ],
 )
-def test_the_command_refuses_what_would_not_work(
+def test_the_command_refuses_names_and_passwords_that_would_not_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, typed: str, why: str
 ) -> None:
     assert run(monkeypatch, name, typed) == 2

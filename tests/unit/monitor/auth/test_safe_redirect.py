@@ -18,7 +18,7 @@ _BENT = st.text(alphabet="/\\:?#@%.&=;a2f5c \t\r\n\0é", max_size=20)
 @pytest.mark.parametrize(
     "wanted", ["/", "/#front", "/cameras/front/stream.mjpeg", "/events?x=1&y=%2F", "/cameras/%C3%A9", "/a:b@c", "/?u=http://x/"]
 )
-def test_a_place_here_is_kept(wanted: str) -> None:
+def test_a_path_of_this_origin_is_kept(wanted: str) -> None:
     assert safe_redirect.local_path(wanted) == wanted
 
 
@@ -46,14 +46,14 @@ def test_a_place_here_is_kept(wanted: str) -> None:
         "/" + "x" * 5000,
     ],
 )
-def test_any_other_place_is_the_page(wanted: str | None) -> None:
+def test_any_other_url_leads_to_the_page(wanted: str | None) -> None:
     assert safe_redirect.local_path(wanted) == "/"
 
 
 @given(_BENT | st.text(max_size=30).map(lambda rest: f"/{rest}"))
 @example("/%5cevil.example")
 @example("/.//evil.example")
-def test_whatever_is_wanted_the_way_stays_on_this_site(wanted: str) -> None:
+def test_every_redirect_stays_on_this_origin(wanted: str) -> None:
     led = safe_redirect.local_path(wanted)
     # as browsers read addresses: \ is /, tabs and line ends are left out
     target = urljoin(SITE + "/login", "".join(led.replace("\\", "/").split()))
@@ -67,7 +67,7 @@ def test_whatever_is_wanted_the_way_stays_on_this_site(wanted: str) -> None:
 
 
 @given(_BENT.map(lambda rest: f"/{rest}"))
-def test_the_login_carries_the_place_there_and_back(wanted: str) -> None:
+def test_the_login_leads_back_to_the_path(wanted: str) -> None:
     address = urlsplit(safe_redirect.login_url(wanted))
 
     assert (address.path, address.fragment) == ("/login", "")

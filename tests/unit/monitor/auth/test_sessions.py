@@ -17,7 +17,7 @@ def sessions(key: bytes = KEY, people: dict[str, bytes] = PEOPLE) -> Sessions:
     return Sessions(key, HOUR, people.get)
 
 
-def test_any_replica_with_the_same_key_knows_the_session() -> None:
+def test_any_replica_with_the_same_key_accepts_the_session() -> None:
     cookie = sessions().begin("ann", PEOPLE["ann"], 1000.0)
     session = sessions().read(cookie, 1000.0)
 
@@ -26,14 +26,14 @@ def test_any_replica_with_the_same_key_knows_the_session() -> None:
     assert sessions(b"x" * 32).read(cookie, 1000.0) is None
 
 
-def test_a_session_ends_with_its_time() -> None:
+def test_a_session_expires() -> None:
     cookie = sessions().begin("ann", PEOPLE["ann"], 1000.0)
 
     assert sessions().read(cookie, 1000.0 + HOUR - 1)
     assert sessions().read(cookie, 1000.0 + HOUR) is None
 
 
-def test_a_session_ends_with_its_user_and_with_the_password() -> None:
+def test_a_session_ends_when_its_user_or_password_changes() -> None:
     people = dict(PEOPLE)
     judge = sessions(people=people)
     cookie = judge.begin("ann", people["ann"], 0.0)
@@ -50,7 +50,7 @@ def test_a_session_ends_with_its_user_and_with_the_password() -> None:
     assert judge.is_valid(session, 0.0)
 
 
-def test_logging_out_ends_this_session_alone() -> None:
+def test_logging_out_ends_only_this_session() -> None:
     judge = sessions()
     first, second = (judge.begin("ann", PEOPLE["ann"], 0.0) for _ in range(2))
     session = judge.read(first, 0.0)
@@ -61,7 +61,7 @@ def test_logging_out_ends_this_session_alone() -> None:
     assert judge.read(second, 0.0)
 
 
-def test_ends_are_forgotten_when_the_session_is_over_anyway() -> None:
+def test_a_logout_is_forgotten_once_the_session_has_expired() -> None:
     judge = sessions()
     for now in (0.0, 10.0, HOUR + 5):
         session = judge.read(judge.begin("ann", PEOPLE["ann"], now), now)
@@ -71,7 +71,7 @@ def test_ends_are_forgotten_when_the_session_is_over_anyway() -> None:
     assert len(judge._ended) == 2
 
 
-def test_a_cookie_tells_nothing_of_the_password() -> None:
+def test_a_cookie_reveals_nothing_about_the_password() -> None:
     cookie = sessions().begin("ann", PEOPLE["ann"], 0.0)
     session = sessions().read(cookie, 0.0)
 
@@ -81,7 +81,7 @@ def test_a_cookie_tells_nothing_of_the_password() -> None:
 
 
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda raw: raw.decode("latin-1")))
-def test_nothing_made_up_is_a_session(cookie: str) -> None:
+def test_an_invented_cookie_is_no_session(cookie: str) -> None:
     assert sessions().read(cookie, 0.0) is None
 
 
@@ -96,6 +96,6 @@ def test_no_character_of_a_cookie_can_be_changed(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("said", ["x", 7, None, ["a", "b"], {"name": "ann"}])
-def test_what_the_key_signed_for_something_else_is_no_session(said: object) -> None:
+def test_other_signed_values_are_no_session(said: object) -> None:
     judge = sessions()
     assert judge.read(str(judge._serializer.dumps(said)), 0.0) is None

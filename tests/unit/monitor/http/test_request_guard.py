@@ -33,7 +33,7 @@ NAMES = frozenset({"cam.example", "door.example:8443", "fd00::1"})
         ("user@localhost", "127.0.0.1", True),
     ],
 )
-def test_only_names_that_nobody_else_can_give_us_are_ours(host: str, own: str, expected: bool) -> None:
+def test_only_hosts_that_no_other_site_can_point_here_are_allowed(host: str, own: str, expected: bool) -> None:
     assert may_call(host, NAMES, own) is expected
 
 
@@ -60,13 +60,13 @@ def test_only_our_own_page_opens_a_socket(origin: str | None, host: str, expecte
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
-def test_loopback_needs_no_leave(host: str) -> None:
+def test_loopback_needs_no_permission(host: str) -> None:
     (settings,) = load(MonitorSettings, environ={"SECCAM_MONITOR_HOST": host})
     assert settings.host == host
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "monitor.example"])  # refused is what is tested
-def test_beyond_loopback_needs_leave_by_name(host: str) -> None:
+def test_beyond_loopback_needs_an_explicit_permission(host: str) -> None:
     if host:
         with pytest.raises(SettingsError, match="SECCAM_MONITOR_ALLOW_OPEN=true"):
             load(MonitorSettings, environ={"SECCAM_MONITOR_HOST": host})
@@ -74,7 +74,7 @@ def test_beyond_loopback_needs_leave_by_name(host: str) -> None:
     assert settings.host == (host or "127.0.0.1")
 
 
-def test_lists_are_split_and_said_once() -> None:
+def test_lists_are_split_and_deduplicated() -> None:
     (settings,) = load(
         MonitorSettings,
         environ={"SECCAM_MONITOR_CAMERAS": " front, yard,front ,", "SECCAM_MONITOR_ALLOWED_HOSTS": "Cam.Example, b.example"},

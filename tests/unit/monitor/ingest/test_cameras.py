@@ -32,7 +32,7 @@ def opened(received: float = 0.0) -> LastStatus:
     return LastStatus(Status(camera="front", state="live", since=0, zone="Asia/Tokyo", topics={"view": view}, ts_ms=0), received)
 
 
-def test_a_picture_carries_its_capture_on_the_monitors_clock() -> None:
+def test_a_pictures_capture_time_is_on_the_monitors_clock() -> None:
     picture, age = camera().take_frame(FRAME, wall=1000.2, monotonic=50.0)
     assert picture is not None
     assert picture.captured == pytest.approx(49.8)
@@ -40,13 +40,13 @@ def test_a_picture_carries_its_capture_on_the_monitors_clock() -> None:
     assert (picture.flags, picture.camera, picture.sequence) == (0, 7, 1)
 
 
-def test_a_picture_without_time_is_as_old_as_its_arrival_and_says_so() -> None:
+def test_a_picture_without_a_time_is_flagged_and_dated_by_its_arrival() -> None:
     picture, _ = camera().take_frame(dataclasses.replace(FRAME, ts_ms=None), wall=1000.2, monotonic=50.0)
     assert picture is not None
     assert (picture.captured, picture.flags) == (50.0, protocol.UNTIMED)
 
 
-def test_a_picture_by_a_wrong_clock_is_a_guess_and_says_so() -> None:
+def test_a_picture_from_a_wrong_clock_is_flagged_and_its_time_estimated() -> None:
     picture, _ = camera().take_frame(FRAME, wall=4600.0, monotonic=50.0)
     assert picture is not None
     assert (picture.captured, picture.flags) == (50.0, protocol.ESTIMATED)
@@ -88,14 +88,14 @@ def test_the_rate_is_what_was_sent(fps: float, jitter: list[float]) -> None:
 
 
 @pytest.mark.parametrize("arrivals", [[], [1.0], [1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
-def test_the_rate_of_next_to_nothing_is_a_number(arrivals: list[float]) -> None:
+def test_the_rate_of_very_few_frames_is_a_number(arrivals: list[float]) -> None:
     rate = Rate()
     for arrival in arrivals:
         rate.add(arrival)
     assert 0 <= rate.hertz(2.0) < 10_000
 
 
-def test_configured_cameras_come_first_and_found_ones_by_name() -> None:
+def test_configured_cameras_come_first_and_discovered_ones_by_name() -> None:
     cameras = Cameras(["yard", "front"], 0.0)
     for name in ("shop", "attic", "front"):
         assert cameras.find(name, 1.0)
@@ -103,14 +103,14 @@ def test_configured_cameras_come_first_and_found_ones_by_name() -> None:
     assert len({c.index for c in cameras}) == 4
 
 
-def test_no_more_than_so_many_are_found() -> None:
+def test_the_number_of_discovered_cameras_is_limited() -> None:
     cameras = Cameras(["front"], 0.0)
     found = [cameras.find(f"cam{n}", 0.0) for n in range(MAX_DISCOVERED + 1)]
     assert found[-1] is None
     assert None not in found[:-1]
 
 
-def test_a_found_camera_that_is_silent_for_long_is_forgotten_and_its_index_is_not_given_again() -> None:
+def test_a_silent_discovered_camera_is_forgotten_and_its_index_is_not_reused() -> None:
     cameras = Cameras(["front"], 0.0)
     gone = cameras.find("gone", 0.0)
     kept = cameras.find("kept", 100.0)

@@ -81,9 +81,7 @@ def intake(cameras: Cameras, connection: Connection) -> Intake:
     return made
 
 
-def test_a_camera_of_which_nothing_comes_is_left_in_the_connections_thread(
-    cameras: Cameras, connection: Connection, intake: Intake
-) -> None:
+def test_a_silent_camera_is_forgotten_in_the_connections_thread(cameras: Cameras, connection: Connection, intake: Intake) -> None:
     before = len(connection.subscriptions)
     intake.forget(LONG)
     assert cameras.get("yard") is not None  # that thread may just be handling a picture of it
@@ -93,7 +91,7 @@ def test_a_camera_of_which_nothing_comes_is_left_in_the_connections_thread(
     assert cameras.get("front") is not None
 
 
-def test_a_camera_that_comes_back_just_before_is_not_left(cameras: Cameras, connection: Connection, intake: Intake) -> None:
+def test_a_camera_that_returns_just_before_is_not_forgotten(cameras: Cameras, connection: Connection, intake: Intake) -> None:
     before = list(connection.subscriptions)
     intake.forget(LONG)
     back = cameras.get("yard")
@@ -119,7 +117,7 @@ def test_refused_frames_are_read_at_a_bounded_rate_and_a_few_without_a_pause(con
     assert refuse(60, 11.25) == [0.0] * 60
 
 
-def test_without_a_connection_no_camera_is_left(cameras: Cameras, connection: Connection, intake: Intake) -> None:
+def test_without_a_connection_no_camera_is_forgotten(cameras: Cameras, connection: Connection, intake: Intake) -> None:
     connection.connected = False
     intake.forget(LONG)
     connection.turn()

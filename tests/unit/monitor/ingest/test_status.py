@@ -80,7 +80,7 @@ def test_a_slow_camera_has_more_time(interval: float | None, expected: Limits) -
         (False, "away", ""),
     ],
 )
-def test_a_cameras_words_are_told_for_the_state_they_are_about(view_open: bool, shown: str, expected: str) -> None:
+def test_a_cameras_reason_is_shown_for_the_state_that_it_explains(view_open: bool, shown: str, expected: str) -> None:
     view = TopicStatus(open=view_open, fps=15)
     said = Status(camera="front", state="away", since=0, why="its words", zone="UTC", topics={"view": view}, ts_ms=0)
     assert why(LastStatus(said, received=0.0), shown) == expected

@@ -103,7 +103,7 @@ def test_a_row_says_who_came_when_and_where_the_picture_is() -> None:
 
 
 @pytest.mark.parametrize("snapshot", [None, "", "not base64!", base64.b64encode(b"<svg onload=alert(1)>").decode(), "A" * 50_000])
-def test_what_is_no_picture_is_left_out(snapshot: str | None) -> None:
+def test_a_snapshot_that_is_no_picture_is_left_out(snapshot: str | None) -> None:
     change = add(VisitList(GAP), news(0, snapshot=snapshot))
     assert change is not None
     assert change.row.snapshot.picture is None
@@ -214,7 +214,7 @@ def test_of_two_rows_that_are_joined_the_earlier_one_stays() -> None:
     assert [row.id for row in visits.last()] == ["earlier"]
 
 
-def test_what_changes_nothing_is_no_change() -> None:
+def test_an_event_that_changes_nothing_is_no_change() -> None:
     visits = VisitList(GAP)
     event = news(0, 2, snapshot=PICTURE)
     assert add(visits, event)

@@ -56,7 +56,7 @@ def test_a_newer_picture_replaces_the_waiting_one_and_is_sent_once() -> None:
     assert window.next() is None
 
 
-def test_one_camera_has_no_more_than_its_share_on_the_way() -> None:
+def test_one_camera_has_no_more_than_its_share_in_flight() -> None:
     window = watching(0, 1)
     window.size = 12.0
     for sequence in range(PER_CAMERA):
@@ -105,7 +105,7 @@ def test_an_unknown_or_repeated_ack_changes_nothing() -> None:
     assert window.size == size
 
 
-def test_a_viewer_is_given_up_when_pictures_are_out_and_no_ack_comes() -> None:
+def test_a_viewer_is_disconnected_when_pictures_are_in_flight_and_no_ack_comes() -> None:
     window = watching(0)
     assert not window.stalled(1000.0)  # nothing is out
     window.sent(0, 0, 1000.0)
@@ -232,7 +232,7 @@ def test_a_long_wide_link_carries_most_of_the_pictures() -> None:
 
 
 @given(bits=st.floats(5e5, 1e8), trip=st.floats(0.001, 0.4))
-def test_no_link_makes_pictures_ever_older(bits: float, trip: float) -> None:
+def test_pictures_never_keep_getting_older_on_any_link(bits: float, trip: float) -> None:
     """Two pictures of the slowest link, and what the rule tolerates."""
     ages = ages_over(bits_per_second=bits, round_trip=trip, seconds=8.0)
     assert max(ages, default=0.0) < 2.5 + trip + 4 * 98_000 * 8 / bits

@@ -22,7 +22,7 @@ def test_a_picture_has_twenty_bytes_before_its_jpeg() -> None:
     assert message[20:] == b"JPEG"
 
 
-def test_a_part_says_its_length_and_is_ended_by_the_boundary() -> None:
+def test_a_part_has_its_length_and_ends_with_the_boundary() -> None:
     assert protocol.OPENING + protocol.part(b"JPEG") == (
         b"--seccam-frame\r\nContent-Type: image/jpeg\r\nContent-Length: 4\r\n\r\nJPEG\r\n--seccam-frame\r\n"
     )
@@ -44,7 +44,7 @@ def test_hello_and_pong_carry_what_the_page_needs() -> None:
         ('{"type": "ack", "f": [[0, 17], [2, 9]]}', Ack(((0, 17), (2, 9)))),
     ],
 )
-def test_what_the_page_says_is_understood(message: str, meaning: object) -> None:
+def test_messages_of_the_page_are_understood(message: str, meaning: object) -> None:
     assert protocol.understood(message) == meaning
 
 
@@ -66,7 +66,7 @@ def test_what_the_page_says_is_understood(message: str, meaning: object) -> None
         "[" * 4000,
     ],
 )
-def test_what_the_page_never_says_is_refused(message: str) -> None:
+def test_other_messages_are_refused(message: str) -> None:
     with pytest.raises(NotUnderstood):
         protocol.understood(message)
 

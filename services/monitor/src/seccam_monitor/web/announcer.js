@@ -12,7 +12,7 @@ export class Announcer {
   #visits = [];
   #changes = new Map();
   #pending = new Map();
-  #told = new Map();
+  #announced = new Map();
   #spokeAt = -Infinity;
 
   /** @param {HTMLElement} status with role="status" @param {HTMLElement} alert with role="alert" */
@@ -34,11 +34,11 @@ export class Announcer {
       return;
     }
     if (now - pending.since < (state === "stale" || state === "slow" ? LASTING : 0)) return;
-    const told = this.#told.get(name);
-    if (told === state) return;
-    this.#told.set(name, state);
-    const worth = state === "live" ? told !== undefined && told !== "starting" : state !== "starting";
-    if (worth && told !== undefined) this.#changes.set(name, state);
+    const announced = this.#announced.get(name);
+    if (announced === state) return;
+    this.#announced.set(name, state);
+    const worth = state === "live" ? announced !== undefined && announced !== "starting" : state !== "starting";
+    if (worth && announced !== undefined) this.#changes.set(name, state);
   }
 
   /** What is wrong with the connection to the monitor, empty if nothing is; announced once. */
