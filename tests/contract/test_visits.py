@@ -37,6 +37,7 @@ class Worker:
     name: str
     presence: Presence
     faces: int = 0
+    agreed: int = 0
     seen: int = 0
 
 
@@ -69,7 +70,7 @@ class House:
             self._publish(worker, *worker.presence.leave(now, gap=self._gap), now)
         worker = self._workers[next(self._turns)]
         if faces:
-            worker.faces, worker.seen = faces, seq
+            worker.faces, worker.seen, worker.agreed = faces, seq, worker.presence.agreed(faces)
         self._publish(worker, *worker.presence.see(faces, now, analysed=True, gap=self._gap, reminder=self._reminder), now)
 
     def restart(self, part: int) -> None:
@@ -129,6 +130,7 @@ class House:
                 boxes=boxes,
                 scores=[0.9] * worker.faces,
                 worker=worker.name,
+                agreed=worker.agreed,
                 visit_began=began,
             )
             return message.face_event(frame, round(now * 1000), data)
@@ -174,6 +176,19 @@ def test_an_hour_makes_as_many_messages_as_there_is_news(workers: int, frames: l
     house.frames(frames)
 
     assert len(house.messages) == messages
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@given(st.lists(st.booleans(), min_size=20, max_size=200))
+@settings(max_examples=30)
+def test_a_second_face_that_no_worker_sees_twice_in_a_row_makes_no_message(workers: int, flickers: list[bool]) -> None:
+    house = House(workers)
+    house.frame(1)
+    # each worker has a frame of one face between two frames in which it may see a second one
+    house.frames(count for flicker in flickers for count in [1 + flicker] * workers + [1] * workers)
+
+    assert house.messages == [(0, 1)]
+    assert [faces for _, _, faces in house.rows()] == [1]
 
 
 @pytest.mark.parametrize("workers", [1, 5])

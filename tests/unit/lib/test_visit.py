@@ -87,6 +87,26 @@ def test_news(visit: Visit, faces: int, time: float, reminder: float, news: bool
     assert visit.is_news(faces, time, reminder) is news
 
 
+@pytest.mark.parametrize(
+    ("visit", "news"),
+    [(Visit(0, 0), True), (Visit(0, 0, Notified(1, 0)), False), (Visit(0, 0, pending={"a": Notified(1, 0)}), False)],
+    ids=["the first notification", "one after it", "one after it that is being retried"],
+)
+def test_only_the_first_notification_believes_a_single_frame(visit: Visit, news: bool) -> None:
+    assert visit.is_news(2, 30, 0, agreed=1) is news
+    assert visit.is_news(2, 30, 0, agreed=2)
+
+
+def test_old_visits_that_are_stored_late_push_out_no_running_one() -> None:
+    visits = Visits(GAP)
+    running = Visit(1e6, 1e6).with_notification("a", 1, 1e6)
+    visits.put("front", running)
+    for number in range(VISITS_PER_CAMERA):
+        visits.put("front", Visit(number * 1000.0, number * 1000.0))
+
+    assert running in visits.of("front")
+
+
 def test_a_notification_that_is_given_up_leaves_its_visit_without_one() -> None:
     pending = Visit(0, 0).with_pending("a", 1, 0)
 

@@ -114,7 +114,9 @@ class Memory:
         entry = JournalEntry.of(event, "notified")
         # another copy of the same event may be waiting in a delay queue
         known_visit = self._visit(entry).without_pending(event.id)
-        return "notify" if known_visit.is_news(entry.faces, entry.time.timestamp(), reminder) else "suppress"
+        return (
+            "notify" if known_visit.is_news(entry.faces, entry.time.timestamp(), reminder, agreed=event.data.agreed) else "suppress"
+        )
 
     def record(self, entry: JournalEntry) -> JournalEntry:
         """Remember this; returns the entry with what the visit's notifications have reported."""

@@ -112,6 +112,8 @@ class Detection(JsonMessage):
 class FaceData(Detection):
     """Data of a face event."""
 
+    #: The part of `faces` that this worker's last two analysed frames agree on; if missing, all of them.
+    agreed: Count | None = None
     #: When the visit began, as far as this worker knows; if missing, with this picture.
     visit_began: CaptureTime | None = None
     #: The camera's IANA time zone, if known.

@@ -60,17 +60,19 @@ class Visit:
             {**self.pending, **other.pending},
         )
 
-    def is_news(self, faces: int, time: float, reminder: float) -> bool:
+    def is_news(self, faces: int, time: float, reminder: float, *, agreed: int | None = None) -> bool:
         """Whether this many faces at this time are worth a notification.
 
         They are if they are the first of the visit, if they are more than any notification of it reported, or, where
-        `reminder` is more than 0, if the latest notification is that many seconds old.
+        `reminder` is more than 0, if the latest notification is that many seconds old. Only the first notification takes
+        one frame's word: after that, only the `agreed` faces count (None: all of them).
         """
         notified = self.notified
         for one in self.pending.values():
             notified = notified.combined_with(one)
         reminds = notified.time is not None and 0 < reminder <= time - notified.time
-        return faces > notified.faces or reminds
+        believed = faces if agreed is None or notified.time is None else agreed
+        return believed > notified.faces or reminds
 
     def with_notification(self, event_id: str, faces: int, time: float) -> Visit:
         """The visit after a notification of this."""
@@ -110,7 +112,9 @@ class Visits:
         """Store the visit in place of those that it has absorbed, and return these."""
         absorbed = self._touched(camera, visit)
         kept = [other for other in self.of(camera) if other not in absorbed]
-        self._visits[camera] = deque([*kept, visit], maxlen=VISITS_PER_CAMERA)
+        # the oldest goes first, also if it was stored last: an operator may replay events of days ago
+        by_age = sorted([*kept, visit], key=lambda one: one.seen)
+        self._visits[camera] = deque(by_age, maxlen=VISITS_PER_CAMERA)
         self._visits.move_to_end(camera)
         if len(self._visits) > self._limit:
             self._visits.popitem(last=False)

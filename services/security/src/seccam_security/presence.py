@@ -63,10 +63,15 @@ class Presence:
         after = replace(after, visit=visit)
         news = self._news(visit, faces, time, reminder) if analysed else None
         if news:
-            return news, replace(after, visit=visit.with_notification("", faces, time), reported=visit.seen, recorded=visit.seen)
+            notified = visit.with_notification("", self.agreed(faces), time)
+            return news, replace(after, visit=notified, reported=visit.seen, recorded=visit.seen)
         if abs(time - self.reported) >= gap * GAP_PART and visit.notified.faces:
             return Report.PRESENT, replace(after, reported=visit.seen)
         return None, after
+
+    def agreed(self, faces: int) -> int:
+        """The part of these faces, found in the next analysed frame, that two frames in a row agree on; at least one."""
+        return min(faces, max(1, self.previous))
 
     def leave(self, time: float, *, gap: float) -> tuple[Report | None, Presence]:
         """The same for a moment without a face, with or without a frame."""

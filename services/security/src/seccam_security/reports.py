@@ -48,8 +48,10 @@ def detection(frame: Frame, analysis: Analysis, worker: str) -> Message:
     return Message(topology.key(topology.FACES, frame.camera), found.encode(), message.CONTENT_TYPE)
 
 
-def face_event(frame: Frame, analysis: Analysis, times: Times, visit: Visit, *, worker: str, snapshot: bool) -> Message:
-    """The event that faces are news; `snapshot`: with the annotated picture."""
+def face_event(
+    frame: Frame, analysis: Analysis, times: Times, visit: Visit, *, agreed: int, worker: str, snapshot: bool
+) -> Message:
+    """The event that faces are news, of which two frames agree on `agreed`; `snapshot`: with the annotated picture."""
     picture = None
     if snapshot and analysis.pixels is not None:
         boxes = [face.box for face in analysis.faces]
@@ -57,6 +59,7 @@ def face_event(frame: Frame, analysis: Analysis, times: Times, visit: Visit, *, 
     data = message.FaceData.model_validate(
         {
             **_found(frame, analysis, worker),
+            "agreed": agreed,
             "visit_began": _utc(visit.began),
             "zone": frame.zone,
             "ms": times.milliseconds(),

@@ -115,7 +115,7 @@ class Worker:
             self._metrics.dropped.labels(label, "shutdown").inc()
 
     def _check_leaving(self) -> None:
-        """A camera whose frames stopped coming has faces to sign off, too."""
+        """Report GONE for cameras whose frames have stopped."""
         if time.monotonic() - self._checked_leaving < _LEAVING_EVERY:
             return
         self._checked_leaving = time.monotonic()
@@ -196,7 +196,10 @@ class Worker:
             self._publish_presence(watched, report, after)
             return
         assert after.visit is not None
-        event = reports.face_event(frame, analysis, times, after.visit, worker=self._name, snapshot=self._settings.snapshot)
+        agreed = watched.presence.agreed(faces)
+        event = reports.face_event(
+            frame, analysis, times, after.visit, agreed=agreed, worker=self._name, snapshot=self._settings.snapshot
+        )
         if not self._publisher.publish_durable(event):
             return
         watched.presence = after
@@ -251,7 +254,7 @@ def ready(worker: Worker, consumer: Consumer, publisher: Publisher) -> dict[str,
 
 
 def serve(worker: Worker, consumer: Consumer, publisher: Publisher, stop: threading.Event) -> None:
-    """Connect, work until the end comes, and leave nothing owed: the last frame acknowledged, events confirmed."""
+    """Connect and work until the service stops; then acknowledge the last frame and wait for outstanding confirms."""
     publisher.start()
     consumer.start()
     worker.run(stop)

@@ -118,14 +118,16 @@ class VisitList:
             visit = self._visits.containing(camera, began, seen)
             absorbed = self._visits.put(camera, visit)
             rows = [row for row in self._rows if row.camera == camera and row.visit in absorbed]
-            new = [_new_row(event, visit, published, self._gap)] if isinstance(event, FaceEvent) else []
+            new = []
+            if isinstance(event, FaceEvent):
+                new = [_new_row(event, visit, published, self._gap, faces=_believed(event, first=not rows))]
             if not rows and not new:
                 return None
             row = _joined([*rows, *new], visit, captured - seen)
             if len(rows) == 1 and rows[0] == replace(row, shift=rows[0].shift):
                 return None
             kept = [other for other in self._rows if other not in rows]
-            self._rows = tuple(sorted([*kept, row], key=lambda row: row.visit.began)[-KEPT:])
+            self._rows = _latest([*kept, row], KEPT)
         return Change(row, tuple(other.id for other in rows[1:])) if row in self._rows else None
 
     def ended(self, now: float) -> list[Row]:
@@ -134,12 +136,24 @@ class VisitList:
         return [row for row in self._rows if before < row.ends <= now]
 
     def last(self, count: int = SHOWN) -> Sequence[Row]:
-        """The last rows, oldest first."""
-        return self._rows[-count:]
+        """The rows of the latest visits, by their beginning; visits that still last are never left out for others."""
+        return _latest(self._rows, count)
 
     def get(self, event_id: str) -> Row | None:
         """The row of this id, if it is still kept."""
         return next((row for row in self._rows if row.id == event_id), None)
+
+
+def _latest(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
+    """So many rows, those in which a face was seen last, sorted by the visits' beginning."""
+    latest = sorted(rows, key=lambda row: row.visit.seen)[-count:]
+    return tuple(sorted(latest, key=lambda row: row.visit.began))
+
+
+def _believed(event: FaceEvent, *, first: bool) -> int:
+    """How many of the event's faces count: all of them in a visit's first event, later only those that two frames agree on."""
+    data = event.data
+    return data.faces if first or data.agreed is None else data.agreed
 
 
 def _joined(rows: Sequence[Row], visit: Visit, shift: float) -> Row:
@@ -148,11 +162,11 @@ def _joined(rows: Sequence[Row], visit: Visit, shift: float) -> Row:
     return replace(rows[0], visit=visit, faces=max(row.faces for row in rows), snapshot=snapshot, shift=shift)
 
 
-def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float) -> Row:
+def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float, *, faces: int) -> Row:
     data, time = event.data, event.time.timestamp()
-    snapshot = Snapshot(time, data.faces, tuple(data.boxes), tuple(data.scores), data.size, _picture(data.snapshot))
+    snapshot = Snapshot(time, faces, tuple(data.boxes), tuple(data.scores), data.size, _picture(data.snapshot))
     late_s = max(0, int(published - time)) if published is not None else 0
-    return Row(event.id, data.camera, visit, data.faces, snapshot, late_s, shift=0.0, gap=gap)
+    return Row(event.id, data.camera, visit, faces, snapshot, late_s, shift=0.0, gap=gap)
 
 
 def _picture(snapshot: str | None) -> bytes | None:
