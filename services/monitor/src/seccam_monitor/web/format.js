@@ -187,17 +187,17 @@ function again({ until, zone, now }) {
 }
 
 /**
- * The second line of a visit: `Since 14:03:12` while it lasts, then `14:03:12 · for 4 min`; `13:49:12 · delayed 14 min` if
- * its first event was published late.
+ * The second line of a visit: `Since 14:03:12` while it lasts, then `14:03:12 · for 4 min`; with ` · delayed 14 min` if its
+ * first event was published late.
  *
  * @param {object} visit {time: wall clock, seconds, over, late_s}
  * @param {number} now the wall clock
  */
 export function visit({ time: began, seconds, over, late_s: late }, now) {
   const at = time(began, now);
-  if (late * 1000 > DELAYED) return `${at} · delayed ${span(late * 1000)}`;
-  if (!over) return `Since ${at}`;
-  return seconds ? `${at} · for ${span(seconds * 1000)}` : at;
+  const delay = late * 1000 > DELAYED ? ` · delayed ${span(late * 1000)}` : "";
+  if (!over) return `Since ${at}${delay}`;
+  return `${at}${seconds ? ` · for ${span(seconds * 1000)}` : ""}${delay}`;
 }
 
 /** The bar while there is no connection to the monitor; `next` is the time to the next attempt, null during one. */

@@ -95,6 +95,7 @@ const handlers = {
     $("logout").firstElementChild.title = message.user ? `Logged in as ${message.user}` : "";
     handlers.cams(message);
     for (const event of message.events) visits.put(event, message.now - now, { isNew: false });
+    visits.endOthers(message.events);
     visits.update();
   },
 

@@ -65,6 +65,13 @@ export class VisitList {
     return moreFaces;
   }
 
+  /** End the visits that the monitor no longer lists: it sends all that last with each connection. */
+  endOthers(listed) {
+    for (const row of this.#rows) {
+      if (!listed.some((visit) => visit.id === row.visit.id)) row.visit = { ...row.visit, over: true };
+    }
+  }
+
   /** Update all times. */
   update() {
     const now = performance.now();
@@ -103,7 +110,11 @@ export class VisitList {
     rows.splice(at < 0 ? rows.length : at, 0, row);
     const next = rows[rows.indexOf(row) + 1]?.node ?? null;
     if (!row.node.isConnected || row.node.nextElementSibling !== next) this.#list.insertBefore(row.node, next);
-    while (rows.length > KEPT) rows.pop().node.remove();
+    while (rows.length > KEPT) {
+      const oldest = rows.reduce((a, b) => (b.seen < a.seen ? b : a));
+      rows.splice(rows.indexOf(oldest), 1);
+      oldest.node.remove();
+    }
     this.#rows = rows;
     this.#empty.hidden = true;
   }
