@@ -192,7 +192,8 @@ def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Itera
     for name in sorted(environ):
         if name.startswith("SECCAM_") and name not in known and (name.startswith(own) or not name.startswith(PREFIXES)):
             if name in REPLACED:
-                yield SettingFault(name, REPLACED[name])
+                if given(environ, name):  # empty means unset
+                    yield SettingFault(name, REPLACED[name])
             else:
                 yield SettingFault(name, "unknown setting", _nearest(name, known))
 
