@@ -1,7 +1,7 @@
-"""The notifier: takes one event after another off the queue and notifies the phone of it.
+"""The notifier: takes events from the queue, one at a time, and notifies a phone of them.
 
-It promises that an event that comes in is notified, suppressed on record, sent to a delay queue or parked, and that only
-then it lets go of the event. `nuclio` runs it in Nuclio's processor, `__main__` without one.
+Each event is notified, suppressed on record, sent to a delay queue or parked, and only then acknowledged. `nuclio` runs the
+notifier in Nuclio's processor, `__main__` runs it alone.
 """
 
 PROGRAM = "seccam-notifier"

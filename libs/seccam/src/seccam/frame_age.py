@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 _BELIEVED = (-0.1, 2.0)
 #: Lag may exceed what elapsed time allows by this much (seconds) before it counts as a clock step.
 _TOLERANCE = 0.1
-#: Seconds for which every picture must speak against the offset before it moves, and where an offset makes every one too old
-#: that would be in order without it; and how many pictures that must be.
+#: Seconds that the evidence must last before the offset changes: normally, and where the offset makes every frame too old; and
+#: the number of frames that it takes.
 _PATIENCE, _SOONER, _ENOUGH = 120.0, 10.0, 10
 
 
 @dataclass(frozen=True)
 class _Doubt:
-    """A row of pictures that all speak against the offset: when it began, the least of their lags, and how many they are."""
+    """Consecutive frames that contradict the offset: when they began, the smallest lag among them, and how many there are."""
 
     since: float
     least: float
@@ -62,12 +62,12 @@ class AgeEstimator:
         self._clock: _Clock | None = None
 
     def age(self, boot_id: str, ts_ms: int | None, *, wall: float, monotonic: float) -> Age:
-        """The age of a picture that arrives now; `wall` and `monotonic` are the receiver's clocks, seconds.
+        """The age of a frame that arrives now; `wall` and `monotonic` are the receiver's clocks, seconds.
 
-        The first picture of a boot_id fixes whether the camera's clock is believed. After that its lag can't grow
-        faster than time passes, nor fall below zero: what does is a clock's step, and the offset moves so that the lag
-        stays. A step that brings both clocks together again (the camera's found its time server) is believed. What
-        moves slowly looks like lag at first: see `_settled`.
+        The first frame of a boot_id decides whether the camera's clock is believed. After that, lag can't grow faster than
+        time passes, nor fall below zero: such a change is a step of a clock, and the offset changes so that the lag stays
+        the same. A step that makes both clocks agree again (the camera has found its time server) is believed. A slow drift
+        looks like lag at first: see `_settled`.
         """
         if ts_ms is None:
             return Age(0.0, estimated=False, untimed=True)
@@ -111,12 +111,10 @@ def _followed(clock: _Clock, difference: float, now: float) -> _Clock:
 
 
 def _settled(clock: _Clock, difference: float) -> _Clock:
-    """The clock, its offset moved where its pictures speak against it.
+    """The clock, with its offset corrected if the frames have contradicted it for long enough.
 
-    By being older than the queues let a picture be: where all are for long, a clock drifts, and the least of their lags is
-    the drift's. Or by being in order by the camera's own time, and older by the offset alone: the clocks came together
-    slowly. That is believed after as long, and sooner where the offset makes each of them too old. A queue that is late
-    for a shorter time stays late.
+    Frames that are all older than the queue TTL mean clock drift, and the smallest lag is the drift. Frames that would be on
+    time without the offset mean that the clocks agree again. A shorter delay counts as queueing.
     """
     late, in_order = clock.lag > _BELIEVED[1], clock.offset < 0 and _believed(difference)
     if not late and not in_order:

@@ -1,3 +1,3 @@
-"""The one place that says which version this is; every package and image takes it from here."""
+"""seccam's version. Packages and images read it here; Chart.yaml and compose.yaml repeat it, and a contract test compares them."""
 
 __version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""The ways to a person: each module here is one."""
+"""Ways to reach a person, one module each."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def classify(status: int, retry_after: float | None = None) -> Answer:
 
 
 class IftttChannel:
-    """Calls IFTTT. From its making on, no log record of this process carries the key."""
+    """Calls IFTTT. Once it is created, no log record of this process contains the key."""
 
     name = "ifttt"
 

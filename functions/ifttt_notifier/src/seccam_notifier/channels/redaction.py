@@ -1,4 +1,4 @@
-"""Keeps IFTTT's key out of every text: it is part of the URL, and so of what requests and urllib3 say."""
+"""Keeps IFTTT's key out of logs: it is part of the URL, which requests and urllib3 quote in their errors."""
 
 from __future__ import annotations
 
