@@ -17,6 +17,9 @@ from tests.browser.chain import FakeWorker, Monitor
 from tests.browser.conftest import PHONE, MakeCamera, Open, keep
 from tests.waiting import eventually
 
+#: Rates, ages and latencies are judged here, which other tests' load would change.
+pytestmark = pytest.mark.alone
+
 
 def test_twelve_cameras_move_over_one_websocket(open_page: Open, monitor: Monitor, cameras: MakeCamera) -> None:
     names = [f"cam-{n:02}" for n in range(12)]

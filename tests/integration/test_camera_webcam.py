@@ -29,6 +29,7 @@ SECONDS = 420
 
 pytestmark = [
     pytest.mark.webcam,
+    pytest.mark.alone,
     pytest.mark.timeout(2 * SECONDS + 240),  # the first time, the machine is built; the other test's may run before
     pytest.mark.skipif(not MACHINE.exists(), reason="there is no emulated webcam here (../shared/webcam)"),
 ]
