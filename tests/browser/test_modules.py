@@ -318,7 +318,8 @@ def test_times_are_shown_in_the_given_zone(call: Call) -> None:
         (120, {"over": True, "seconds": 7}, "14:01:12 · for 7 s"),
         (840, {"over": True, "seconds": 259}, "13:49:12 · for 4 min"),
         (86_400, {"over": True, "seconds": 7500}, "21 Nov 14:03:12 · for 2 h"),
-        (840, {"over": True, "seconds": 259, "late_s": 840}, "13:49:12 · delayed 14 min"),
+        (840, {"over": True, "seconds": 259, "late_s": 840}, "13:49:12 · for 4 min · delayed 14 min"),
+        (840, {"over": False, "late_s": 840}, "Since 13:49:12 · delayed 14 min"),
         (12, {"over": False, "late_s": 10}, "Since 14:03:00"),
     ],
 )

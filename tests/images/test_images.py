@@ -25,7 +25,7 @@ RENDER = """
 import sys
 from seccam_camera import encode
 from seccam_camera.sources.demo import Scene
-sys.stdout.buffer.write(encode.from_planes(*Scene().at(14.0, "12:34:56"), 80))
+sys.stdout.buffer.write(encode.from_planes(*Scene().render(14.0, "12:34:56"), 80))
 """
 COUNT = """
 import sys, cv2, simplejpeg
