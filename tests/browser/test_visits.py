@@ -80,6 +80,21 @@ def test_rows_that_turn_out_to_be_one_visit_are_one_also_if_the_page_missed_that
     expect(page.locator(".visit .what")).to_have_text(["1 face · yard", "1 face · front"])
 
 
+def test_a_visit_that_the_monitor_no_longer_lists_is_over(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front", "yard")
+    page = open_page(monitor.url)
+    seen.awaits(page, "front", "Starting")
+    monitor.event("yard", "forgotten", age=20)
+    monitor.event("front", "lasting", age=10)
+    expect(page.locator(".visit.lasting")).to_have_count(2)
+    monitor.stop()
+    monitor.events = [event for event in monitor.events if event["id"] != "forgotten"]
+    monitor.start()
+
+    expect(page.locator(".visit.lasting .what")).to_have_text(["1 face · front"])
+    expect(page.locator(".visit")).to_have_count(2)
+
+
 @pytest.mark.parametrize(
     ("change", "spoken"),
     [

@@ -246,3 +246,27 @@ def test_the_list_keeps_the_last_visits() -> None:
     assert visits.get("29") is None
     assert visits.get("30") is not None
     assert add(visits, news(50, name="old")) is None  # from further back than is kept
+
+
+def test_a_running_visit_is_not_left_out_for_shorter_ones_that_began_later() -> None:
+    visits = VisitList(GAP)
+    add(visits, news(0, camera="portrait", name="portrait"))
+    for number in range(1, KEPT + 30):
+        add(visits, presence(0, number * 100, camera="portrait"))
+        add(visits, news(number * 100, camera="door", name=f"{number}"))
+
+    assert "portrait" in [row.id for row in visits.last()]
+    changed = add(visits, news((KEPT + 30) * 100, faces=2, began=0, camera="portrait"))
+    assert changed is not None
+    assert (changed.row.id, changed.row.faces) == ("portrait", 2)
+
+
+def test_a_second_face_in_a_single_frame_of_a_running_visit_is_not_counted() -> None:
+    visits = VisitList(GAP)
+    add(visits, news(0))
+    flicker = news(5, faces=2)
+    agreed = flicker.model_copy(update={"data": flicker.data.model_copy(update={"agreed": 1})})
+
+    add(visits, agreed)
+
+    assert [row.faces for row in visits.last()] == [1]
