@@ -128,7 +128,7 @@ def translated(error: BaseException) -> BrokerError:
         cause = "refused"
     else:
         cause = "network"
-    return BrokerError(cause, _tell(error))
+    return BrokerError(cause, _describe(error))
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -138,7 +138,7 @@ def _innermost(error: BaseException) -> BaseException:
     return held if isinstance(held, BaseException) else inner
 
 
-def _tell(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     """The error on one line. pika's exceptions contain no passwords."""
     inner = _innermost(error)
     return f"{type(inner).__name__}: {inner}"[:300]
@@ -248,7 +248,7 @@ class ReconnectingConnection(threading.Thread):
             if connection.is_open:
                 connection.close()
         except PIKA_ERRORS as e:
-            log.debug("broker_close_failed", direction=self._direction, error=_tell(e))
+            log.debug("broker_close_failed", direction=self._direction, error=_describe(e))
             self._give_up_at = None
             _abort(connection)
 
