@@ -76,6 +76,7 @@ def test_a_camera_goes_from_starting_to_live_to_stale_to_away_and_back(open_page
     assert seen.number(page, "front") > 40
 
 
+@pytest.mark.alone  # judges times
 def test_outside_its_slot_a_camera_shows_no_picture_at_once(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)
@@ -224,6 +225,7 @@ def test_an_uncertain_age_is_marked(open_page: Open, scripted: Scripted, flags: 
     expect(seen.part(page, "front", "open")).to_have_accessible_description(title)
 
 
+@pytest.mark.alone  # judges times
 def test_a_clock_of_the_viewer_that_is_an_hour_off_changes_no_age(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     init = "const real = Date.now; Date.now = () => real() - 3600000;"
@@ -352,6 +354,7 @@ def test_try_now_reconnects_and_shows_missed_visits_once(open_page: Open, script
     expect(page.locator(".visit")).to_have_count(3)
 
 
+@pytest.mark.alone  # judges times
 def test_without_its_broker_the_monitor_says_so(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)
