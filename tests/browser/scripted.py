@@ -61,6 +61,8 @@ class ScriptedMonitor:
     """Serves the page, and the protocol of PROTOCOL.md, on a port of its own."""
 
     def __init__(self, *names: str) -> None:
+        #: Held while a page is greeted, so that it gets each visit with the greeting or after it.
+        self._greeting = threading.Lock()
         self.cameras = self.of(*names)
         self.events: list[dict[str, Any]] = []
         self.version = __version__
@@ -183,10 +185,11 @@ class ScriptedMonitor:
             "faces": faces, "boxes": [pictures.FACE] * faces, "scores": [0.97] * faces, "size": [1280, 720],
             "picture": f"/events/{event_id}/picture.jpg?faces={faces}", "absorbed": [], **more,
         }  # fmt: skip
-        listed = [other for other in self.events if other["id"] not in (event_id, *event["absorbed"])]
-        self.events = [*listed, event]
-        if send:
-            self.send(**{"kind" if k == "type" else k: v for k, v in event.items()})
+        with self._greeting:
+            listed = [other for other in self.events if other["id"] not in (event_id, *event["absorbed"])]
+            self.events = [*listed, event]
+            if send:
+                self.send(**{"kind" if k == "type" else k: v for k, v in event.items()})
 
     def film(
         self, fps: float, *names: str, picture: Callable[[int], bytes] = pictures.numbered, age: float = 0.02
@@ -228,9 +231,10 @@ class ScriptedMonitor:
         if self.full:
             viewer.close(4429)
             return
-        hello = {"v": 1, "version": self.version, "now": now_ms(), "cams": self._cams(), "events": self.events[-50:]}
-        viewer.send(json.dumps({"type": "hello", **hello}))
-        self._viewers.add(viewer)
+        with self._greeting:
+            hello = {"v": 1, "version": self.version, "now": now_ms(), "cams": self._cams(), "events": self.events[-50:]}
+            viewer.send(json.dumps({"type": "hello", **hello}))
+            self._viewers.add(viewer)
         self.send_status()
         try:
             for body in viewer:

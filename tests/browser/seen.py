@@ -31,7 +31,7 @@ def is_black(page: Page, name: str) -> bool:
     return int(part(page, name, "canvas").evaluate(pictures.BRIGHTEST)) == 0
 
 
-def awaits(page: Page, name: str, word: str, *, within: float = 10.0) -> None:
+def awaits(page: Page, name: str, word: str, *, within: float = 30.0) -> None:
     """Wait until the camera shows this state."""
     expect(part(page, name, "word")).to_have_text(re.compile(f"^{word}"), timeout=within * 1000)
 
