@@ -84,7 +84,7 @@ class Visit:
 
     def without_pending(self, event_id: str) -> Visit:
         """The visit without a notification that was being retried."""
-        return replace(self, pending={key: told for key, told in self.pending.items() if key != event_id})
+        return replace(self, pending={key: one for key, one in self.pending.items() if key != event_id})
 
 
 class Visits:
@@ -95,7 +95,7 @@ class Visits:
         self._visits: OrderedDict[str, deque[Visit]] = OrderedDict()
 
     def of(self, camera: str) -> Iterator[Visit]:
-        """The camera's visits that are remembered, in no particular order."""
+        """The camera's visits that are remembered, by when a face was last seen."""
         return iter(self._visits.get(camera, ()))
 
     def containing(self, camera: str, began: float, seen: float) -> Visit:
