@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -13,6 +14,11 @@ from tests.brokers import RunningBroker, start_broker
 # how long an example takes depends on the machine more than on the code
 hypothesis.settings.register_profile("seccam", deadline=None)
 hypothesis.settings.load_profile("seccam")
+
+
+# a shell starts background jobs with SIGINT ignored, and the processes of the tests would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
