@@ -162,8 +162,8 @@ def _values(arguments: Mapping[str, Any]) -> str:
 
 def _queues() -> str:
     bound: dict[str, list[str]] = {}
-    for queue, key in topology.bindings():
-        bound.setdefault(queue, []).append(f"`{key}`")
+    for exchange, queue, key in topology.bindings():
+        bound.setdefault(queue, []).append(f"`{key}` on `{exchange}`")
     policies = topology.policies()
     rows = [
         (f"`{name}`", ", ".join(bound.get(name, [])), _values(arguments), _values(policies[name][1]))

@@ -47,7 +47,12 @@ class BrokerClients:
         self.dropped: list[tuple[Message, str]] = []
 
     def publisher(
-        self, user: str, *, settings: BrokerSettings | None = None, outbox_limit: int = 100, direction: str = "publish"
+        self,
+        user: str,
+        *,
+        settings: BrokerSettings | None = None,
+        outbox_limit: int = 100,
+        direction: str = "publish",
     ) -> Publisher:
         """A started publisher."""
         link = Publisher(
@@ -119,6 +124,8 @@ def event(number: int, camera: str = "front") -> Message:
         {"camera": camera},
         f"{camera}-boot-{number}",
         "seccam.face",
+        exchange=topology.EVENTS_EXCHANGE,
+        copied=True,
     )
 
 

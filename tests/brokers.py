@@ -115,8 +115,10 @@ class RunningBroker:
                     channel.queue_declare(name, durable=True, arguments=arguments)
                 else:
                     channel.queue_purge(name)
-            for queue, key in topology.bindings():
-                channel.queue_bind(queue, topology.EXCHANGE, key)
+            for name, kind in topology.exchanges().items():
+                channel.exchange_declare(name, kind, durable=True)
+            for exchange, queue, key in topology.bindings():
+                channel.queue_bind(queue, exchange, key)
             return True
         return False
 

@@ -19,7 +19,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from seccam import frame, message, topology
-from seccam.broker import Message, Publisher
+from seccam.broker import Message, Publisher, event_message
 from seccam.frame import Frame
 from seccam.metrics import BrokerMetrics
 from tests.brokers import RunningBroker, free_port
@@ -192,8 +192,7 @@ class FakeWorker:
         event = message.face_event(
             seen_in, seen_in.ts_ms or round(time.time() * 1000), message.FaceData(**_seen(seen_in, boxes, size), snapshot=snapshot)
         )
-        key = topology.key(topology.EVENTS, seen_in.camera)
-        self._link.publish_durable(Message(key, event.encode(), message.CONTENT_TYPE, message_id=event.id, kind=event.type))
+        self._link.publish_durable(event_message(event))
         return event.id
 
     def keeps_seeing(self, seen_in: Frame, began: float, *, gone: bool = False) -> None:
@@ -208,8 +207,7 @@ class FakeWorker:
         )
         event = message.presence_event(data, seen_ms, present=not gone)
         if gone:
-            key = topology.key(topology.EVENTS, seen_in.camera)
-            self._link.publish_durable(Message(key, event.encode(), message.CONTENT_TYPE, message_id=event.id, kind=event.type))
+            self._link.publish_durable(event_message(event))
         else:
             key = topology.key(topology.PRESENCE, seen_in.camera)
             self._link.publish_latest(f"{seen_in.camera} presence", Message(key, event.encode(), message.CONTENT_TYPE))

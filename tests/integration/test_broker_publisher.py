@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,8 +161,7 @@ def test_stopping_sends_what_is_owed_first(clients: BrokerClients, broker: Runni
 
 def test_an_unroutable_event_is_kept_until_there_is_a_queue_and_frames_go_on(clients: BrokerClients, broker: RunningBroker) -> None:
     with broker.connection() as connection:
-        for queue in (topology.EVENTS_QUEUE, topology.EVENTS_LOG):
-            connection.channel().queue_unbind(queue, topology.EXCHANGE, "seccam.events.*")
+        connection.channel().queue_unbind(topology.EVENTS_QUEUE, topology.EVENTS_EXCHANGE, "seccam.events.*")
     publisher = clients.publisher("security")
     publisher.publish_durable(event(1))
     eventually(lambda: clients.value("seccam_events_published_total", type="face", outcome="returned") >= 1)
@@ -211,10 +211,10 @@ def test_a_message_to_a_queue_by_name_gets_there_and_its_confirm_can_be_awaited(
 ) -> None:
     publisher = clients.publisher("notifier")
 
-    confirmed = publisher.publish_durable(to_queue(topology.PARKED_QUEUE, b"parked"))
+    receipt = publisher.publish_durable(to_queue(topology.PARKED_QUEUE, b"parked"))
 
-    assert confirmed is not None
-    assert confirmed.wait(10)
+    assert receipt is not None
+    assert receipt.confirmed.wait(10)
     assert publisher.unconfirmed() == 0
     with broker.connection() as connection:
         _, properties, body = connection.channel().basic_get(topology.PARKED_QUEUE, auto_ack=True)
@@ -231,14 +231,14 @@ def test_a_message_that_is_returned_does_not_hold_up_those_behind_it(clients: Br
     others = [publisher.publish_durable(to_queue(topology.PARKED_QUEUE, b"%d" % n)) for n in range(20)]
 
     try:
-        assert all(confirmed is not None and confirmed.wait(10) for confirmed in others)
+        assert all(receipt is not None and receipt.confirmed.wait(10) for receipt in others)
         assert first is not None
-        assert not first.is_set()
+        assert not first.confirmed.is_set()
         assert publisher.unconfirmed() == 1
     finally:
         with broker.connection() as connection:
             connection.channel().queue_declare(missing, durable=True, arguments=topology.queues()[missing])
-    assert first.wait(20)
+    assert first.confirmed.wait(20)
     with broker.connection() as connection:
         bodies = [connection.channel().basic_get(topology.PARKED_QUEUE, auto_ack=True)[2] for _ in range(20)]
     assert bodies == [b"%d" % n for n in range(20)]
@@ -263,13 +263,13 @@ def test_properties_that_amqp_can_not_hold_stop_neither_their_message_nor_the_ne
 ) -> None:
     publisher = clients.publisher("notifier")
 
-    odd = publisher.publish_durable(Message("", b"odd", "text/plain", headers, message_id, queue=topology.PARKED_QUEUE))
+    odd = publisher.publish_durable(replace(to_queue(topology.PARKED_QUEUE, b"odd"), headers=headers, message_id=message_id))
     following = publisher.publish_durable(to_queue(topology.PARKED_QUEUE, b"following"))
 
     assert odd is not None
-    assert odd.wait(10)
+    assert odd.confirmed.wait(10)
     assert following is not None
-    assert following.wait(10)
+    assert following.confirmed.wait(10)
     with broker.connection() as connection:
         _, properties, body = connection.channel().basic_get(topology.PARKED_QUEUE, auto_ack=True)
     assert (body, properties.message_id) == (b"odd", None)
@@ -320,7 +320,7 @@ def test_a_wrong_password_is_tried_again_and_counted_as_auth(clients: BrokerClie
 
 def to_queue(queue: str, body: bytes) -> Message:
     """A durable message to a queue by name."""
-    return Message("", body, "application/json", queue=queue)
+    return Message(queue, body, "application/json", exchange=topology.DEFAULT_EXCHANGE)
 
 
 def test_a_user_without_the_right_to_publish_is_told_so(clients: BrokerClients) -> None:

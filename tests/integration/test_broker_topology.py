@@ -75,7 +75,8 @@ JOBS: dict[str, dict[str, Act]] = {
     "security": {
         "take frames": consume(topology.SECURITY_QUEUE),
         "tell of faces": publish("seccam.faces.front"),
-        "tell of events": publish("seccam.events.front"),
+        "tell of events": publish("seccam.events.front", topology.EVENTS_EXCHANGE),
+        "copy events": publish("seccam.events.front"),
     },
     "notifier": {
         "take events": consume(topology.EVENTS_QUEUE),
@@ -93,7 +94,8 @@ JOBS: dict[str, dict[str, Act]] = {
 }
 FORBIDDEN: dict[str, dict[str, Act]] = {
     "camera": {
-        "send events": publish("seccam.events.front"),
+        "send events": publish("seccam.events.front", topology.EVENTS_EXCHANGE),
+        "copy events": publish("seccam.events.front"),
         "send faces": publish("seccam.faces.front"),
         "send past the topics": publish("seccam.view.front.door"),
         "send anything else": publish("other"),
@@ -106,7 +108,7 @@ FORBIDDEN: dict[str, dict[str, Act]] = {
     },
     "monitor": {
         "send pictures": publish("seccam.view.front"),
-        "send events": publish("seccam.events.front"),
+        "send events": publish("seccam.events.front", topology.EVENTS_EXCHANGE),
         "take frames away from workers": consume(topology.SECURITY_QUEUE),
         "take events away from the notifier": consume(topology.EVENTS_QUEUE),
         "listen to everything": own_queue("#"),
@@ -123,7 +125,7 @@ FORBIDDEN: dict[str, dict[str, Act]] = {
         "send into a queue": publish(topology.PARKED_QUEUE, ""),
     },
     "notifier": {
-        "send events": publish("seccam.events.front"),
+        "send events": publish("seccam.events.front", topology.EVENTS_EXCHANGE),
         "take what is parked": consume(topology.PARKED_QUEUE),
         "take frames": consume(topology.SECURITY_QUEUE),
         "watch": own_queue("seccam.view.*"),
@@ -252,7 +254,7 @@ def test_an_event_may_go_through_the_same_delay_many_times(broker: RunningBroker
 
 def test_a_rejected_event_is_parked_with_its_id_and_headers(broker: RunningBroker) -> None:
     with channel_of(broker, "security") as channel:
-        publish("seccam.events.front", message_id="front-a1-7", headers={"camera": "front"})(channel)
+        publish("seccam.events.front", topology.EVENTS_EXCHANGE, message_id="front-a1-7", headers={"camera": "front"})(channel)
     with channel_of(broker, "notifier") as channel:
         method, _, _ = next(channel.consume(topology.EVENTS_QUEUE, inactivity_timeout=10))
         channel.basic_nack(method.delivery_tag, requeue=False)

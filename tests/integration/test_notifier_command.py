@@ -51,7 +51,7 @@ def test_check_names_what_is_missing_and_apply_makes_it(admin: BrokerAdmin, brok
 
     assert main(["check"]) == 0
     with broker.connection() as connection:  # and it is bound
-        connection.channel().basic_publish("amq.topic", "seccam.events.front", b"x")
+        connection.channel().basic_publish(topology.EVENTS_EXCHANGE, "seccam.events.front", b"x")
         assert admin.depth(topology.EVENTS_QUEUE) is not None
     assert broker.depth(topology.EVENTS_QUEUE) == 1
 

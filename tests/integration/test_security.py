@@ -380,8 +380,8 @@ def bound_again(broker: RunningBroker) -> bool:
     """False while the broker still recovers a stream."""
     with broker.connection() as connection:
         try:
-            for queue, key in topology.bindings():
-                connection.channel().queue_bind(queue, topology.EXCHANGE, key)
+            for exchange, queue, key in topology.bindings():
+                connection.channel().queue_bind(queue, exchange, key)
         except pika.exceptions.ChannelClosedByBroker:
             return False
     return True
@@ -390,9 +390,7 @@ def bound_again(broker: RunningBroker) -> bool:
 def test_an_event_outlives_the_broker_and_keeps_its_id(broker: RunningBroker, lens: Lens, start: Start) -> None:
     worker = start()
     with broker.connection() as connection:  # nobody to take it: mandatory, so it comes back
-        for queue, key in topology.bindings():
-            if key == topology.every(topology.EVENTS):
-                connection.channel().queue_unbind(queue, topology.EXCHANGE, key)
+        connection.channel().queue_unbind(topology.EVENTS_QUEUE, topology.EVENTS_EXCHANGE, topology.every(topology.EVENTS))
     lens.publish(jpeg(photo("astronaut")))
     eventually(lambda: worker.metric("seccam_events_published_total", type="face", outcome="returned") >= 1, within=PATIENCE)
     lens.close()

@@ -173,7 +173,7 @@ def test_the_highest_count_of_a_visit_is_notified_in_whatever_order_events_come(
         assert max(told) == max(event.data.faces for event in visit)
 
 
-Step = tuple[AnyEvent, int, Recorded]
+Step = tuple[FaceEvent | PresenceEvent | CameraEvent, int, Recorded]
 
 times = st.integers(0, 900)
 cameras = st.sampled_from(["front", "yard"])

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import Any
 
 import nuclio_sdk
 import nuclio_sdk.test
@@ -23,17 +24,21 @@ from nuclio_sdk.event import TriggerInfo
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from seccam.broker import Message
+from seccam import message
+from seccam.broker import Message, Receipt
+from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings, VisitSettings
-from seccam.topology import JOURNAL, PARKED_QUEUE
-from seccam_notifier import journal, nuclio
+from seccam.topology import EVENTS_QUEUE, JOURNAL, PARKED_QUEUE
+from seccam_notifier import journal, notifier, nuclio
 from seccam_notifier.channels import Answer
+from seccam_notifier.host import DIRECTIONS
 from seccam_notifier.journal import Journal
 from seccam_notifier.memory import JournalEntry
 from seccam_notifier.metrics import NotifierMetrics
 from seccam_notifier.notification import Notification
 from seccam_notifier.notifier import Notifier
 from seccam_notifier.received import ReceivedMessage
+from seccam_notifier.retry import DELAYS
 from seccam_notifier.settings import NotifierSettings
 from tests.brokers import free_port
 from tests.unit.notifier.events import TRACE, face, presence
@@ -42,24 +47,39 @@ from tests.waiting import eventually
 
 @dataclass
 class Outbox:
-    """A publisher that confirms at once, or when it is let."""
+    """A publisher whose broker confirms at once, or when it is let, and refuses what is for some queues."""
 
     confirming: bool = True
+    refusing: set[str] = field(default_factory=set)
     limit: int = 1000
     messages: list[Message] = field(default_factory=list)
-    owed: list[threading.Event] = field(default_factory=list)
+    owed: list[Receipt] = field(default_factory=list)
     age: float = 0.0
+    connected: bool = True
+    blocked: bool = False
+    #: Called with each message that was confirmed at once.
+    echo: Callable[[Message], object] = lambda message: None
 
-    def publish_durable(self, message: Message) -> threading.Event | None:
+    def publish_durable(self, message: Message) -> Receipt | None:
         if len(self.owed) >= self.limit:
             return None
+        receipt = Receipt()
+        if message.key in self.refusing:
+            receipt.answered.set()
+            return receipt
         self.messages.append(message)
-        confirmed = threading.Event()
         if self.confirming:
-            confirmed.set()
+            receipt.confirmed.set()
+            receipt.answered.set()
+            self.echo(message)
         else:
-            self.owed.append(confirmed)
-        return confirmed
+            self.owed.append(receipt)
+        return receipt
+
+    def withdraw(self, receipt: Receipt) -> None:
+        if receipt in self.owed:
+            self.messages.pop(self.owed.index(receipt) - len(self.owed))
+            self.owed.remove(receipt)
 
     def unconfirmed(self) -> int:
         return len(self.owed)
@@ -68,13 +88,14 @@ class Outbox:
         return self.age
 
     def confirm(self) -> None:
-        for confirmed in self.owed:
-            confirmed.set()
+        for receipt in self.owed:
+            receipt.confirmed.set()
+            receipt.answered.set()
         self.owed.clear()
         self.confirming, self.age = True, 0.0
 
     def to(self, queue: str) -> list[Message]:
-        return [message for message in self.messages if message.queue == queue]
+        return [message for message in self.messages if message.destination == ("", queue)]
 
 
 @dataclass
@@ -100,12 +121,14 @@ class World:
         self.outbox, self.entries, self.phone, self.registry = Outbox(), Outbox(), Phone(), CollectorRegistry()
         metrics = NotifierMetrics(self.registry, "ifttt")
         publisher: Any = self.entries
-        self.journal = Journal(BrokerSettings(), publisher, metrics)
+        self.journal = Journal(BrokerSettings(), publisher, metrics, BrokerMetrics(self.registry, DIRECTIONS))
+        self.journal.ready.set()
+        self.entries.echo = self._read_back
         retries: Any = self.outbox
         self.notifier = Notifier(
             NotifierSettings(), VisitSettings(), channel=self.phone, publisher=retries, journal=self.journal, metrics=metrics
         )
-        self.notifier._may_begin.set()
+        self.journal._take = self.notifier.remember
         self._platform = nuclio_sdk.test.Platform()
         self.lines: list[Any] = []
 
@@ -118,7 +141,12 @@ class World:
 
     def outcomes(self) -> list[str]:
         """What the journal says."""
-        return [JournalEntry.decode(message.body).outcome for message in self.entries.to(JOURNAL)]
+        return [JournalEntry.decode(m.body).outcome for m in self.entries.to(JOURNAL) if not m.body.startswith(b'{"mark"')]
+
+    def _read_back(self, message: Message) -> None:
+        """The broker delivers what is written to the journal to whoever reads it, its writer too."""
+        delivery: Any = SimpleNamespace(headers=message.headers, body=message.body)
+        self.journal._on_entry(delivery)
 
     def value(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"seccam_notifier_{name}", labels) or 0.0
@@ -139,7 +167,7 @@ def body(id_: str = "front-b-1", *, faces: int = 1, camera: str = "front", secon
 
 
 def event(
-    content: Any, *, raw: bool = True, headers: dict[str, Any] | None = None, path: str = "amq.topic/seccam.events.front"
+    content: Any, *, raw: bool = True, headers: dict[str, Any] | None = None, path: str = "seccam.events/seccam.events.front"
 ) -> nuclio_sdk.Event:
     """As Nuclio's Python wrapper hands it over: JSON parsed; texts as bytes (`raw`, its default) or not."""
     headers = headers or {}
@@ -358,25 +386,20 @@ def test_entries_beyond_those_that_may_wait_are_dropped_and_counted(world: World
     assert world.value("journal_unconfirmed") == 2
 
 
-def test_a_burst_of_presence_events_leaves_places_for_notifications(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "LIMIT", 4)
-    monkeypatch.setattr(journal, "RESERVED", 2)
-    world.entries.confirming, world.entries.limit, world.entries.age = False, 4, 5.0
+def test_while_the_journal_is_stalled_only_entries_of_notifications_wait(world: World) -> None:
+    world.entries.confirming, world.entries.age = False, 5.0
 
     for n in range(5):
         world.call(event(json.loads(presence(n, start=datetime.now(UTC)).encode())))
     world.call(event(body("yard-b-1", camera="yard")))
 
-    assert world.value("journal_dropped_total") == 3
-    assert world.outcomes() == ["suppressed", "suppressed", "notified"]
+    assert world.value("journal_dropped_total") == 5
+    assert world.outcomes() == ["notified"]
 
 
-@pytest.mark.parametrize("kind", ["seccam.face.present", "seccam.face.gone"])
-def test_presence_is_recorded_and_neither_notified_nor_parked_nor_waited_for(
-    world: World, kind: Literal["seccam.face.present", "seccam.face.gone"]
-) -> None:
+def test_presence_is_recorded_and_neither_notified_nor_parked_nor_waited_for(world: World) -> None:
     world.entries.confirming = False
-    yesterday = presence(-25 * 3600, began=-26 * 3600, kind=kind, start=datetime.now(UTC))
+    yesterday = presence(-25 * 3600, began=-26 * 3600, kind="seccam.face.present", start=datetime.now(UTC))
 
     began = time.monotonic()
     for _ in range(20):
@@ -386,8 +409,132 @@ def test_presence_is_recorded_and_neither_notified_nor_parked_nor_waited_for(
     assert world.outcomes() == ["suppressed"] * 20
     assert world.phone.sent == []
     assert world.outbox.messages == []
-    assert world.value("events_total", type=kind.removeprefix("seccam.").replace(".", "_"), outcome="suppressed") == 20
+    assert world.value("events_total", type="face_present", outcome="suppressed") == 20
     assert world.value("event_age_seconds_count", stage="received") == 0
+
+
+GONE = json.loads(presence(0, start=datetime.now(UTC), kind="seccam.face.gone").encode())
+
+
+@pytest.mark.parametrize("second", [body("front-b-2"), GONE])
+def test_a_suppressed_event_is_given_up_only_once_that_is_on_record(world: World, second: dict[str, Any]) -> None:
+    world.call(event(body()))
+    world.entries.confirming, world.entries.age = False, 5.0
+
+    assert world.call(event(second)).body == "requeued"
+
+    (waiting,) = world.outbox.to("seccam.events.retry.10s")
+    assert (json.loads(waiting.body), waiting.headers["x-seccam-suppressed"]) == (second, True)
+    assert "x-seccam-attempt" not in waiting.headers
+    assert world.call(event(second, headers=dict(waiting.headers))).body == "requeued"
+    world.entries.confirm()
+    assert world.call(event(second, headers=dict(waiting.headers))).body == "suppressed"
+    assert world.outcomes() == ["notified", "suppressed"]
+    assert len(world.phone.sent) == 1
+
+
+def test_what_can_never_be_recorded_is_given_up_after_a_day(world: World) -> None:
+    world.entries.age = 5.0
+    yesterday = presence(-25 * 3600, began=-26 * 3600, kind="seccam.face.gone", start=datetime.now(UTC))
+
+    assert world.call(event(json.loads(yesterday.encode()))).body == "suppressed"
+
+    assert world.outbox.messages == []
+
+
+def test_an_event_that_was_requeued_several_times_is_recorded_once(world: World) -> None:
+    world.phone.answers = [Answer("5xx")] * 3
+
+    world.call(event(body()))
+    for _ in range(2):
+        world.call(event(body(), headers=dict(world.outbox.messages[-1].headers)))
+
+    assert world.outcomes() == ["requeued"]
+    assert [message.headers["x-seccam-attempt"] for message in world.outbox.messages] == [1, 2, 3]
+
+
+def test_calls_that_were_spared_are_no_attempts(world: World) -> None:
+    world.phone.answers = [Answer("5xx")] * 100
+    for n in range(5):
+        world.call(event(body(f"c{n}-b-1", camera=f"c{n}")))
+
+    for _ in range(20):
+        world.call(event(body("yard-b-1", camera="yard"), headers={"x-seccam-attempt": 0}))
+
+    assert {message.headers["x-seccam-attempt"] for message in world.outbox.to("seccam.events.retry.10s")[5:]} == {0}
+    assert world.value("events_received_total", attempt="retry") == 20
+
+
+@pytest.mark.parametrize(
+    ("refusing", "taking"),
+    [
+        ({"seccam.events.retry.10s"}, "seccam.events.retry.1m"),
+        ({"seccam.events.retry.10s", "seccam.events.retry.1m"}, "seccam.events.retry.10m"),
+        (set(DELAYS), PARKED_QUEUE),
+        ({*DELAYS, PARKED_QUEUE}, EVENTS_QUEUE),
+    ],
+)
+def test_a_retry_goes_to_the_next_queue_where_one_is_full_or_missing(world: World, refusing: set[str], taking: str) -> None:
+    world.phone.answers = [Answer("5xx")]
+    world.outbox.refusing = refusing
+
+    assert world.call(event(body())).body == "requeued"
+
+    (message,) = world.outbox.to(taking)
+    assert message.headers["x-seccam-attempt"] == 1
+    assert world.value("holding") == (taking == EVENTS_QUEUE)
+
+
+def test_poison_goes_round_where_it_can_not_be_parked_and_holds_nothing_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifier, "PAUSE_SECONDS", 0.0)
+    world.outbox.refusing = {PARKED_QUEUE, *DELAYS}
+
+    began = time.monotonic()
+    for n in range(8):
+        assert world.call(event(b"poison %d" % n)).body == "parked"
+    assert world.call(event(body())).body == "notified"
+
+    assert time.monotonic() - began < 8
+    assert len(world.outbox.to(EVENTS_QUEUE)) == 8
+    assert world.value("holding") == 1
+    world.outbox.refusing = set()
+    assert world.call(event(b"poison 0")).body == "parked"
+    assert world.value("holding") == 0
+    assert len(world.outbox.to(PARKED_QUEUE)) == 1
+
+
+def test_the_copy_of_an_event_that_an_old_binding_brings_is_passed_over(world: World) -> None:
+    assert world.call(event(body(), headers={"x-seccam-copy": True})).body == "duplicate"
+
+    assert world.phone.sent == []
+    assert [line["event"] for line in world.lines] == ["copy_received"]
+
+
+def test_a_probe_is_recorded_and_its_age_measured(world: World) -> None:
+    probe = message.probe_event("worker-1")
+
+    assert world.call(event(json.loads(probe.encode()))).body == "probed"
+
+    assert world.outcomes() == ["probed"]
+    assert world.phone.sent == []
+    assert 0 <= world.value("probe_age_seconds") < 60
+    assert world.value("last_probe_timestamp_seconds") >= probe.time.timestamp()
+    assert world.value("events_total", type="probe", outcome="probed") == 1
+
+
+def test_what_another_notifier_has_done_is_known_before_the_next_event(world: World) -> None:
+    seen = face(0, start=datetime.now(UTC))
+    other: Any = SimpleNamespace(headers={"x-seccam-writer": "another"}, body=JournalEntry.of(seen, "notified").encode())
+
+    def read_both(message: Message) -> None:
+        world.journal._on_entry(other)
+        world._read_back(message)
+
+    world.entries.echo = read_both
+
+    assert world.call(event(json.loads(seen.encode()))).body == "duplicate"
+
+    assert world.phone.sent == []
 
 
 def test_a_visit_that_goes_on_is_one_notification(world: World) -> None:

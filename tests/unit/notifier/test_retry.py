@@ -53,7 +53,12 @@ def test_the_breaker_opens_after_five_failures_in_a_row_and_tries_once_in_ten_se
     ],
 )
 def test_the_delay_grows_with_the_attempts_and_keeps_to_retry_after(attempt: int, wish: float | None, delay: int) -> None:
-    assert retry_delay(attempt, wish) == delay
+    assert retry_delay(attempt, wish, outage=False) == delay
+
+
+@pytest.mark.parametrize(("attempt", "wish", "delay"), [(0, None, 10), (8, None, 10), (99, 5, 10), (99, 30, 60), (0, 3600, 600)])
+def test_in_an_outage_only_the_other_side_makes_an_event_wait_for_longer(attempt: int, wish: float | None, delay: int) -> None:
+    assert retry_delay(attempt, wish, outage=True) == delay
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 
@@ -18,7 +17,7 @@ from seccam_notifier.notifier import Notifier
 from seccam_notifier.settings import IftttSettings, NotifierSettings
 
 #: Directions of the connections, as labels of the broker's metrics.
-DIRECTIONS = ("publish", "journal")
+DIRECTIONS = ("publish", "journal_write", "journal_read")
 #: Seconds without a turn of a connection's loop after which the process counts as hung.
 MOST_SILENCE = 30.0
 
@@ -39,35 +38,35 @@ class Host:
         channel = channels.chosen(ifttt, own.timeout_seconds)
         metrics = NotifierMetrics(registry, channel.name)
         self._publisher = Publisher(broker, PROGRAM, broker_metrics)
-        self._journal_publisher = Publisher(broker, PROGRAM, broker_metrics, outbox_limit=journal.LIMIT, direction="journal")
+        writer = Publisher(broker, PROGRAM, broker_metrics, outbox_limit=journal.LIMIT, direction="journal_write")
+        self._journal = Journal(broker, writer, metrics, broker_metrics)
         self.notifier = Notifier(
             own,
             visit,
             channel=channel,
             publisher=self._publisher,
-            journal=Journal(broker, self._journal_publisher, metrics),
+            journal=self._journal,
             metrics=metrics,
         )
 
     def start(self) -> None:
         """Connect, and read the journal; works without a broker."""
         self._publisher.start()
-        self._journal_publisher.start()
-        threading.Thread(target=self.notifier.recall, name="journal", daemon=True).start()
+        self._journal.start(self.notifier.remember)
 
     def live(self) -> Mapping[str, str]:
         """The checks of /healthz that fail."""
         return {
             **self._publisher.heartbeat.silent("publisher", MOST_SILENCE),
-            **self._journal_publisher.heartbeat.silent("journal", MOST_SILENCE),
+            **self._journal.live(MOST_SILENCE),
         }
 
     def ready(self) -> Mapping[str, str]:
         """The checks of /readyz that fail."""
-        return {} if self.notifier.journal_ready.is_set() else {"journal": "not read yet"}
+        return {} if self._journal.ready.is_set() else {"journal": "not read yet"}
 
     def stop(self, timeout: float) -> None:
         """Publish what can be published within `timeout` seconds, then disconnect."""
         deadline = time.monotonic() + timeout
-        for publisher in (self._publisher, self._journal_publisher):
-            publisher.stop(max(0.1, deadline - time.monotonic()))
+        self._publisher.stop(timeout)
+        self._journal.stop(max(0.1, deadline - time.monotonic()))

@@ -1,13 +1,17 @@
-"""The journal: a stream of what became of the events, for a notifier that restarts."""
+"""The journal: a stream of what became of the events, for a notifier that restarts or stands by."""
 
 from __future__ import annotations
 
+import threading
+import time
+import uuid
 from collections.abc import Callable
 
 from seccam import logs, topology
-from seccam.broker import Message, Publisher, read_stream
+from seccam.broker import Consumer, Delivery, Message, Publisher, Receipt, StreamReader
 from seccam.errors import BadMessage
 from seccam.message import CONTENT_TYPE
+from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings
 from seccam_notifier import PROGRAM
 from seccam_notifier.memory import JournalEntry
@@ -15,38 +19,136 @@ from seccam_notifier.metrics import NotifierMetrics
 
 log = logs.get(__name__)
 
-#: Entries that may wait to be confirmed; further ones are dropped.
+#: Entries of notifications that may wait to be confirmed; further ones are dropped.
 LIMIT = 1000
-#: Of these, the places that only entries of notifications take: presence events come in bursts after an outage.
-RESERVED = 500
-#: Seconds that the notifier waits for the confirm of an entry. While some entry has waited for longer, it doesn't wait.
+#: Seconds that the notifier waits for the confirm of an entry. While some entry has waited for longer, the journal is
+#: stalled: entries of notifications wait in memory, others are dropped.
 CONFIRM_SECONDS = 1.0
+#: Seconds without an entry after which the journal counts as read, if it takes no writes.
+SILENCE = 5.0
+#: Entries that the broker sends ahead of their acknowledgement.
+_PREFETCH = 200
+#: Header of an entry: the notifier that wrote it.
+WRITER_HEADER = "x-seccam-writer"
 
 
 class Journal:
-    """Writes entries and reads them back.
+    """Writes entries, and follows those of other notifiers.
 
-    `publisher` is the journal's own: a stream that takes no writes holds up neither retries nor parking.
+    Both connections are the journal's own: a stream that takes no writes, or can't be read, holds up neither retries nor
+    parking.
     """
 
-    def __init__(self, settings: BrokerSettings, publisher: Publisher, metrics: NotifierMetrics) -> None:
-        self._settings, self._publisher, self._metrics = settings, publisher, metrics
-        self._stalls = logs.Throttle()
+    def __init__(
+        self, settings: BrokerSettings, publisher: Publisher, metrics: NotifierMetrics, broker_metrics: BrokerMetrics
+    ) -> None:
+        """`publisher` is the journal's own."""
+        self._publisher, self._metrics = publisher, metrics
+        self._writer = uuid.uuid4().hex
+        reader = StreamReader(topology.JOURNAL, self._on_entry, prefetch=_PREFETCH, on_missing=self._on_missing)
+        self._consumer = Consumer(settings, PROGRAM, broker_metrics, [reader.subscription], direction="journal_read")
+        reader.attach(self._consumer)
+        self._take: Callable[[JournalEntry], object] = lambda entry: None
+        self._stalls, self._absences = logs.Throttle(), logs.Throttle()
+        self._entries = 0
+        self._moved = time.monotonic()
+        #: Marks that were written and not read yet, by their body.
+        self._marks: dict[bytes, threading.Event] = {}
+        self._missing = False
+        #: The journal was read to its end.
+        self.ready = threading.Event()
+        metrics.journal_ready.set_function(self.ready.is_set)
         metrics.journal_unconfirmed.set_function(publisher.unconfirmed)
 
-    def write(self, entry: JournalEntry, *, wait: bool = False) -> None:
-        """Have the entry written; with `wait`, wait for its confirm for a moment."""
+    def start(self, take: Callable[[JournalEntry], object]) -> None:
+        """Call `take` with each entry, oldest first, and from then on with each that another notifier writes."""
+        self._take = take
+        self._publisher.start()
+        self._consumer.start()
+        self._mark(self.ready)
+
+    def stop(self, timeout: float) -> None:
+        """Write what can be written within `timeout` seconds, then disconnect."""
+        deadline = time.monotonic() + timeout
+        self._publisher.stop(max(0.1, timeout - 0.5))
+        self._consumer.stop(max(0.1, deadline - time.monotonic()))
+
+    def live(self, limit: float) -> dict[str, str]:
+        """The connections' threads that have been silent for more than `limit` seconds."""
+        return {
+            **self._publisher.heartbeat.silent("journal_write", limit),
+            **self._consumer.heartbeat.silent("journal_read", limit),
+        }
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing more is to be expected of it: it was read to its end, takes no writes, or does not exist."""
+        return self.ready.is_set() or self._missing or self._silence() > SILENCE
+
+    def catch_up(self) -> None:
+        """Read what other notifiers have written until now, or wait for a moment."""
+        if self.ready.is_set() and not self._stalled():
+            read = threading.Event()
+            mark, receipt = self._mark(read)
+            if not read.wait(CONFIRM_SECONDS):
+                self._marks.pop(mark, None)
+                self._publisher.withdraw(receipt)
+
+    def write(self, entry: JournalEntry, *, wait: bool) -> bool:
+        """Have the entry written; with `wait`, wait for its confirm for a moment. Returns whether it is confirmed."""
         stalled = self._stalled()
-        if not wait and self._publisher.unconfirmed() >= LIMIT - RESERVED:
-            self._metrics.journal_dropped.inc()
-            return
-        confirmed = self._publisher.publish_durable(
-            Message("", entry.encode(), CONTENT_TYPE, message_id=entry.id, queue=topology.JOURNAL)
-        )
-        if confirmed is None:
+        receipt = None
+        if not stalled or entry.outcome == "notified":
+            receipt = self._publisher.publish_durable(self._message(entry.encode(), entry.id))
+        if receipt is None:
             self._metrics.journal_dropped.inc()
         elif wait and not stalled:
-            stalled = not confirmed.wait(CONFIRM_SECONDS)
+            receipt.answered.wait(CONFIRM_SECONDS)
+            stalled = not receipt.confirmed.is_set()
+        self._log_stall(stalled)
+        return receipt is not None and receipt.confirmed.is_set()
+
+    def _message(self, body: bytes, message_id: str | None = None) -> Message:
+        headers = {WRITER_HEADER: self._writer}
+        return Message(topology.JOURNAL, body, CONTENT_TYPE, headers, message_id, exchange=topology.DEFAULT_EXCHANGE)
+
+    def _mark(self, read: threading.Event) -> tuple[bytes, Receipt | None]:
+        """Write a mark; `read` is set once all entries before it were read."""
+        mark = b'{"mark": "%s"}' % uuid.uuid4().hex.encode()
+        self._marks[mark] = read
+        return mark, self._publisher.publish_durable(self._message(mark))
+
+    def _on_entry(self, delivery: Delivery) -> None:
+        self._missing = False
+        self._moved = time.monotonic()
+        if delivery.headers.get(WRITER_HEADER) == self._writer:  # known already
+            read = self._marks.pop(delivery.body, None)
+            if read:
+                read.set()
+            if read is self.ready:
+                log.info("journal_read", entries=self._entries)
+            return
+        try:
+            entry = JournalEntry.decode(delivery.body)
+        except BadMessage:  # another notifier's mark, or nothing of ours
+            return
+        self._entries += 1
+        self._take(entry)
+
+    def _on_missing(self) -> None:
+        self._missing = True
+        if self._absences.allows("missing"):
+            remedy = "load the broker's definitions, or run: seccam broker apply"
+            log.error("journal_missing", queue=topology.JOURNAL, remedy=remedy)
+
+    def _silence(self) -> float:
+        """Seconds for which the broker could have sent an entry and has not."""
+        return min(time.monotonic() - self._moved, self._consumer.connected_for())
+
+    def _stalled(self) -> bool:
+        return self._publisher.oldest_unconfirmed() > CONFIRM_SECONDS
+
+    def _log_stall(self, stalled: bool) -> None:
         if not stalled:
             if self._stalls.clear():
                 log.info("journal_recovered")
@@ -55,24 +157,3 @@ class Journal:
             log.warning(
                 "journal_stalled", queue=topology.JOURNAL, unconfirmed=unconfirmed, meaning="a restart may repeat notifications"
             )
-
-    def read(self, take: Callable[[JournalEntry], object]) -> int:
-        """Call `take` with each entry, oldest first; returns how many there are.
-
-        Raises MissingStream if the broker has no journal, BrokerError if it can't be read.
-        """
-        count = 0
-
-        def decode(body: bytes) -> None:
-            nonlocal count
-            try:
-                take(JournalEntry.decode(body))
-                count += 1
-            except BadMessage:  # the mark of an earlier reader, or nothing of ours
-                return
-
-        read_stream(self._settings, PROGRAM, topology.JOURNAL, self._publisher, decode)
-        return count
-
-    def _stalled(self) -> bool:
-        return self._publisher.oldest_unconfirmed() > CONFIRM_SECONDS

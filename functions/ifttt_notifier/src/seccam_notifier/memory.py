@@ -30,9 +30,13 @@ MAX_AGE = timedelta(hours=24)
 #: Events whose outcome is remembered.
 IDS = 50_000
 
-Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked"]
+Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "probed"]
+#: Outcomes that are recorded in the journal.
+Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed"]
 Verdict = Literal["notify", "duplicate", "suppress", "too_old"]
-EventType = Literal["seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online"]
+EventType = Literal[
+    "seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online", "seccam.probe"
+]
 
 _FACES = (FACE, FACE_PRESENT, FACE_GONE)
 #: `kind` in the entries of the first version -> type.
@@ -51,12 +55,13 @@ class JournalEntry(JsonMessage):
 
     id: str
     type: EventType
-    camera: CameraName
+    #: None: a probe.
+    camera: CameraName | None = None
     faces: Count = 0
     time: CaptureTime
     #: When the visit began, as far as the event says; missing: at `time`.
     visit_began: CaptureTime | None = None
-    outcome: Literal["notified", "suppressed", "requeued", "parked"]
+    outcome: Recorded
     #: What the visit's notifications have reported so far: it may have lasted for longer than the journal goes back.
     notified: Notified | None = None
 
@@ -70,13 +75,10 @@ class JournalEntry(JsonMessage):
         return entry
 
     @classmethod
-    def of(cls, event: AnyEvent, outcome: Literal["notified", "suppressed", "requeued", "parked"]) -> JournalEntry:
+    def of(cls, event: AnyEvent, outcome: Recorded) -> JournalEntry:
         """The entry of an event."""
-        data = event.data
-        faces, began = getattr(data, "faces", 0), getattr(data, "visit_began", None)
-        return cls(
-            id=event.id, type=event.type, camera=data.camera, faces=faces, time=event.time, visit_began=began, outcome=outcome
-        )
+        known = {name: getattr(event.data, name) for name in ("camera", "faces", "visit_began") if hasattr(event.data, name)}
+        return cls(id=event.id, type=event.type, time=event.time, outcome=outcome, **known)
 
 
 class Memory:
@@ -118,11 +120,15 @@ class Memory:
             "notify" if known_visit.is_news(entry.faces, entry.time.timestamp(), reminder, agreed=event.data.agreed) else "suppress"
         )
 
+    def is_pending(self, entry: JournalEntry) -> bool:
+        """Whether a notification of this event is being retried."""
+        return entry.id in self._visit(entry).pending
+
     def record(self, entry: JournalEntry) -> JournalEntry:
         """Remember this; returns the entry with what the visit's notifications have reported."""
         if entry.outcome in ("notified", "suppressed") and entry.type not in (FACE_PRESENT, FACE_GONE):
             self._know(entry.id, entry.outcome)
-        if entry.type not in _FACES:
+        if entry.type not in _FACES or entry.camera is None:
             return entry
         extended, time = self._visit(entry), entry.time.timestamp()
         if entry.outcome == "notified":
@@ -143,7 +149,7 @@ class Memory:
         """The visit that the entry's event belongs to."""
         seen = entry.time.timestamp()
         began = min(seen, entry.visit_began.timestamp()) if entry.visit_began else seen
-        found = self._visits.containing(entry.camera, began, seen)
+        found = self._visits.containing(entry.camera or "", began, seen)
         notified = visit.Notified(entry.notified.faces, entry.notified.time.timestamp()) if entry.notified else visit.Notified()
         return replace(found, notified=found.notified.combined_with(notified))
 

@@ -10,7 +10,7 @@ from typing import TypeVar, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from seccam.message import AnyEvent
+from seccam.message import AnyEvent, ProbeEvent
 from seccam.metrics import EVENT_TYPES
 from seccam_notifier.channels import Result
 from seccam_notifier.memory import Outcome
@@ -21,7 +21,7 @@ Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 _AGES = (0.25, 0.5, 1, 2, 5, 15, 60, 300, 900, 3600, 21600, 86400)
 _CALLS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _PARK_REASONS = ("schema", "refused", "too_old", "bug")
-_RETRY_CAUSES = ("rate_limited", "server", "timeout", "network", "circuit_open")
+_RETRY_CAUSES = ("rate_limited", "server", "timeout", "network", "circuit_open", "journal")
 
 
 class NotifierMetrics:
@@ -41,6 +41,8 @@ class NotifierMetrics:
         self.last_success = gauge("last_success_timestamp_seconds", "When the channel last took one", channel=(channel,))
         self.circuit_open = gauge("circuit_open", "Calls are saved after failures in a row: 1 yes, 0 no")
         self.holding = gauge("holding", "An event is held because it can't be published: 1 yes, 0 no")
+        self.last_probe = gauge("last_probe_timestamp_seconds", "When the last probe arrived")
+        self.probe_age = gauge("probe_age_seconds", "How long the last probe took to arrive")
         self.journal_ready = gauge("journal_ready", "The journal was read: 1 yes, 0 no")
         self.journal_unconfirmed = gauge("journal_unconfirmed", "Entries that wait to be confirmed by the journal")
         self.journal_dropped = counter("journal_dropped", "Entries dropped because too many waited")
@@ -48,6 +50,11 @@ class NotifierMetrics:
             "event_age_seconds", "From the picture to the notifier, and to the channel's yes", stage=("received", "notified")
         )
         self.attempt_seconds = calls("attempt_seconds", "Duration of a call", channel=(channel,))
+
+    def observe_probe(self, probe: ProbeEvent, now: datetime) -> None:
+        """A probe has arrived."""
+        self.last_probe.set(now.timestamp())
+        self.probe_age.set(max(0.0, (now - probe.time).total_seconds()))
 
     def observe_age(self, stage: str, event: AnyEvent, now: datetime) -> float:
         """The event's age in seconds, 0 if its clock is ahead; counted with an exemplar that names its trace."""

@@ -6,31 +6,52 @@ import os
 import threading
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any
 
 from seccam import logs, topology
-from seccam.backoff import Backoff
-from seccam.broker import Message, MissingStream, Publisher
-from seccam.errors import BadMessage, BrokerError
-from seccam.message import ATTEMPT_HEADER, WHY_HEADER, AnyEvent, CameraEvent, FaceEvent, PresenceEvent, decode_event
+from seccam.broker import Message, Publisher
+from seccam.errors import BadMessage
+from seccam.message import (
+    ATTEMPT_HEADER,
+    FACE_PRESENT,
+    SUPPRESSED_HEADER,
+    WHY_HEADER,
+    AnyEvent,
+    CameraEvent,
+    FaceEvent,
+    PresenceEvent,
+    ProbeEvent,
+    decode_event,
+)
 from seccam.metrics import EVENT_TYPES
 from seccam.probes import Heartbeat
 from seccam.settings import VisitSettings
 from seccam_notifier import PROGRAM
 from seccam_notifier.channels import Answer, Channel
 from seccam_notifier.journal import Journal
-from seccam_notifier.memory import JournalEntry, Memory, Outcome
+from seccam_notifier.memory import MAX_AGE, JournalEntry, Memory, Outcome
 from seccam_notifier.metrics import NotifierMetrics
 from seccam_notifier.notification import notification_of
 from seccam_notifier.received import ReceivedMessage
-from seccam_notifier.retry import DELAY_QUEUES, Breaker, delay_name, retry_delay
+from seccam_notifier.retry import DELAY_QUEUES, DELAYS, Breaker, delay_name, retry_delay
 from seccam_notifier.settings import NotifierSettings
 
 log = logs.get(PROGRAM)
 
-#: Seconds between attempts to read the journal: the first and the longest.
-READ_AGAIN = (0.25, 5.0)
+#: Seconds that an event waits for the journal to be read; then events are handled without it.
+JOURNAL_SECONDS = 30.0
+#: Seconds without an event after which another notifier may have been the active one.
+IDLE_SECONDS = 5.0
+#: Seconds that a queue has to answer before an event is offered to the next one.
+ANSWER_SECONDS = 5.0
+#: Seconds between two looks for that answer.
+TURN = 0.5
+#: Seconds for which a queue that took no event is not offered another one.
+PAUSE_SECONDS = 10.0
+#: Seconds between two events that go back to the events queue because no other queue takes them.
+HOLD_SECONDS = 0.2
 #: Calls by Nuclio without an event, in a row, after which the process ends.
 MOST_EMPTY = 3
 
@@ -55,42 +76,23 @@ class Notifier:
         #: Shared by the thread that handles events and the one that reads the journal.
         self._memory = Memory(visit.gap_seconds)
         self._remembering = threading.Lock()
-        #: The journal was read, or there is none.
-        self._may_begin = threading.Event()
-        #: The journal was read.
-        self.journal_ready = threading.Event()
+        #: When the last event was handled, monotonic seconds; None if none was.
+        self._handled_at: float | None = None
+        #: Queues that took no event, and until when they are not asked again, monotonic seconds.
+        self._paused: dict[str, float] = {}
+        self._held, self._copies = logs.Throttle(), logs.Throttle()
         #: Beats while an event waits for the broker.
         self.heartbeat = Heartbeat()
-
-    def recall(self) -> None:
-        """Read the journal, again until that works. Without one, events are handled: better notified twice than never."""
-        failures, backoff = logs.Throttle(), Backoff(*READ_AGAIN)
-        while True:
-            try:
-                entries = self._journal.read(self._remember)
-                break
-            except MissingStream:
-                self._may_begin.set()
-                if failures.allows("missing"):
-                    remedy = "load the broker's definitions, or run: seccam broker apply"
-                    log.error("journal_missing", queue=topology.JOURNAL, remedy=remedy)  # noqa: TRY400  # says it all
-            except BrokerError as e:
-                if failures.allows(str(e)):
-                    log.warning("journal_unavailable", cause=e.cause, error=str(e))
-            time.sleep(backoff.next_delay())
-        self._may_begin.set()
-        self.journal_ready.set()
-        self._metrics.journal_ready.set(1)
-        log.info("journal_read", entries=entries)
 
     def handle(self, received: ReceivedMessage) -> str:
         """What became of the message; returns only when that is certain, and never raises."""
         self._empties = 0
-        while not self._may_begin.wait(0.5):
-            self.heartbeat.beat()
+        if received.is_copy:
+            return self._pass_over_copy(received)
+        self._know_what_others_did()
         kind = "unknown"
         try:
-            self._metrics.received.labels("retry" if received.attempt else "first").inc()
+            self._metrics.received.labels("retry" if received.is_retry else "first").inc()
             event = self._decode(received)
             kind = EVENT_TYPES[event.type] if event else kind
             outcome = self._decide(received, event) if event else "parked"
@@ -99,6 +101,7 @@ class Notifier:
             self._park(received, None, "bug")
             outcome = "parked"
         self._metrics.events.labels(kind, outcome).inc()
+        self._handled_at = time.monotonic()
         return outcome
 
     def handle_empty(self) -> str:
@@ -110,6 +113,30 @@ class Notifier:
             os._exit(1)  # the only way out of Nuclio's loop; no event is in hand
         return "empty"
 
+    def remember(self, entry: JournalEntry) -> JournalEntry:
+        """Remember what became of an event; returns the entry with what its visit's notifications have reported."""
+        with self._remembering:
+            return self._memory.record(entry)
+
+    def _know_what_others_did(self) -> None:
+        """Have the journal read before the first event, and after a pause, in which another notifier may have been active."""
+        now = time.monotonic()
+        if self._handled_at is not None and now - self._handled_at < IDLE_SECONDS:
+            return
+        while self._handled_at is None and not self._journal.is_read:
+            if time.monotonic() - now > JOURNAL_SECONDS:
+                log.error("journal_unread", seconds=JOURNAL_SECONDS, meaning="notifications may be repeated")
+                break
+            self.heartbeat.beat()
+            time.sleep(0.05)
+        self._journal.catch_up()
+
+    def _pass_over_copy(self, received: ReceivedMessage) -> str:
+        """A binding of an earlier version brings the copies that are meant for the page."""
+        if self._copies.allows("copies"):
+            log.warning("copy_received", event_id=received.message_id, remedy="remove the old binding: seccam broker apply")
+        return "duplicate"
+
     def _decode(self, received: ReceivedMessage) -> AnyEvent | None:
         try:
             return decode_event(received.body)
@@ -118,9 +145,13 @@ class Notifier:
             return None
 
     def _decide(self, received: ReceivedMessage, event: AnyEvent) -> Outcome:
+        if isinstance(event, ProbeEvent):
+            return self._take_probe(event)
         if isinstance(event, PresenceEvent):  # never news: it says how long the visit lasts
             log.debug("presence_received", type=event.type, **_names(event))
-            return self._record(event, "suppressed")
+            return self._suppress(received, event)
+        if received.is_suppressed:  # decided before, and not on record
+            return self._suppress(received, event)
         now, attempt = datetime.now(UTC), received.attempt
         age = self._metrics.observe_age("received", event, now)
         log.info("event_received", attempt=attempt, age_ms=round(age * 1000), **_names(event))
@@ -131,22 +162,40 @@ class Notifier:
         if verdict == "too_old":
             return self._park(received, event, "too_old")
         log.info("event_suppressed", why="duplicate" if verdict == "duplicate" else "visit", **_names(event))
-        return "duplicate" if verdict == "duplicate" else self._record(event, "suppressed")
+        return "duplicate" if verdict == "duplicate" else self._suppress(received, event)
+
+    def _take_probe(self, event: ProbeEvent) -> Outcome:
+        """A probe has arrived: the way from a worker to here works."""
+        self._metrics.observe_probe(event, datetime.now(UTC))
+        self._journal.write(JournalEntry.of(event, "probed"), wait=False)
+        log.debug("probe_received", **_names(event))
+        return "probed"
+
+    def _suppress(self, received: ReceivedMessage, event: FaceEvent | PresenceEvent | CameraEvent) -> Outcome:
+        """Record that there is no notification. An event that was confirmed is not given up before its record is."""
+        entry = self.remember(JournalEntry.of(event, "suppressed"))
+        is_durable = event.type != FACE_PRESENT
+        if self._journal.write(entry, wait=is_durable) or not is_durable or datetime.now(UTC) - event.time > MAX_AGE:
+            return "suppressed"
+        queue = self._hand_over(received, event.id, {SUPPRESSED_HEADER: True}, DELAYS)
+        self._metrics.requeued.labels(delay_name(min(DELAY_QUEUES)), "journal").inc()
+        log.debug("event_requeued", queue=queue, cause="journal", **_names(event))
+        return "requeued"
 
     def _notify(self, received: ReceivedMessage, event: FaceEvent | CameraEvent) -> Outcome:
         if not self._breaker.allows(time.monotonic()):
-            return self._requeue(received, event, "circuit_open", None)
+            return self._requeue(received, event, "circuit_open", None, called=False)
         began = time.monotonic()
         answer = self._channel.send(notification_of(event, datetime.now(UTC), self._zone))
         self._count(answer, event, time.monotonic() - began)
         if answer.accepted:
             self._metrics.last_success.labels(self._channel.name).set_to_current_time()
             age = self._metrics.observe_age("notified", event, datetime.now(UTC))
-            self._record(event, "notified")
+            self._journal.write(self.remember(JournalEntry.of(event, "notified")), wait=True)
             log.info("event_notified", age_ms=round(age * 1000), attempts=received.attempt + 1, **_names(event))
             return "notified"
         if answer.retry_cause:
-            return self._requeue(received, event, answer.retry_cause, answer.retry_after)
+            return self._requeue(received, event, answer.retry_cause, answer.retry_after, called=True)
         remedy = ": wrong IFTTT_KEY? Correct it, then: seccam parked replay" if answer.result == "401" else ""
         return self._park(received, event, "refused", detail=(answer.detail or answer.result) + remedy)
 
@@ -163,51 +212,75 @@ class Notifier:
         detail = {"detail": answer.detail} if answer.detail else {}
         write("channel_answered", channel=name, result=answer.result, ms=round(seconds * 1000), **detail, **_names(event))
 
-    def _requeue(self, received: ReceivedMessage, event: AnyEvent, cause: str, retry_after: float | None) -> Outcome:
-        delay = retry_delay(received.attempt, retry_after)
-        self._hand_over(received.to(DELAY_QUEUES[delay], event.id, {ATTEMPT_HEADER: received.attempt + 1}))
-        self._record(event, "requeued")
+    def _requeue(
+        self, received: ReceivedMessage, event: FaceEvent | CameraEvent, cause: str, retry_after: float | None, *, called: bool
+    ) -> Outcome:
+        """Send it to a delay queue; only a call that was made counts as an attempt."""
+        delay = retry_delay(received.attempt, retry_after, outage=self._breaker.outage)
+        attempt = received.attempt + called
+        queues = [DELAY_QUEUES[delay], *DELAYS, topology.PARKED_QUEUE]
+        queue = self._hand_over(received, event.id, {ATTEMPT_HEADER: attempt}, queues)
+        entry = JournalEntry.of(event, "requeued")
+        if not self._memory.is_pending(entry):
+            self._journal.write(self.remember(entry), wait=False)
         self._metrics.requeued.labels(delay_name(delay), cause).inc()
-        log.warning("event_requeued", delay=delay_name(delay), cause=cause, **_names(event))
+        log.warning("event_requeued", queue=queue, delay=delay_name(delay), cause=cause, **_names(event))
         return "requeued"
 
     def _park(self, received: ReceivedMessage, event: AnyEvent | None, why: str, detail: str = "") -> Outcome:
         reason = {WHY_HEADER: f"{why}: {detail}" if detail else why}
-        self._hand_over(received.to(topology.PARKED_QUEUE, event.id if event else received.message_id, reason))
+        event_id = event.id if event else received.message_id
+        self._hand_over(received, event_id, reason, [topology.PARKED_QUEUE, *reversed(DELAYS)])
         if event:
-            self._record(event, "parked")
+            self._journal.write(self.remember(JournalEntry.of(event, "parked")), wait=False)
         self._metrics.parked.labels(why).inc()
         log.error("event_parked", why=why, detail=detail, **(_names(event) if event else {"event_id": received.message_id}))
         return "parked"
 
-    def _hand_over(self, message: Message) -> None:
-        """Returns when the broker has the message; until then the event is ours, and not acknowledged."""
-        while (confirmed := self._publisher.publish_durable(message)) is None:
+    def _hand_over(self, received: ReceivedMessage, event_id: str, headers: Mapping[str, Any], queues: Sequence[str]) -> str:
+        """Returns when a queue has the message, with the queue's name; until then the event is ours, and not acknowledged.
+
+        The first of the queues that takes it gets it. If none does, it goes back to the end of the events queue, so that
+        the other events are not held up.
+        """
+        while True:
+            for queue in dict.fromkeys(queues):
+                if self._paused.get(queue, 0.0) > time.monotonic():
+                    continue
+                if self._is_taken(received.to(queue, event_id, headers)):
+                    self._metrics.holding.set(0)
+                    return queue
+                self._paused[queue] = time.monotonic() + PAUSE_SECONDS
+            self._hold(event_id, "no queue takes it")
+            time.sleep(HOLD_SECONDS)
+            if self._is_taken(received.to(topology.EVENTS_QUEUE, event_id, headers)):
+                return topology.EVENTS_QUEUE
+            self._paused.clear()
+
+    def _is_taken(self, message: Message) -> bool:
+        """Whether the queue takes the message; waits for as long as the broker can't be reached."""
+        while (receipt := self._publisher.publish_durable(message)) is None:
             self.heartbeat.beat()
             time.sleep(1.0)
-        if confirmed.wait(1.0):
-            return
-        self._metrics.holding.set(1)
-        log.warning("event_held", event_id=message.message_id, queue=message.queue)
-        while not confirmed.wait(1.0):
+        patience = ANSWER_SECONDS
+        while patience > 0 and not receipt.answered.wait(TURN):
             self.heartbeat.beat()
-        self._metrics.holding.set(0)
+            self._hold(message.message_id, f"no answer from {message.key}")
+            if self._publisher.connected and not self._publisher.blocked:
+                patience -= TURN
+        if not receipt.confirmed.is_set():
+            self._publisher.withdraw(receipt)
+        return receipt.confirmed.is_set()
 
-    def _record(self, event: AnyEvent, outcome: Literal["notified", "suppressed", "requeued", "parked"]) -> Outcome:
-        """Remember what became of the event, here and in the journal."""
-        entry = self._remember(JournalEntry.of(event, outcome))
-        # the others are judged alike again without their entry
-        self._journal.write(entry, wait=outcome == "notified")
-        return outcome
-
-    def _remember(self, entry: JournalEntry) -> JournalEntry:
-        with self._remembering:
-            return self._memory.record(entry)
+    def _hold(self, event_id: str | None, why: str) -> None:
+        self._metrics.holding.set(1)
+        if self._held.allows(why):
+            log.warning("event_held", event_id=event_id, why=why)
 
 
 def _names(event: AnyEvent) -> dict[str, str]:
     """What every log line on an event carries."""
-    return {"event_id": event.id, "trace_id": event.trace_id, "camera": event.data.camera}
+    return {"event_id": event.id, "trace_id": event.trace_id, "camera": event.camera}
 
 
 def _where(error: Exception) -> str:

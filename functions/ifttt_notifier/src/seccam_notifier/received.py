@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seccam import topology
 from seccam.broker import Message, sendable_headers
-from seccam.message import ATTEMPT_HEADER, CONTENT_TYPE, REPLAYED_HEADER
+from seccam.message import ATTEMPT_HEADER, CONTENT_TYPE, COPY_HEADER, REPLAYED_HEADER, SUPPRESSED_HEADER
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,24 @@ class ReceivedMessage:
 
     @property
     def attempt(self) -> int:
-        """How often it was sent to a delay queue before."""
+        """How many calls were made for it before."""
         count = self.headers.get(ATTEMPT_HEADER, 0)
         return count if isinstance(count, int) and 0 <= count < 1_000_000 else 0
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether it was in a delay queue."""
+        return ATTEMPT_HEADER in self.headers or self.is_suppressed
+
+    @property
+    def is_suppressed(self) -> bool:
+        """Whether it was suppressed before, and that could not be recorded."""
+        return SUPPRESSED_HEADER in self.headers
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is the copy of an event for the page and MQTT clients."""
+        return COPY_HEADER in self.headers
 
     @property
     def replayed(self) -> bool:
@@ -36,4 +52,4 @@ class ReceivedMessage:
 
     def to(self, queue: str, message_id: str, headers: Mapping[str, str | int]) -> Message:
         """The same message for another queue, with these headers, too."""
-        return Message("", self.body, CONTENT_TYPE, {**self.headers, **headers}, message_id, queue=queue)
+        return Message(queue, self.body, CONTENT_TYPE, {**self.headers, **headers}, message_id, exchange=topology.DEFAULT_EXCHANGE)

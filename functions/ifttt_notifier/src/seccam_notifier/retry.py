@@ -11,18 +11,23 @@ from seccam import topology
 #: Delay queues by the seconds that an event waits in each, shortest first.
 DELAY_QUEUES = {ttl_ms // 1000: queue for queue, ttl_ms in sorted(topology.RETRY_QUEUES.items(), key=lambda item: item[1])}
 
+#: The names alone.
+DELAYS = tuple(DELAY_QUEUES.values())
+
 
 def delay_name(seconds: int) -> str:
     """A delay as metrics and logs name it: `10s`, `1m`, `10m`."""
     return DELAY_QUEUES[seconds].rpartition(".")[2]
 
 
-def retry_delay(attempt: int, retry_after: float | None) -> int:
+def retry_delay(attempt: int, retry_after: float | None, *, outage: bool) -> int:
     """Seconds until the next attempt, one of DELAY_QUEUES.
 
-    `attempt` counts the attempts before this one; `retry_after` is what the other side asked for, in seconds.
+    `attempt` counts the calls for this event before this one; `retry_after` is what the other side asked for, in seconds.
+    In an `outage` no call succeeds, so it is not the event's fault: the breaker spares calls, and the event waits in the
+    shortest queue, to be sent soon after the outage.
     """
-    by_attempt = 10 if attempt < 3 else 60 if attempt < 8 else 600
+    by_attempt = 10 if outage or attempt < 3 else 60 if attempt < 8 else 600
     wanted = max(by_attempt, retry_after or 0)
     return next((delay for delay in DELAY_QUEUES if delay >= wanted), max(DELAY_QUEUES))
 
@@ -47,6 +52,11 @@ class Breaker:
 
     def __init__(self) -> None:
         self._failures, self._failed_at = 0, 0.0
+
+    @property
+    def outage(self) -> bool:
+        """Whether several calls in a row have failed, so that no single event is the reason."""
+        return self._failures > 1
 
     @property
     def open(self) -> bool:

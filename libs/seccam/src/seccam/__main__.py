@@ -45,14 +45,18 @@ def definitions(passwords: Mapping[str, Any], vhost: str, cameras: int) -> str:
 
 
 def apply(admin: BrokerAdmin) -> None:
-    """Create every durable queue and binding that is missing."""
+    """Create every exchange, durable queue and binding that is missing, and remove the bindings of earlier versions."""
+    for name, kind in topology.exchanges().items():
+        admin.declare_exchange(name, kind)
     for name, arguments in topology.queues().items():
         try:
             admin.declare(name, arguments)
         except BrokerError as e:
             raise BrokerError(e.cause, f"queue {name}: {e}") from None
-    for queue, key in topology.bindings():
-        admin.bind(queue, key)
+    for exchange, queue, key in topology.bindings():
+        admin.bind(exchange, queue, key)
+    for exchange, queue, key in topology.former_bindings():
+        admin.unbind(exchange, queue, key)
 
 
 def missing(admin: BrokerAdmin) -> list[str]:

@@ -55,7 +55,7 @@ class BadMessage(SeccamError):  # noqa: N818  # as above
 class BrokerError(SeccamError):
     """The broker could not be used. `cause` is a metric label.
 
-    refused | auth | tls | heartbeat | closed | network.
+    refused | auth | tls | heartbeat | closed | unconfirmed | network.
     """
 
     def __init__(self, cause: str, detail: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -26,11 +27,16 @@ FACE_PRESENT: Literal["seccam.face.present"] = "seccam.face.present"
 FACE_GONE: Literal["seccam.face.gone"] = "seccam.face.gone"
 CAMERA_OFFLINE: Literal["seccam.camera.offline"] = "seccam.camera.offline"
 CAMERA_ONLINE: Literal["seccam.camera.online"] = "seccam.camera.online"
+PROBE: Literal["seccam.probe"] = "seccam.probe"
 
-#: Header of an event: how often the notifier has sent it to a delay queue.
+#: Header of an event from a delay queue: how many calls were made for it.
 ATTEMPT_HEADER = "x-seccam-attempt"
 #: Header of an event that an operator sent again: it is notified however old it is.
 REPLAYED_HEADER = "x-seccam-replayed"
+#: Header of the copy of an event on the topic exchange, which is not the notifier's.
+COPY_HEADER = "x-seccam-copy"
+#: Header of an event from a delay queue: it is suppressed, which could not be recorded in the journal.
+SUPPRESSED_HEADER = "x-seccam-suppressed"
 #: Header of a parked event: why it was parked.
 WHY_HEADER = "x-seccam-why"
 
@@ -144,6 +150,13 @@ class CameraData(JsonMessage):
     why: str = ""
 
 
+class ProbeData(JsonMessage):
+    """Data of a probe."""
+
+    #: Who sent it.
+    worker: str
+
+
 class Event(JsonMessage):
     """A CloudEvent 1.0 in JSON (cloudevents.io)."""
 
@@ -151,12 +164,19 @@ class Event(JsonMessage):
     #: Fits into an AMQP message id and an HTTP header.
     id: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
     source: str
-    type: Literal["seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online"]
+    type: Literal[
+        "seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online", "seccam.probe"
+    ]
     #: When the picture was taken, UTC.
     time: CaptureTime
     datacontenttype: Literal["application/json"] = "application/json"
     #: W3C Trace Context.
     traceparent: str | None = None
+
+    @property
+    def camera(self) -> str:
+        """The camera that it is about; empty if it is about none."""
+        return ""
 
     @property
     def trace_id(self) -> str:
@@ -171,12 +191,22 @@ class FaceEvent(Event):
     type: Literal["seccam.face"] = "seccam.face"
     data: FaceData
 
+    @property
+    def camera(self) -> str:
+        """The camera that saw them."""
+        return self.data.camera
+
 
 class PresenceEvent(Event):
     """Faces are still there, or have gone. `time` is when one was last seen. It never causes a notification."""
 
     type: Literal["seccam.face.present", "seccam.face.gone"]
     data: PresenceData
+
+    @property
+    def camera(self) -> str:
+        """The camera that saw them."""
+        return self.data.camera
 
 
 class CameraEvent(Event):
@@ -185,8 +215,20 @@ class CameraEvent(Event):
     type: Literal["seccam.camera.offline", "seccam.camera.online"]
     data: CameraData
 
+    @property
+    def camera(self) -> str:
+        """The camera itself."""
+        return self.data.camera
 
-AnyEvent = FaceEvent | PresenceEvent | CameraEvent
+
+class ProbeEvent(Event):
+    """Nothing happened: it shows that events reach the notifier. `time` is when it was sent."""
+
+    type: Literal["seccam.probe"] = "seccam.probe"
+    data: ProbeData
+
+
+AnyEvent = FaceEvent | PresenceEvent | CameraEvent | ProbeEvent
 _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 
 
@@ -218,6 +260,11 @@ def presence_event(data: PresenceData, seen_ms: int, *, present: bool) -> Presen
     )
 
 
+def probe_event(worker: str) -> ProbeEvent:
+    """A probe that is sent now."""
+    return ProbeEvent(id=f"probe-{uuid.uuid4().hex}", source="/seccam/probe", time=datetime.now(UTC), data=ProbeData(worker=worker))
+
+
 class TopicStatus(JsonMessage):
     """One of a camera's topics: whether its time slot is open, until when, and its frame rate."""
 
@@ -246,6 +293,7 @@ SCHEMAS: dict[str, type[JsonMessage]] = {
     "event-face": FaceEvent,
     "event-presence": PresenceEvent,
     "event-camera": CameraEvent,
+    "event-probe": ProbeEvent,
     "detection": Detection,
     "status": Status,
 }

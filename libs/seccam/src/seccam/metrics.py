@@ -20,7 +20,7 @@ WORK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
 #: Discovered cameras that get a label value of their own; the others are counted as `other`.
 MAX_CAMERAS = 64
 
-CAUSES = ("refused", "auth", "tls", "heartbeat", "closed", "network")
+CAUSES = ("refused", "auth", "tls", "heartbeat", "closed", "unconfirmed", "network")
 #: CloudEvents type -> the value of the metrics' label `type`.
 EVENT_TYPES = {
     message.FACE: "face",
@@ -28,6 +28,7 @@ EVENT_TYPES = {
     message.FACE_GONE: "face_gone",
     message.CAMERA_OFFLINE: "camera_offline",
     message.CAMERA_ONLINE: "camera_online",
+    message.PROBE: "probe",
 }
 
 

@@ -14,6 +14,10 @@ from typing import Any
 
 #: The topic exchange that RabbitMQ's MQTT plugin uses: routing key `seccam.view.front` is topic `seccam/view/front`.
 EXCHANGE = "amq.topic"
+#: The exchange of events, which only the events queue is bound to: the broker returns an event that the queue doesn't get.
+EVENTS_EXCHANGE = "seccam.events"
+#: AMQP's default exchange: the routing key is a queue's name.
+DEFAULT_EXCHANGE = ""
 
 VIEW = "seccam.view"
 SECURITY = "seccam.security"
@@ -100,14 +104,24 @@ def queues() -> dict[str, dict[str, Any]]:
     }
 
 
-def bindings() -> list[tuple[str, str]]:
-    """Bindings to the exchange: (queue, binding key)."""
+def exchanges() -> dict[str, str]:
+    """Durable exchanges beside RabbitMQ's own: name -> type."""
+    return {EVENTS_EXCHANGE: "topic"}
+
+
+def bindings() -> list[tuple[str, str, str]]:
+    """Bindings: (exchange, queue, binding key)."""
     return [
-        (SECURITY_QUEUE, every(SECURITY)),
-        (EVENTS_QUEUE, every(EVENTS)),
-        (EVENTS_QUEUE, every(PRESENCE)),
-        (EVENTS_LOG, every(EVENTS)),
+        (EXCHANGE, SECURITY_QUEUE, every(SECURITY)),
+        (EVENTS_EXCHANGE, EVENTS_QUEUE, every(EVENTS)),
+        (EXCHANGE, EVENTS_QUEUE, every(PRESENCE)),
+        (EXCHANGE, EVENTS_LOG, every(EVENTS)),
     ]
+
+
+def former_bindings() -> list[tuple[str, str, str]]:
+    """Bindings of earlier versions, which importing definitions doesn't remove."""
+    return [(EXCHANGE, EVENTS_QUEUE, every(EVENTS))]
 
 
 def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -148,7 +162,7 @@ MQTT_USER, OPERATOR_USER = "mqtt", "operator"
 _NOTHING = "^$"
 #: A monitor's queues, which the broker names, and its exchanges.
 _OWN = rf"(amq\.gen-|{re.escape(ROUTERS)}\.).*"
-_EXCHANGE = re.escape(EXCHANGE)
+_EXCHANGE, _EVENTS_EXCHANGE = re.escape(EXCHANGE), re.escape(EVENTS_EXCHANGE)
 _DEFAULT_EXCHANGE = r"amq\.default"
 
 
@@ -172,7 +186,7 @@ PERMISSIONS: Mapping[str, tuple[str, str, str, str, str]] = {
     ),
     SECURITY_USER: (
         _NOTHING,
-        f"^{_EXCHANGE}$",
+        f"^({_EXCHANGE}|{_EVENTS_EXCHANGE})$",
         f"^{re.escape(SECURITY_QUEUE)}$",
         _flows(FACES, PRESENCE, EVENTS),
         _NOTHING,
@@ -224,8 +238,9 @@ def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: int 
             if user in passwords
         ],
         "topic_permissions": [
-            {"user": user, "vhost": vhost, "exchange": EXCHANGE, "write": write, "read": read}
+            {"user": user, "vhost": vhost, "exchange": exchange, "write": write, "read": read}
             for user, (_, _, _, write, read) in PERMISSIONS.items()
+            for exchange in (EXCHANGE, *exchanges())
             if user in passwords
         ],
         "policies": [
@@ -236,15 +251,19 @@ def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: int 
             {"name": name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": arguments}
             for name, arguments in queues().items()
         ],
+        "exchanges": [
+            {"name": name, "vhost": vhost, "type": kind, "durable": True, "auto_delete": False, "internal": False, "arguments": {}}
+            for name, kind in exchanges().items()
+        ],
         "bindings": [
             {
-                "source": EXCHANGE,
+                "source": exchange,
                 "vhost": vhost,
                 "destination": queue,
                 "destination_type": "queue",
                 "routing_key": binding,
                 "arguments": {},
             }
-            for queue, binding in bindings()
+            for exchange, queue, binding in bindings()
         ],
     }

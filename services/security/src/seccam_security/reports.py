@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seccam import message, topology
-from seccam.broker import Message
+from seccam.broker import Message, event_message
 from seccam.frame import Frame
 from seccam.frame_age import Age
 from seccam.visit import Visit
@@ -67,25 +67,22 @@ def face_event(
         }
     )
     event = message.face_event(frame, times.taken_ms, data)
-    headers = {"camera": frame.camera, "trace_id": frame.trace_id}
-    return _event(topology.EVENTS, frame.camera, event, headers)
+    return event_message(event, trace_id=frame.trace_id)
 
 
 def presence_event(visit: Visit, camera: str, frame: message.FrameIdentity, *, present: bool, faces: int, worker: str) -> Message:
     """The event that faces, last seen in this frame, are still there (`present`) or have gone."""
     data = message.PresenceData(camera=camera, frame=frame, faces=faces, visit_began=_utc(visit.began), worker=worker)
     event = message.presence_event(data, round(visit.seen * 1000), present=present)
-    return _event(topology.PRESENCE if present else topology.EVENTS, camera, event, {"camera": camera})
+    if not present:
+        return event_message(event)
+    key = topology.key(topology.PRESENCE, camera)
+    return Message(key, event.encode(), message.CONTENT_TYPE, {"camera": camera}, event.id, event.type)
 
 
 def identity(frame: Frame) -> message.FrameIdentity:
     """Which frame it is."""
     return message.FrameIdentity(boot_id=frame.boot_id, seq=frame.seq, ts_ms=frame.ts_ms)
-
-
-def _event(flow: str, camera: str, event: message.Event, headers: dict[str, Any]) -> Message:
-    key = topology.key(flow, camera)
-    return Message(key, event.encode(), message.CONTENT_TYPE, headers=headers, message_id=event.id, kind=event.type)
 
 
 def _found(frame: Frame, analysis: Analysis, worker: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ publish, and must not stop those that consume). Both kinds reconnect until they 
 
 from seccam.broker.connection import connect, parameters, translated
 from seccam.broker.consumer import CatchAllRouter, Consumer, Delivery, Subscription
-from seccam.broker.publisher import DEATH_HEADERS, Message, OnDropped, OnSent, Publisher, sendable_headers
-from seccam.broker.stream import MissingStream, read_stream
+from seccam.broker.outgoing import DEATH_HEADERS, Message, event_message, probe_message, sendable_headers
+from seccam.broker.publisher import OnDropped, OnSent, Publisher, Receipt
+from seccam.broker.stream import StreamReader
 
 __all__ = [
     "DEATH_HEADERS",
@@ -15,14 +16,16 @@ __all__ = [
     "Consumer",
     "Delivery",
     "Message",
-    "MissingStream",
     "OnDropped",
     "OnSent",
     "Publisher",
+    "Receipt",
+    "StreamReader",
     "Subscription",
     "connect",
+    "event_message",
     "parameters",
-    "read_stream",
+    "probe_message",
     "sendable_headers",
     "translated",
 ]

@@ -9,7 +9,6 @@ from typing import Any, Self
 import pika
 import pika.exceptions
 
-from seccam import topology
 from seccam.broker.connection import PIKA_ERRORS, connect, headers_of, text, translated
 from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
@@ -49,10 +48,20 @@ class BrokerAdmin:
         with _translating():
             self._connection.channel().queue_declare(queue, durable=True, arguments=dict(arguments))
 
-    def bind(self, queue: str, key: str) -> None:
+    def declare_exchange(self, exchange: str, kind: str) -> None:
+        """Declare a durable exchange; an error if it exists with another type."""
+        with _translating():
+            self._connection.channel().exchange_declare(exchange, kind, durable=True)
+
+    def bind(self, exchange: str, queue: str, key: str) -> None:
         """Bind the queue to the exchange."""
         with _translating():
-            self._connection.channel().queue_bind(queue, topology.EXCHANGE, key)
+            self._connection.channel().queue_bind(queue, exchange, key)
+
+    def unbind(self, exchange: str, queue: str, key: str) -> None:
+        """Remove this binding, if there is one."""
+        with _translating():
+            self._connection.channel().queue_unbind(queue, exchange, key)
 
     def depth(self, queue: str) -> int | None:
         """Number of messages in the queue; None if it does not exist."""

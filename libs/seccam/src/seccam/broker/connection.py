@@ -159,7 +159,8 @@ class ReconnectingConnection(threading.Thread):
         self._settings, self._label, self._direction, self._metrics = settings, f"{name} {direction}", direction, metrics
         self._halt = threading.Event()
         self._holds = False
-        self._lost_at = time.monotonic()
+        #: When it was last lost, and last established, monotonic seconds.
+        self._lost_at = self._held_at = time.monotonic()
         self._why = "not connected yet"
         self._losses = logs.Throttle()
         #: Whether to log that it holds: at first, and after each loss that was logged.
@@ -172,6 +173,10 @@ class ReconnectingConnection(threading.Thread):
     def connected(self) -> bool:
         """Whether the connection is open and fully usable, as far as is known."""
         return self._holds
+
+    def connected_for(self) -> float:
+        """Seconds since it was established; 0 if it is not."""
+        return time.monotonic() - self._held_at if self._holds else 0.0
 
     def trouble(self) -> dict[str, str]:
         """The readiness check `broker`: empty while connected."""
@@ -254,7 +259,7 @@ class ReconnectingConnection(threading.Thread):
 
     def _established(self) -> None:
         """Called by the session once it is fully usable."""
-        self._holds = True
+        self._holds, self._held_at = True, time.monotonic()
         self._metrics.connected.labels(self._direction).set(1)
         if self._log_next:
             log.info("broker_connected", direction=self._direction)

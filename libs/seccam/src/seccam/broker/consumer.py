@@ -20,6 +20,9 @@ from seccam.settings import BrokerSettings
 
 log = logs.get(__name__)
 
+#: AMQP's reply code for a queue that does not exist.
+NOT_FOUND = 404
+
 
 class Delivery:
     """A received message. The broker sends more, beyond the prefetch count, only after `ack`."""
@@ -92,6 +95,8 @@ class Subscription:
     #: Arguments of the consumer, called at each (re)connection.
     consume: Callable[[], Mapping[str, Any]] = dict
     prefetch: int = 1
+    #: Called when the broker says that the queue does not exist, at each attempt.
+    on_missing: Callable[[], None] = lambda: None
 
 
 class Consumer(ReconnectingConnection):
@@ -101,8 +106,17 @@ class Consumer(ReconnectingConnection):
     other subscriptions continue meanwhile, and the consumer counts as not connected.
     """
 
-    def __init__(self, settings: BrokerSettings, name: str, metrics: BrokerMetrics, subscriptions: list[Subscription]) -> None:
-        super().__init__(settings, name, "consume", metrics)
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        name: str,
+        metrics: BrokerMetrics,
+        subscriptions: list[Subscription],
+        *,
+        direction: str = "consume",
+    ) -> None:
+        """`direction` labels the connection's metrics; two consumers in one process need different ones."""
+        super().__init__(settings, name, direction, metrics)
         self._subscriptions = list(subscriptions)
         self._changing = threading.Lock()
         self._current: BlockingConnection | None = None
@@ -187,6 +201,8 @@ class Consumer(ReconnectingConnection):
             self._channels[subscription] = self._subscribe(connection, subscription)
         except pika.exceptions.ChannelClosedByBroker as e:
             self._fail(subscription, translated(e))
+            if e.reply_code == NOT_FOUND:
+                subscription.on_missing()
         else:
             self._failing.pop(subscription, None)
 

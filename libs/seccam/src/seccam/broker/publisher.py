@@ -7,8 +7,8 @@ import math
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pika
@@ -18,7 +18,11 @@ from pika.adapters.blocking_connection import BlockingChannel, BlockingConnectio
 
 from seccam import logs, topology
 from seccam.backoff import Backoff
+from seccam.broker.confirms import Answer, ConfirmChannel
 from seccam.broker.connection import PIKA_ERRORS, TURN, ReconnectingConnection, why_closed
+from seccam.broker.outgoing import Message, properties_of
+from seccam.errors import BrokerError
+from seccam.message import COPY_HEADER
 from seccam.metrics import EVENT_TYPES, BrokerMetrics, EventMetrics
 from seccam.settings import BrokerSettings
 
@@ -28,31 +32,18 @@ log = logs.get(__name__)
 TRANSIENT_SECONDS = topology.FRAME_TTL_MS / 1000
 #: Seconds before a durable message that was refused or returned is tried again: the first and the longest.
 TRY_AGAIN = (1.0, 10.0)
-#: Bytes of headers that are passed on with a message. With ours they must fit in one frame (128 KiB), or the broker
-#: closes the connection.
-MAX_HEADERS = 64 * 1024
-#: Headers of dead-lettered messages. A broker before 4.0 drops a message whose headers name the queue that it returns to.
-DEATH_HEADERS = ("x-death", "x-first-death", "x-last-death", "x-delivery-count")
+#: Seconds that the broker has to answer a durable message before the connection is given up.
+CONFIRM_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
-class Message:
-    """A message to publish: to the topic exchange with `key`, or directly to `queue`."""
+class Receipt:
+    """What the broker has said to a durable message so far."""
 
-    key: str
-    body: bytes
-    content_type: str
-    headers: Mapping[str, Any] = field(default_factory=dict)
-    message_id: str | None = None
-    #: CloudEvents type of an event, for its metric.
-    kind: str | None = None
-    #: Name of a queue to publish to directly; `key` is ignored then.
-    queue: str = ""
-
-    @property
-    def destination(self) -> tuple[str, str]:
-        """Exchange and routing key."""
-        return ("", self.queue) if self.queue else (topology.EXCHANGE, self.key)
+    def __init__(self) -> None:
+        #: Set once the message is confirmed.
+        self.confirmed = threading.Event()
+        #: Set once it is confirmed, refused or returned; what is not confirmed is tried again.
+        self.answered = threading.Event()
 
 
 @dataclass(eq=False)
@@ -68,9 +59,13 @@ class _Waiting:
 
 @dataclass(eq=False)
 class _Unconfirmed(_Waiting):
-    confirmed: threading.Event = field(default_factory=threading.Event)
-    #: When to try again, by the monotonic clock.
+    receipt: Receipt = field(default_factory=Receipt)
+    #: When to try again, by the monotonic clock; infinite while it is on its way.
     due: float = 0.0
+    #: When it was last sent, by the monotonic clock.
+    sent: float = 0.0
+    #: Whether the broker left it without an answer.
+    unanswered: bool = False
     backoff: Backoff = field(default_factory=lambda: Backoff(*TRY_AGAIN))
 
 
@@ -83,8 +78,8 @@ OnSent = Callable[[Message], None]
 class Publisher(ReconnectingConnection):
     """Publishes the newest transient message of each slot, and durable messages until they are confirmed.
 
-    Durable messages are published in order. One that the broker refuses (the queue is full) or returns (there is no queue)
-    is retried later and does not hold up the others.
+    Durable messages are published in order. One that the broker refuses (the queue is full), returns (there is no queue) or
+    doesn't answer is retried later, and does not hold up the others.
     """
 
     def __init__(
@@ -111,6 +106,12 @@ class Publisher(ReconnectingConnection):
         #: Why transient messages were last not sent.
         self._hindrance = "disconnected"
         self._refusals = logs.Throttle()
+        # used only in the connection's thread
+        self._connection: BlockingConnection | None = None
+        self._confirms: ConfirmChannel | None = None
+        #: Whether the thread waits for answers of the broker.
+        self._is_listening = False
+        self._to_copy: deque[Message] = deque()
 
     @property
     def blocked(self) -> bool:
@@ -132,12 +133,12 @@ class Publisher(ReconnectingConnection):
         with self._work:
             old = self._slots.get(slot)
             self._slots[slot] = _Waiting(message)  # keeps the old one's place in the order
-            self._work.notify_all()
+            self._notify()
         if old is not None:
             self._on_dropped(old.message, "replaced" if self.connected and not self._is_blocked else self._hindrance)
 
-    def publish_durable(self, message: Message) -> threading.Event | None:
-        """Publish this message until the broker confirms it, which sets the event returned.
+    def publish_durable(self, message: Message) -> Receipt | None:
+        """Publish this message until the broker confirms it.
 
         None if too many messages wait; with `events` it is counted and logged as lost.
         """
@@ -147,11 +148,18 @@ class Publisher(ReconnectingConnection):
             if room:
                 self._outbox.append(waiting)
                 self._count_outbox()
-                self._work.notify_all()
+                self._notify()
         if not room and self._events:
             self._events.lost.labels("buffer_full").inc()
             log.error("event_lost", event_id=message.message_id, why="buffer_full", waiting=self._outbox_limit)
-        return waiting.confirmed if room else None
+        return waiting.receipt if room else None
+
+    def withdraw(self, receipt: Receipt | None) -> None:
+        """Don't try this durable message again; an attempt that is under way may still succeed."""
+        with self._work:
+            withdrawn = next((waiting for waiting in self._outbox if waiting.receipt is receipt), None)
+            if withdrawn:
+                self._remove(withdrawn)
 
     def stop(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for messages to be sent and confirmed, then end the thread.
@@ -173,42 +181,52 @@ class Publisher(ReconnectingConnection):
 
     def _idle(self) -> bool:
         """Whether nothing waits that could still be sent."""
-        return not self._outbox and not (self._slots and self.connected and not self._is_blocked)
+        return not self._outbox and not self._to_copy and not (self._slots and self.connected and not self._is_blocked)
 
     def _session(self, connection: BlockingConnection) -> None:
         transient = connection.channel()
-        confirmed = connection.channel()
-        confirmed.confirm_delivery()
+        self._connection, self._confirms = connection, ConfirmChannel(connection, self._answered)
         self._established()
         while not self._halt.is_set():
             self.heartbeat.beat()
-            self._await_work()
+            pause = self._await_work(self._confirms)
             if not self._is_blocked:
                 self._send_latest(transient)
-            if not self._is_blocked and (unconfirmed := self._next_durable()):
-                self._send_durable(confirmed, unconfirmed)
-            connection.process_data_events(0)
-            for channel in (transient, confirmed):
-                if not channel.is_open:
-                    raise why_closed(channel)
+                self._send_copies(transient)
+                self._send_durable(self._confirms)
+            self._listen(connection, pause)
+            if not transient.is_open:
+                raise why_closed(transient)
+            if not self._confirms.channel.is_open:
+                self._confirms = self._reopened(connection, self._confirms)
+            self._check_answers(self._confirms)
 
-    def _await_work(self) -> None:
-        """Wait until there is something to send, but no longer than a turn."""
+    def _await_work(self, confirms: ConfirmChannel) -> float:
+        """Wait until there is something to send; returns the seconds to listen for answers instead."""
         with self._work:
             if self._is_blocked:
                 self._work.wait(TURN)
-            elif not self._slots and not self._due():
+            elif not self._slots and not self._to_copy:
                 next_due = min((waiting.due for waiting in self._outbox), default=math.inf)
-                self._work.wait(min(TURN, max(0.0, next_due - time.monotonic())))
+                pause = min(TURN, max(0.0, next_due - time.monotonic()))
+                if confirms.outstanding:
+                    self._is_listening = True
+                    return pause
+                self._work.wait(pause)
+            return 0.0
 
-    def _due(self) -> _Unconfirmed | None:
-        """The oldest durable message that may be tried now. Called with the lock held."""
-        now = time.monotonic()
-        return next((waiting for waiting in self._outbox if waiting.due <= now), None)
-
-    def _next_durable(self) -> _Unconfirmed | None:
+    def _listen(self, connection: BlockingConnection, seconds: float) -> None:
+        connection.process_data_events(seconds)
         with self._work:
-            return self._due()
+            self._is_listening = False
+
+    def _notify(self) -> None:
+        """Interrupt a wait for work or answers. Called with the lock held."""
+        self._work.notify_all()
+        if self._is_listening and self._connection:
+            self._is_listening = False
+            with contextlib.suppress(pika.exceptions.ConnectionWrongStateError):  # lost meanwhile: it no longer waits
+                self._connection.add_callback_threadsafe(lambda: None)
 
     def _send_latest(self, channel: BlockingChannel) -> None:
         """Publish the message that has waited longest, unless it is too old by now."""
@@ -219,55 +237,94 @@ class Publisher(ReconnectingConnection):
         if waiting.age() > TRANSIENT_SECONDS:
             self._on_dropped(waiting.message, self._hindrance)
             return
+        message = waiting.message
         try:
-            _publish(channel, waiting.message, durable=False)
+            channel.basic_publish(*message.destination, message.body, properties_of(message, durable=False))
         except PIKA_ERRORS:
-            self._on_dropped(waiting.message, "disconnected")
+            self._on_dropped(message, "disconnected")
             raise
         if not self._is_blocked:  # an alarm may be the answer to this very message
             self._hindrance = "replaced"
-        self._on_sent(waiting.message)
+        self._on_sent(message)
         with self._work:
             self._work.notify_all()
 
-    def _send_durable(self, channel: BlockingChannel, waiting: _Unconfirmed) -> None:
-        """Publish a durable message; it leaves the outbox once it is confirmed, and is retried otherwise."""
+    def _send_copies(self, channel: BlockingChannel) -> None:
+        while self._to_copy:
+            copy = self._to_copy.popleft()
+            channel.basic_publish(topology.EXCHANGE, copy.key, copy.body, properties_of(copy, durable=True))
+
+    def _send_durable(self, confirms: ConfirmChannel) -> None:
+        """Publish the durable messages that are due, as far as their destinations have answered the earlier ones."""
+        now = time.monotonic()
+        with self._work:
+            due = [waiting for waiting in self._outbox if waiting.due <= now]
+        for waiting in due:
+            if not confirms.has_room(waiting.message.destination):
+                continue
+            waiting.due, waiting.sent = math.inf, time.monotonic()
+            message = waiting.message
+            confirms.publish(waiting, message.destination, message.body, properties_of(message, durable=True))
+            if self._is_blocked:
+                return
+
+    def _answered(self, waiting: _Unconfirmed, answer: Answer) -> None:
+        """The broker's answer to a durable message; it leaves the outbox if it is confirmed, and is retried otherwise."""
         message = waiting.message
-        began = time.monotonic()
-        try:
-            _publish(channel, message, durable=True)
-            outcome = "confirmed"
-        except pika.exceptions.UnroutableError:
-            outcome = "returned"
-        except pika.exceptions.NackError:
-            outcome = "refused"
-        except PIKA_ERRORS:
-            self._count_attempt(message, "error")
-            raise
-        self._count_attempt(message, outcome)
-        if outcome != "confirmed":  # the queue is full or missing: retry later
-            waiting.due = time.monotonic() + waiting.backoff.next_delay()
-            self._log_refusal(message, outcome)
+        self._count_attempt(message, answer)
+        if answer != "confirmed":
+            self._retry(waiting, answer)
             return
         with self._work:
-            self._outbox.remove(waiting)
-            self._count_outbox()
-            self._work.notify_all()
-        waiting.confirmed.set()
+            self._remove(waiting)
+            if message.copied:
+                self._to_copy.append(replace(message, headers={**message.headers, COPY_HEADER: True}))
+            self._notify()
+        waiting.receipt.confirmed.set()
+        waiting.receipt.answered.set()
         self._refusals.clear(message.destination[1])
         if self._events:
-            seconds = time.monotonic() - began
+            seconds = time.monotonic() - waiting.sent
             self._events.confirm_seconds.observe(seconds)
             log.info("event_confirmed", confirm_ms=round(seconds * 1000, 1), **_names(message))
+
+    def _retry(self, waiting: _Unconfirmed, why: str) -> None:
+        """Try this message again later; the others need not wait for it."""
+        with self._work:
+            waiting.due = time.monotonic() + waiting.backoff.next_delay()
+            self._notify()
+        waiting.receipt.answered.set()
+        _, key = waiting.message.destination
+        if self._refusals.allows(key):
+            log.warning("message_refused", cause=why, to=key, unconfirmed=self.unconfirmed(), **_names(waiting.message))
+
+    def _reopened(self, connection: BlockingConnection, closed: ConfirmChannel) -> ConfirmChannel:
+        """A new channel in place of one that the broker closed, because an exchange is missing or may not be used."""
+        for waiting in closed.outstanding:
+            self._count_attempt(waiting.message, "returned")
+            self._retry(waiting, str(why_closed(closed.channel)))
+        return ConfirmChannel(connection, self._answered)
+
+    def _check_answers(self, confirms: ConfirmChannel) -> None:
+        """End the connection if the broker owes an answer for too long; BrokerError says so."""
+        longest = confirms.waiting_longest()
+        if longest is None or self._is_blocked:  # a blocked broker doesn't read
+            return
+        waiting, seconds = longest
+        if seconds <= CONFIRM_SECONDS:
+            return
+        waiting.due, waiting.unanswered = time.monotonic() + CONFIRM_SECONDS, True
+        raise BrokerError("unconfirmed", f"no answer for {seconds:.0f} s to a message for {waiting.message.destination[1]}")
+
+    def _remove(self, waiting: _Unconfirmed) -> None:
+        """Take it out of the outbox, if it is still there. Called with the lock held."""
+        if waiting in self._outbox:
+            self._outbox.remove(waiting)
+            self._count_outbox()
 
     def _count_attempt(self, message: Message, outcome: str) -> None:
         if self._events:
             self._events.published.labels(EVENT_TYPES.get(message.kind or "", "face"), outcome).inc()
-
-    def _log_refusal(self, message: Message, outcome: str) -> None:
-        _, key = message.destination
-        if self._refusals.allows(key):
-            log.warning("message_refused", cause=outcome, to=key, unconfirmed=self.unconfirmed(), **_names(message))
 
     def _count_outbox(self) -> None:
         if self._events:
@@ -277,14 +334,21 @@ class Publisher(ReconnectingConnection):
     def _established(self) -> None:
         with self._work:
             for waiting in self._outbox:
-                waiting.due = 0.0
-                waiting.backoff.reset()
+                if waiting.unanswered:  # its queue may still hang: the others first
+                    waiting.unanswered = False
+                else:
+                    waiting.due = 0.0
+                    waiting.backoff.reset()
         super()._established()
 
     def _lost(self, why: str) -> None:
         self._hindrance = "disconnected"
         self._is_blocked = False
         self._metrics.blocked.set(0)
+        if self._confirms:
+            for waiting in self._confirms.outstanding:
+                self._count_attempt(waiting.message, "error")
+        self._connection = self._confirms = None
         super()._lost(why)
         self._wake()
 
@@ -295,53 +359,15 @@ class Publisher(ReconnectingConnection):
             self._hindrance = "blocked"
             log.warning("broker_blocked")
         else:
+            if self._confirms:
+                self._confirms.restart_clocks()
             log.info("broker_unblocked")
 
     def _wake(self) -> None:
         with self._work:
-            self._work.notify_all()
+            self._notify()
 
 
 def _names(message: Message) -> dict[str, Any]:
     """Fields of a log line about a message."""
     return {"event_id": message.message_id, **{k: v for k, v in message.headers.items() if k in ("trace_id", "camera")}}
-
-
-def _publish(channel: BlockingChannel, message: Message, *, durable: bool) -> None:
-    exchange, key = message.destination
-    properties = _properties(message, durable=durable)
-    channel.basic_publish(exchange, key, message.body, properties, mandatory=durable)
-
-
-def _properties(message: Message, *, durable: bool) -> pika.BasicProperties:
-    """The message's properties. A durable message is sent without its id and headers if AMQP can't hold them."""
-    always = {"content_type": message.content_type, "delivery_mode": 2 if durable else 1, "timestamp": int(time.time())}
-    properties = pika.BasicProperties(**always, headers=dict(message.headers) or None, message_id=message.message_id)
-    if durable:
-        try:
-            properties.encode()
-        except Exception as e:  # noqa: BLE001  # pika raises many types, and none may stop the other messages
-            log.error("message_properties_dropped", to=message.destination[1], error=type(e).__name__)  # noqa: TRY400  # its text may hold anything
-            return pika.BasicProperties(**always)
-    return properties
-
-
-def sendable_headers(headers: Mapping[Any, Any]) -> dict[str, str | int | bool]:
-    """The headers of a received message that can be passed on: those that pika can encode, up to MAX_HEADERS bytes.
-
-    Headers of dead letters are left out.
-    """
-    kept: dict[str, str | int | bool] = {}
-    room = MAX_HEADERS
-    for name, given in headers.items():
-        key, value = _decoded(name), _decoded(given)
-        if isinstance(key, str) and isinstance(value, str | int) and not key.startswith(DEATH_HEADERS):
-            with contextlib.suppress(Exception):  # a name too long, a number too large, a lone surrogate, …
-                size = pika.data.encode_table([], {key: value})
-                if size <= room:
-                    kept[key], room = value, room - size
-    return kept
-
-
-def _decoded(value: Any) -> Any:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -1,76 +1,127 @@
-"""Reading a stream once, from its first message to its last."""
+"""Reading a stream: its last messages, or all of them, then each new one once."""
 
 from __future__ import annotations
 
-import contextlib
-import time
-import uuid
-from collections import deque
-from collections.abc import Callable, Iterator
-
-import pika.exceptions
-from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from seccam import logs
-from seccam.broker.connection import PIKA_ERRORS, TURN, connect, translated, why_closed
-from seccam.broker.publisher import Message, Publisher
-from seccam.errors import BrokerError
-from seccam.settings import BrokerSettings
+from seccam.broker.consumer import Consumer, Delivery, Subscription
 
 log = logs.get(__name__)
 
-#: Unacknowledged messages that the broker may send ahead.
-PREFETCH = 200
-#: Seconds without a message after which a stream counts as read, if it takes no writes.
-SILENCE = 5.0
+#: Seconds within which the broker delivers a message that the stream holds.
+_ANSWER_SECONDS = 3.0
+#: Where to start if the offset of the stream's end can't be read.
+_LAST_DAY = "1D"
 
 
-class MissingStream(BrokerError):  # noqa: N818  # as in seccam.errors
-    """The broker has no stream of this name."""
+class StreamReader:
+    """One subscription at a time to a stream.
 
-
-def read_stream(settings: BrokerSettings, name: str, queue: str, publisher: Publisher, take: Callable[[bytes], None]) -> None:
-    """Call `take` with the body of each message in the stream, oldest first.
-
-    To find the end, `publisher` publishes a mark, which is then read back. If the stream takes no writes, it counts as read
-    after SILENCE seconds without a message. Raises MissingStream and BrokerError.
+    To read the last messages, a first subscription finds the offset of the stream's end, and a second one reads from so
+    many messages before it. After a reconnection reading continues at the last message that was read. If the broker doesn't
+    deliver it, or delivers another one, the stream was deleted and declared again, and reading starts over. Everything runs
+    in the connection's thread.
     """
-    with _channel(settings, f"{name} {queue}") as (connection, channel):
-        arrived = deque[tuple[int, bytes]]()
-        channel.basic_qos(prefetch_count=PREFETCH)
-        channel.basic_consume(
-            queue,
-            lambda _channel, method, _properties, body: arrived.append((method.delivery_tag, body)),
-            arguments={"x-stream-offset": "first"},
+
+    def __init__(
+        self,
+        queue: str,
+        handle: Callable[[Delivery], None],
+        *,
+        last: int | None = None,
+        prefetch: int = 20,
+        on_missing: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`last`: how many messages are read at the start; None: all. `on_missing` is called if there is no such stream."""
+        self._queue, self._handle, self._replayed, self._prefetch, self._on_missing = queue, handle, last, prefetch, on_missing
+        self._consumer: Consumer | None = None
+        #: Counts the subscriptions; what an earlier one still delivers is passed over.
+        self._number = 0
+        #: Offset of the last message that was read; None if it isn't known.
+        self._last: int | None = None
+        #: Its body; None before the first one was read.
+        self._last_body: bytes | None = None
+        #: Offset of the next delivery, if its headers can't be read.
+        self._expected: int | None = None
+        self._answered = False
+        self._resumed = 0
+        #: The subscription to begin with, later the current one.
+        self.subscription = self._beginning()
+
+    def attach(self, consumer: Consumer) -> None:
+        """Use this consumer, which has `subscription` already."""
+        self._consumer = consumer
+
+    def _beginning(self) -> Subscription:
+        self._last, self._last_body = None, None
+        if self._replayed is None:
+            return self._reading()
+        self._number += 1
+        return Subscription(
+            partial(self._on_end, self._replayed),
+            queue=self._queue,
+            consume=lambda: {"x-stream-offset": "last"},
+            on_missing=self._on_missing,
         )
-        mark = b'{"mark": "%s"}' % uuid.uuid4().hex.encode()
-        publisher.publish_durable(Message("", mark, "application/json", queue=queue))
-        last = time.monotonic()
-        while time.monotonic() - last < SILENCE:
-            connection.process_data_events(TURN)
-            while arrived:
-                tag, body = arrived.popleft()
-                if body == mark:
-                    return
-                take(body)
-                channel.basic_ack(tag)
-                last = time.monotonic()
-            if not channel.is_open:
-                raise why_closed(channel)
-        log.warning("stream_takes_no_writes", queue=queue, meaning="entries may be missing")
+
+    def _reading(self) -> Subscription:
+        self._number += 1
+        handle = partial(self._on_message, self._number)
+        return Subscription(handle, queue=self._queue, consume=self._resume, prefetch=self._prefetch, on_missing=self._on_missing)
+
+    def _on_end(self, replayed: int, delivery: Delivery) -> None:
+        # not acknowledged, so nothing more comes on this subscription
+        end = _offset(delivery)
+        self._last, self._last_body = None if end is None else max(0, end - replayed) - 1, None
+        self._switch(self._reading())
+
+    def _resume(self) -> Mapping[str, Any]:
+        self._resumed += 1
+        self._answered = False
+        if self._last is None:
+            self._expected = None
+            return {"x-stream-offset": "first" if self._replayed is None else _LAST_DAY}
+        self._expected = max(0, self._last)
+        if self._consumer:
+            attempt = self._resumed
+            self._consumer.soon(lambda: self._check(attempt), after=_ANSWER_SECONDS)
+        return {"x-stream-offset": self._expected}
+
+    def _check(self, attempt: int) -> None:
+        if attempt == self._resumed and not self._answered:
+            self._start_over()
+
+    def _on_message(self, number: int, delivery: Delivery) -> None:
+        delivery.ack()
+        if number != self._number:
+            return
+        self._answered = True
+        offset = _offset(delivery)
+        if offset is None:
+            offset = self._expected
+        if offset is not None:
+            self._expected = offset + 1
+            if self._last is not None and offset <= self._last:
+                if offset < self._last or self._last_body not in (None, delivery.body):
+                    self._start_over()
+                return
+            self._last, self._last_body = offset, delivery.body
+        self._handle(delivery)
+
+    def _start_over(self) -> None:
+        log.info("stream_replaced", queue=self._queue)
+        self._switch(self._beginning())
+
+    def _switch(self, subscription: Subscription) -> None:
+        if self._consumer:
+            self._consumer.remove(self.subscription)
+            self._consumer.add(subscription)
+        self.subscription = subscription
 
 
-@contextlib.contextmanager
-def _channel(settings: BrokerSettings, name: str) -> Iterator[tuple[BlockingConnection, BlockingChannel]]:
-    connection = connect(settings, name)
-    try:
-        yield connection, connection.channel()
-    except pika.exceptions.ChannelClosedByBroker as e:
-        if e.reply_code == 404:
-            raise MissingStream("closed", e.reply_text) from None
-        raise translated(e) from None
-    except PIKA_ERRORS as e:
-        raise translated(e) from None
-    finally:
-        with contextlib.suppress(*PIKA_ERRORS):
-            connection.close()
+def _offset(delivery: Delivery) -> int | None:
+    offset = delivery.headers.get("x-stream-offset")
+    return int(offset) if isinstance(offset, int) else None

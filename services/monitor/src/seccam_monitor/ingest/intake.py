@@ -9,13 +9,12 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from seccam import logs, topology
-from seccam.broker import CatchAllRouter, Consumer, Delivery, Subscription
+from seccam.broker import CatchAllRouter, Consumer, Delivery, StreamReader, Subscription
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
-from seccam.message import AnyEvent, Detection, Event, FaceEvent, PresenceData, PresenceEvent, Status, decode_event
+from seccam.message import AnyEvent, Detection, FaceEvent, PresenceData, PresenceEvent, Status, decode_event
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.ingest.cameras import Camera, Cameras
-from seccam_monitor.ingest.event_stream import EventStream
 from seccam_monitor.ingest.status import LastStatus
 from seccam_monitor.ingest.visits import Change, VisitList
 from seccam_monitor.metrics import Metrics
@@ -26,6 +25,8 @@ M = TypeVar("M", Status, Detection, PresenceEvent, AnyEvent)
 
 #: Arguments of the queue for frames of cameras that have no queue of their own.
 _UNWATCHED = {**topology.NEWEST_ONLY, "x-max-length": 2 * MAX_CAMERAS}
+#: Messages of the stream of events that are read at the start. Each worker publishes several for each visit.
+EVENTS_AT_START = 400
 #: Frames per second that are read although they are refused: their camera has no valid name, or too many are known. The
 #: broker drops the rest, so a client that keeps sending them doesn't keep the monitor busy.
 _REFUSED_PER_SECOND = 100
@@ -56,7 +57,7 @@ class Intake:
         self._router = CatchAllRouter(topology.every(topology.VIEW), f"{topology.ROUTERS}.{boot_id}")
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
-        self._stream = EventStream(self._on_event)
+        self._events = StreamReader(topology.EVENTS_LOG, self._on_event, last=EVENTS_AT_START)
         self._refusals = logs.Throttle()
         #: Number of frames refused in the current second, and when it began.
         self._refused, self._second = 0, float("-inf")
@@ -68,14 +69,14 @@ class Intake:
             Subscription(self._on_faces, keys=(topology.every(topology.FACES),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_presence, keys=(topology.every(topology.PRESENCE),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_unwatched, router=self._router, arguments=_UNWATCHED),
-            self._stream.subscription,
+            self._events.subscription,
             *(self._view(camera) for camera in self._cameras),
         ]
 
     def attach(self, consumer: Consumer) -> None:
         """Use this consumer, which has the subscriptions already; those of new cameras are added to it."""
         self._consumer = consumer
-        self._stream.attach(consumer)
+        self._events.attach(consumer)
 
     def forget(self, now: float) -> None:
         """Forget discovered cameras that have been silent for long; from any thread, and only while connected.
@@ -210,9 +211,8 @@ class Intake:
         except BadMessage as e:
             self._refuse(delivery, flow, str(e))
             return None
-        camera = message.data.camera if isinstance(message, Event) else message.camera
-        if camera != topology.camera_of(flow, delivery.key):
-            self._refuse(delivery, flow, f"it names another camera, {camera}")
+        if message.camera != topology.camera_of(flow, delivery.key):
+            self._refuse(delivery, flow, f"it names another camera, {message.camera}")
             return None
         return message
 

@@ -1,4 +1,4 @@
-"""Reading the stream of events from a real broker."""
+"""Reading streams from a real broker."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from seccam import topology
-from seccam.broker import Consumer, Delivery, consumer
+from seccam.broker import Consumer, Delivery, StreamReader, consumer, stream
 from seccam.settings import BrokerSettings
-from seccam_monitor.ingest import event_stream
-from seccam_monitor.ingest.event_stream import EventStream
 from tests.broker_clients import BrokerClients, clients_of, proxy_to, through
 from tests.brokers import RunningBroker
 from tests.integration.monitors import Sender
@@ -49,13 +47,20 @@ def delivered(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 class Reader:
-    """An EventStream on a connection of its own."""
+    """A StreamReader on a connection of its own."""
 
-    def __init__(self, clients: BrokerClients, settings: BrokerSettings | None = None, *, replayed: int = 10) -> None:
+    def __init__(self, clients: BrokerClients, settings: BrokerSettings | None = None, *, last: int | None = 10) -> None:
         self.bodies: list[bytes] = []
-        stream = EventStream(lambda delivery: self.bodies.append(delivery.body), replayed=replayed)
-        self.consumer: Consumer = clients.consumer("monitor", stream.subscription, settings=settings)
-        stream.attach(self.consumer)
+        self.missing = 0
+        reader = StreamReader(topology.EVENTS_LOG, self._handle, last=last, on_missing=self._on_missing)
+        self.consumer: Consumer = clients.consumer("monitor", reader.subscription, settings=settings)
+        reader.attach(self.consumer)
+
+    def _handle(self, delivery: Delivery) -> None:
+        self.bodies.append(delivery.body)
+
+    def _on_missing(self) -> None:
+        self.missing += 1
 
     def has_read(self, *numbers: int) -> bool:
         """Whether these events were handled, in this order and once each."""
@@ -111,12 +116,35 @@ def test_an_empty_stream_is_read_from_its_first_event(clients: BrokerClients, se
     eventually(lambda: reader.has_read(0, 1, 2))
 
 
+def test_all_events_are_read_if_no_number_is_given(clients: BrokerClients, sender: Sender) -> None:
+    publish(sender, *range(30))
+
+    reader = Reader(clients, last=None)
+
+    eventually(lambda: reader.has_read(*range(30)), within=20)
+    publish(sender, 30)
+    eventually(lambda: reader.has_read(*range(31)))
+
+
+def test_a_missing_stream_is_reported_and_then_read(clients: BrokerClients, broker: RunningBroker, sender: Sender) -> None:
+    with broker.connection() as connection:
+        connection.channel().queue_delete(topology.EVENTS_LOG)
+    reader = Reader(clients, last=None)
+    eventually(lambda: reader.missing)
+
+    broker.empty()  # it declares the stream again
+    publish(sender, 1)
+
+    eventually(lambda: reader.has_read(1))
+
+
+@pytest.mark.parametrize("last", [10, None])
 def test_a_stream_that_was_declared_anew_is_read_from_the_start(
-    clients: BrokerClients, broker: RunningBroker, sender: Sender, monkeypatch: pytest.MonkeyPatch
+    clients: BrokerClients, broker: RunningBroker, sender: Sender, monkeypatch: pytest.MonkeyPatch, last: int | None
 ) -> None:
-    monkeypatch.setattr(event_stream, "_ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(stream, "_ANSWER_SECONDS", 1.0)
     publish(sender, *range(8))
-    reader = Reader(clients)
+    reader = Reader(clients, last=last)
     eventually(lambda: reader.has_read(*range(8)), within=20)
 
     broker.empty()  # it deletes the stream and declares it again

@@ -1,4 +1,4 @@
-"""Reading the stream of events, against a model of RabbitMQ's streams."""
+"""Reading a stream, against a model of RabbitMQ's streams."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any, cast
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from seccam.broker import Consumer, Delivery, Subscription
-from seccam_monitor.ingest.event_stream import EventStream
+from seccam.broker import Consumer, Delivery, StreamReader, Subscription
 
 REPLAYED = 5
 
@@ -114,10 +113,13 @@ class Connection:
 class Reading(RuleBasedStateMachine):
     """Whatever happens, each message is handled, and twice only where the stream's end isn't known."""
 
+    #: Messages that are read at the start; None: all.
+    last: int | None = REPLAYED
+
     def __init__(self) -> None:
         super().__init__()
         self.handled = Counter[int]()
-        self.reader = EventStream(self._handle, replayed=REPLAYED)
+        self.reader = StreamReader("seccam.events.log", self._handle, last=self.last)
         self.connection = Connection(Stream(), self.reader.subscription)
         self.reader.attach(cast("Consumer", self.connection))
         self.published = 0
@@ -168,7 +170,8 @@ class Reading(RuleBasedStateMachine):
     def wait(self) -> None:
         """Everything that was published is handled: the last messages of before the start, and all since."""
         self.connection.wait()
-        wanted = [identity for identity, _ in self.connection.stream.messages[self.connection.stream.first :]][-REPLAYED:]
+        wanted = [identity for identity, _ in self.connection.stream.messages[self.connection.stream.first :]]
+        wanted = wanted if self.last is None else wanted[-self.last :]
         assert all(self.handled[identity] for identity in wanted)
         if self.began:
             assert all(self.handled[identity] for identity in range(self.due, self.published))
@@ -182,4 +185,11 @@ class Reading(RuleBasedStateMachine):
             assert self.connection.delivered <= len(self.handled) + 2 + self.cuts * 2
 
 
+class ReadingAll(Reading):
+    """The same for a reader of the whole stream."""
+
+    last = None
+
+
 TestReading = Reading.TestCase
+TestReadingAll = ReadingAll.TestCase
