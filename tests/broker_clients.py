@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry
 
 from seccam import topology
-from seccam.broker import Consumer, Delivery, Message, Publisher, Subscription
+from seccam.broker import Consumer, Delivery, Message, Publisher, Spool, Subscription
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.settings import BrokerSettings
 from tests.brokers import RunningBroker
@@ -53,6 +53,7 @@ class BrokerClients:
         settings: BrokerSettings | None = None,
         outbox_limit: int = 100,
         direction: str = "publish",
+        spool: Spool | None = None,
     ) -> Publisher:
         """A started publisher."""
         link = Publisher(
@@ -64,6 +65,7 @@ class BrokerClients:
             on_dropped=lambda message, reason: self.dropped.append((message, reason)),
             outbox_limit=outbox_limit,
             direction=direction,
+            spool=spool,
         )
         return self._started(link)
 

@@ -33,6 +33,7 @@ class WorkerProcess:
             **{k: v for k, v in os.environ.items() if not k.startswith("SECCAM_")},
             "SECCAM_BROKER_URL": broker.url(topology.SECURITY_USER),
             "SECCAM_SECURITY_OPS_PORT": str(self.port),
+            "SECCAM_SECURITY_PROBE_INTERVAL_SECONDS": "0",
             "SECCAM_LOG_FORMAT": "json",
             **settings,
         }

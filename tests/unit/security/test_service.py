@@ -56,7 +56,12 @@ class Bench:
         analyst = Analyst(detector, full_scan_interval_seconds=full_scan_interval_seconds, full_scan_width=640)
         metrics = SecurityMetrics(self.registry, detector)
         self.worker = Worker(
-            SecuritySettings(), VisitSettings(), analyst, FrameDecoder("0ddba11"), publisher=self.publisher, metrics=metrics
+            SecuritySettings(probe_interval_seconds=0),
+            VisitSettings(),
+            analyst,
+            FrameDecoder("0ddba11"),
+            publisher=self.publisher,
+            metrics=metrics,
         )
 
     def give(self, *handed: Handed) -> None:

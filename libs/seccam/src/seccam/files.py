@@ -1,4 +1,4 @@
-"""Files that hold secrets."""
+"""Files that only their owner may read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import tempfile
 from pathlib import Path
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, completely or not at all; a symbolic link is followed."""
+def write_private(path: Path, text: str, *, sync: bool = True) -> None:
+    """Write a file that only its owner can read, completely or not at all; a symbolic link is followed.
+
+    Without `sync` it may be empty after a power cut.
+    """
     if path.exists() and not path.is_file():  # a pipe or a terminal can't be replaced
         path.write_text(text)
         return
@@ -18,7 +21,8 @@ def write_private(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
             file.flush()
-            os.fsync(descriptor)  # otherwise the file may be empty after a power cut
+            if sync:
+                os.fsync(descriptor)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink()

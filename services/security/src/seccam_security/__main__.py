@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
+from pathlib import Path
 
 from seccam import logs, service
-from seccam.broker import Consumer, Publisher
+from seccam.broker import Consumer, Publisher, Spool
 from seccam.errors import SettingFault, SettingsError
 from seccam.frame import FrameDecoder
 from seccam.metrics import BrokerMetrics, EventMetrics
@@ -44,7 +45,12 @@ def run(context: ServiceContext, broker: BrokerSettings, visits: VisitSettings, 
         detector, full_scan_interval_seconds=settings.full_scan_interval_seconds, full_scan_width=settings.full_scan_width
     )
     broker_metrics = BrokerMetrics(registry, ("publish", "consume"))
-    publisher = Publisher(broker, PROGRAM, broker_metrics, events=EventMetrics(registry))
+    try:
+        spool = Spool(Path(settings.spool_folder)) if settings.spool_folder else None
+    except OSError as e:
+        log.error("spool_unusable", folder=settings.spool_folder, error=str(e), setting=f"{settings.PREFIX}SPOOL_FOLDER")  # noqa: TRY400  # as above
+        return 1
+    publisher = Publisher(broker, PROGRAM, broker_metrics, events=EventMetrics(registry), spool=spool)
     decoder = FrameDecoder(secrets.token_hex(8))
     worker = Worker(settings, visits, analyst, decoder, publisher=publisher, metrics=SecurityMetrics(registry, detector))
     consumer = Consumer(broker, PROGRAM, broker_metrics, [worker.subscription()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -9,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from seccam import logs, message, topology
-from seccam.broker import Consumer, Delivery, Publisher, Subscription
+from seccam.broker import Consumer, Delivery, Publisher, Subscription, probe_message
 from seccam.errors import BadFrame
 from seccam.frame import Frame, FrameDecoder
 from seccam.frame_age import AgeEstimator
@@ -74,6 +75,7 @@ class Worker:
         self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._began: float | None = None
         self._checked_leaving = time.monotonic()
+        self._next_probe = time.monotonic() if settings.probe_interval_seconds else math.inf
 
     def subscription(self) -> Subscription:
         """The shared queue; the connection's thread only hands over, one frame at a time."""
@@ -93,6 +95,7 @@ class Worker:
     def run_once(self) -> None:
         """Wait briefly for a frame, and do everything that it calls for."""
         self._check_leaving()
+        self._probe()
         try:
             delivery = self._inbox.get(timeout=_TURN)
         except queue.Empty:
@@ -122,6 +125,13 @@ class Worker:
         now = time.time()
         for watched in self._watched.values():
             self._publish_presence(watched, *watched.presence.leave(now, gap=self._visits.gap_seconds))
+
+    def _probe(self) -> None:
+        """Show the notifier that events reach it, if it is time to; not while another one waits to be confirmed."""
+        if time.monotonic() >= self._next_probe:
+            self._next_probe = time.monotonic() + self._settings.probe_interval_seconds
+            if not self._publisher.unconfirmed():
+                self._publisher.publish_durable(probe_message(message.probe_event(self._name)))
 
     def _take(self, delivery: Delivery) -> None:
         label = self._label(delivery.key)

@@ -43,6 +43,15 @@ class SecuritySettings(OpsSettings):
         description="Seconds after capture at which a frame is dropped unseen; the queue drops it after 2.",
     )
     snapshot: bool = Field(True, description="Whether events carry a small picture with boxes around the faces.")
+    probe_interval_seconds: float = Field(
+        120,
+        ge=0,
+        le=3600,
+        description="Seconds between two probes, small events that show that the way to the notifier works; 0: none.",
+    )
+    spool_folder: str = Field(
+        "", description="Folder for events that the broker has not confirmed, to survive a crash of the worker; empty: memory only."
+    )
     worker: str = Field("", max_length=64, description="The worker's name in events; empty: host name and process id.")
 
     @field_validator("yunet_model")

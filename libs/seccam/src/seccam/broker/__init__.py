@@ -8,6 +8,7 @@ from seccam.broker.connection import connect, parameters, translated
 from seccam.broker.consumer import CatchAllRouter, Consumer, Delivery, Subscription
 from seccam.broker.outgoing import DEATH_HEADERS, Message, event_message, probe_message, sendable_headers
 from seccam.broker.publisher import OnDropped, OnSent, Publisher, Receipt
+from seccam.broker.spool import Spool
 from seccam.broker.stream import StreamReader
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "OnSent",
     "Publisher",
     "Receipt",
+    "Spool",
     "StreamReader",
     "Subscription",
     "connect",

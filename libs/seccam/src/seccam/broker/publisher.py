@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -21,6 +22,7 @@ from seccam.backoff import Backoff
 from seccam.broker.confirms import Answer, ConfirmChannel
 from seccam.broker.connection import PIKA_ERRORS, TURN, ReconnectingConnection, why_closed
 from seccam.broker.outgoing import Message, properties_of
+from seccam.broker.spool import Spool
 from seccam.errors import BrokerError
 from seccam.message import COPY_HEADER
 from seccam.metrics import EVENT_TYPES, BrokerMetrics, EventMetrics
@@ -59,6 +61,8 @@ class _Waiting:
 
 @dataclass(eq=False)
 class _Unconfirmed(_Waiting):
+    #: Its copy on disk, if there is one.
+    file: Path | None = None
     receipt: Receipt = field(default_factory=Receipt)
     #: When to try again, by the monotonic clock; infinite while it is on its way.
     due: float = 0.0
@@ -93,13 +97,18 @@ class Publisher(ReconnectingConnection):
         on_dropped: OnDropped = lambda message, reason: None,
         outbox_limit: int = 100,
         direction: str = "publish",
+        spool: Spool | None = None,
     ) -> None:
-        """`direction` labels the connection's metrics; two publishers in one process need different ones."""
+        """`direction` labels the connection's metrics; two publishers in one process need different ones.
+
+        Messages that an earlier process has left in the `spool` are published first.
+        """
         super().__init__(settings, name, direction, metrics)
         self._events = events
         self._on_sent, self._on_dropped = on_sent, on_dropped
         self._slots: OrderedDict[str, _Waiting] = OrderedDict()
-        self._outbox: deque[_Unconfirmed] = deque()
+        self._spool = spool
+        self._outbox = deque(_Unconfirmed(message, file=file) for file, message in (spool.messages() if spool else ()))
         self._outbox_limit = outbox_limit
         self._work = threading.Condition()
         self._is_blocked = False
@@ -146,6 +155,7 @@ class Publisher(ReconnectingConnection):
         with self._work:
             room = len(self._outbox) < self._outbox_limit
             if room:
+                waiting.file = self._spool.put(message) if self._spool else None
                 self._outbox.append(waiting)
                 self._count_outbox()
                 self._notify()
@@ -164,7 +174,7 @@ class Publisher(ReconnectingConnection):
     def stop(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for messages to be sent and confirmed, then end the thread.
 
-        With `events`, the durable messages that remain are counted and logged as lost.
+        With `events`, the durable messages that remain are counted and logged as lost, if they are not in the spool.
         """
         if self._halt.is_set():
             return
@@ -172,9 +182,11 @@ class Publisher(ReconnectingConnection):
         with self._work:
             self._work.wait_for(lambda: self._idle() or not self.is_alive(), max(0.0, timeout - 1.0))
         super().stop(max(0.1, deadline - time.monotonic()))
+        if self._spool:
+            self._spool.close()
         if self._events:
             with self._work:
-                left = [waiting.message for waiting in self._outbox]
+                left = [waiting.message for waiting in self._outbox if not waiting.file]
             self._events.lost.labels("shutdown").inc(len(left))
             for message in left:
                 log.error("event_lost", event_id=message.message_id, why="shutdown")
@@ -321,6 +333,8 @@ class Publisher(ReconnectingConnection):
         if waiting in self._outbox:
             self._outbox.remove(waiting)
             self._count_outbox()
+            if self._spool and waiting.file:
+                self._spool.remove(waiting.file)
 
     def _count_attempt(self, message: Message, outcome: str) -> None:
         if self._events:
