@@ -67,6 +67,8 @@ class ScriptedMonitor:
         self.events: list[dict[str, Any]] = []
         self.version = __version__
         self.broker_lost: float | None = None
+        #: Whether it can receive new visits.
+        self.has_events = True
         #: False: it sends nothing, although connections stay open.
         self.sends = True
         #: While cleared, handshakes wait.
@@ -150,7 +152,7 @@ class ScriptedMonitor:
     def send_status(self) -> None:
         """Send the status message, as the real one does each second and on each change."""
         rows = [[i, c.state, c.captured, c.fps, c.until, c.why] for i, c in enumerate(self.cameras)]
-        self.send("status", now=now_ms(), broker=self.broker_lost is None, since=self.broker_lost, c=rows)
+        self.send("status", now=now_ms(), broker=self.broker_lost is None, since=self.broker_lost, events=self.has_events, c=rows)
 
     def send_cameras(self) -> None:
         """Send the list of cameras."""

@@ -368,6 +368,18 @@ def test_without_its_broker_the_monitor_says_so(open_page: Open, scripted: Scrip
     expect(page.locator("#bar-broker")).to_be_hidden()
 
 
+def test_without_the_stream_of_events_the_monitor_says_so_and_shows_pictures(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front")
+    page = open_page(monitor.url)
+    monitor.has_events = False
+
+    expect(page.locator("#bar-events")).to_contain_text("New visits can't be shown")
+    expect(page.locator("#bar-broker")).to_be_hidden()
+    keep(page, "no-events")
+    monitor.has_events = True
+    expect(page.locator("#bar-events")).to_be_hidden()
+
+
 def test_another_version_of_the_monitor_asks_for_a_reload(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)

@@ -494,6 +494,24 @@ def test_the_broker_restarts_and_the_pictures_go_on(broker: RunningBroker) -> No
         sender.close()
 
 
+def test_without_the_stream_of_events_the_monitor_is_ready_shows_pictures_and_says_what_is_missing(broker: RunningBroker) -> None:
+    with broker.connection() as connection:
+        connection.channel().queue_delete(topology.EVENTS_LOG)
+    with running(broker) as monitor, monitor.socket() as page:
+        sender = Sender(broker)
+        eventually(lambda: (sender.view("front", picture(1)), monitor.snapshot("front"))[1], within=60)
+        status = next(m for m in messages(page, "status") if m["broker"])
+        assert status["events"] is False
+        assert monitor.ready()
+
+        broker.empty()  # it declares the stream again
+
+        next(m for m in messages(page, "status", within=60) if m["events"])
+        event = sender.event("front", 1)
+        eventually(lambda: event in [e["id"] for e in monitor.http.get("/events").json()], within=60)
+        sender.close()
+
+
 def test_sigterm_stops_the_monitor_in_time_with_viewers_connected(running_broker: RunningBroker) -> None:
     with running(running_broker, max_viewers="4") as monitor, Camera(running_broker, "front", [noise(1), noise(2)]):
         eventually(lambda: monitor.snapshot("front"))

@@ -140,6 +140,7 @@ async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat
             hub.broker_lost = None
         elif hub.broker_lost is None:
             hub.broker_lost = now
+        hub.has_events = incoming.has_events
         if users:
             users.refresh()
         incoming.forget(now)

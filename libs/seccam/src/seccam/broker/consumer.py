@@ -95,6 +95,8 @@ class Subscription:
     #: Arguments of the consumer, called at each (re)connection.
     consume: Callable[[], Mapping[str, Any]] = dict
     prefetch: int = 1
+    #: Whether the consumer counts as not connected while this subscription doesn't hold.
+    required: bool = True
     #: Called when the broker says that the queue does not exist, at each attempt.
     on_missing: Callable[[], None] = lambda: None
 
@@ -103,7 +105,7 @@ class Consumer(ReconnectingConnection):
     """Consumes any number of subscriptions on one connection, with a channel for each.
 
     If the broker refuses or ends a subscription (its queue is missing, its channel was closed), the consumer retries it. The
-    other subscriptions continue meanwhile, and the consumer counts as not connected.
+    other subscriptions continue meanwhile, and the consumer counts as not connected if the subscription is required.
     """
 
     def __init__(
@@ -125,7 +127,7 @@ class Consumer(ReconnectingConnection):
         self._cancelled: set[Subscription] = set()
         self._failing: dict[Subscription, float] = {}
         self._arrived: deque[tuple[Subscription, Delivery]] = deque()
-        #: Whether all subscriptions have succeeded at least once.
+        #: Whether all required subscriptions have succeeded at least once.
         self.subscribed_once = False
 
     def add(self, subscription: Subscription) -> None:
@@ -139,6 +141,10 @@ class Consumer(ReconnectingConnection):
         with self._changing:
             self._subscriptions.remove(subscription)
         self._wake()
+
+    def holds(self, subscription: Subscription) -> bool:
+        """Whether this subscription receives messages, as far as is known."""
+        return self.connected and subscription in self._channels
 
     def soon(self, call: Callable[[], None], after: float = 0.0) -> None:
         """Call this in the connection's thread, `after` seconds from now, unless the connection is lost before."""
@@ -182,7 +188,7 @@ class Consumer(ReconnectingConnection):
         for subscription in wanted:
             if subscription not in self._channels and self._failing.get(subscription, 0.0) <= now:
                 self._try(connection, subscription)
-        if not self._failing and not self.connected:
+        if not self.connected and not any(subscription.required for subscription in self._failing):
             self.subscribed_once = True
             self._established()
 
@@ -210,7 +216,8 @@ class Consumer(ReconnectingConnection):
         """The subscription doesn't hold: try again, soon the first time."""
         wait = BACKOFF[1] if subscription in self._failing else BACKOFF[0]
         self._failing[subscription] = time.monotonic() + wait
-        self._lost(error.cause)
+        if subscription.required:
+            self._lost(error.cause)
         self._count_loss(error, wait)
 
     def _subscribe(self, connection: BlockingConnection, subscription: Subscription) -> BlockingChannel:

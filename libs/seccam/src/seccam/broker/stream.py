@@ -33,10 +33,13 @@ class StreamReader:
         *,
         last: int | None = None,
         prefetch: int = 20,
+        required: bool = True,
         on_missing: Callable[[], None] = lambda: None,
     ) -> None:
-        """`last`: how many messages are read at the start; None: all. `on_missing` is called if there is no such stream."""
-        self._queue, self._handle, self._replayed, self._prefetch, self._on_missing = queue, handle, last, prefetch, on_missing
+        """`last`: how many messages are read at the start; None: all. The others are as for Subscription."""
+        self._handle, self._replayed = handle, last
+        self._subscription = partial(Subscription, queue=queue, required=required, on_missing=on_missing)
+        self._queue, self._prefetch = queue, prefetch
         self._consumer: Consumer | None = None
         #: Counts the subscriptions; what an earlier one still delivers is passed over.
         self._number = 0
@@ -55,22 +58,22 @@ class StreamReader:
         """Use this consumer, which has `subscription` already."""
         self._consumer = consumer
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the stream can be read, as far as is known."""
+        return self._consumer is not None and self._consumer.holds(self.subscription)
+
     def _beginning(self) -> Subscription:
         self._last, self._last_body = None, None
         if self._replayed is None:
             return self._reading()
         self._number += 1
-        return Subscription(
-            partial(self._on_end, self._replayed),
-            queue=self._queue,
-            consume=lambda: {"x-stream-offset": "last"},
-            on_missing=self._on_missing,
-        )
+        return self._subscription(partial(self._on_end, self._replayed), consume=lambda: {"x-stream-offset": "last"})
 
     def _reading(self) -> Subscription:
         self._number += 1
         handle = partial(self._on_message, self._number)
-        return Subscription(handle, queue=self._queue, consume=self._resume, prefetch=self._prefetch, on_missing=self._on_missing)
+        return self._subscription(handle, consume=self._resume, prefetch=self._prefetch)
 
     def _on_end(self, replayed: int, delivery: Delivery) -> None:
         # not acknowledged, so nothing more comes on this subscription

@@ -57,7 +57,7 @@ class Intake:
         self._router = CatchAllRouter(topology.every(topology.VIEW), f"{topology.ROUTERS}.{boot_id}")
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
-        self._events = StreamReader(topology.EVENTS_LOG, self._on_event, last=EVENTS_AT_START)
+        self._events = StreamReader(topology.EVENTS_LOG, self._on_event, last=EVENTS_AT_START, required=False)
         self._refusals = logs.Throttle()
         #: Number of frames refused in the current second, and when it began.
         self._refused, self._second = 0, float("-inf")
@@ -77,6 +77,11 @@ class Intake:
         """Use this consumer, which has the subscriptions already; those of new cameras are added to it."""
         self._consumer = consumer
         self._events.attach(consumer)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether new visits can be received."""
+        return self._events.is_reading
 
     def forget(self, now: float) -> None:
         """Forget discovered cameras that have been silent for long; from any thread, and only while connected.

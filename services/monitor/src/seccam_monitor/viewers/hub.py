@@ -46,6 +46,8 @@ class Hub:
         self._cams: list[dict[str, Any]] = []
         #: When the broker was lost, monotonic seconds; None while connected.
         self.broker_lost: float | None = time.monotonic()
+        #: Whether new visits can be received.
+        self.has_events = False
         #: Whether the monitor is stopping: no new viewer is accepted.
         self.ended = False
 
@@ -142,6 +144,7 @@ class Hub:
             now=now * 1000,
             broker=lost is None,
             since=None if lost is None else lost * 1000,
+            events=self.has_events,
             c=list(self._states(now, wall)),
         )
 

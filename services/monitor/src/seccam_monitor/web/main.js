@@ -114,11 +114,12 @@ const handlers = {
     route();
   },
 
-  status({ now, broker, since, c }) {
+  status({ now, broker, since, events, c }) {
     for (const [index, state, newest, fps, until, why] of c) byIndex.get(index)?.hear({ at: now, state, newest, fps, until, why });
     const bar = $("bar-broker");
     bar.hidden = broker;
     if (!broker) write(bar.firstElementChild, format.noBroker(Date.now() - (now - (since ?? now)), Date.now()));
+    $("bar-events").hidden = events || !broker;
     write($("broker"), `Broker: ${broker ? "connected" : "not connected"}`);
     ask();
   },
@@ -352,7 +353,7 @@ function showTrouble(wall) {
   bar.hidden = trouble === null;
   if (trouble) {
     write(bar.firstElementChild, trouble.full ? format.monitorFull(trouble.next) : format.noMonitor(trouble.since, trouble.next, wall));
-    $("bar-broker").hidden = true; // whether it still holds isn't known
+    for (const id of ["bar-broker", "bar-events"]) $(id).hidden = true; // whether they still hold isn't known
   }
   announcer.monitor(trouble ? format.spokenTrouble(trouble.full) : "");
   const title = trouble ? "(!) seccam" : unseen ? `(${unseen}) seccam` : "seccam";
