@@ -127,6 +127,21 @@ class RunningBroker:
         with self.connection() as connection:
             return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
 
+    @contextlib.contextmanager
+    def hanging(self, queue: str) -> Iterator[None]:
+        """The process that writes this quorum queue or stream hangs, as on a disk that doesn't answer."""
+        find = (
+            f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)),'
+            " Writer = case amqqueue:get_pid(Q) of {Name, _} -> whereis(Name); Pid -> Pid end"
+        )
+        # it is suspended for as long as the suspending process lives, so not by the one that evaluates this
+        hang = "register(seccam_hang, spawn(fun() -> erlang:suspend_process(Writer), receive stop -> ok end end))."
+        self.node.ctl("eval", f"{find}, {hang}")
+        try:
+            yield
+        finally:
+            self.node.ctl("eval", "seccam_hang ! stop.")
+
     def _end(self, number: signal.Signals) -> None:
         if self._server is not None and self._server.poll() is None:
             os.killpg(self._server.pid, number)

@@ -193,17 +193,22 @@ def test_a_full_events_queue_refuses_and_nothing_is_lost(clients: BrokerClients,
         "^seccam\\.events$",
         '{"max-length":1,"overflow":"reject-publish"}',
     )
+    published: list[Message] = []
     try:
         publisher = clients.publisher("security")
-        for number in range(12):
-            publisher.publish_durable(event(number))
-        eventually(lambda: clients.value("seccam_events_published_total", type="face", outcome="refused") >= 1)
+
+        def is_full() -> bool:  # the broker notices a little later
+            published.append(event(len(published)))
+            publisher.publish_durable(published[-1])
+            return clients.value("seccam_events_published_total", type="face", outcome="refused") >= 1
+
+        eventually(is_full, every=0.1)
         assert clients.value("seccam_events_unconfirmed") > 0
     finally:
         broker.node.ctl("clear_policy", "tiny")
 
     eventually(lambda: publisher.oldest_unconfirmed() == 0, within=30)
-    assert set(waiting_events(broker)) == {event(n).message_id for n in range(12)}
+    assert set(waiting_events(broker)) == {one.message_id for one in published}
 
 
 def test_a_message_to_a_queue_by_name_gets_there_and_its_confirm_can_be_awaited(
@@ -242,6 +247,73 @@ def test_a_message_that_is_returned_does_not_hold_up_those_behind_it(clients: Br
     with broker.connection() as connection:
         bodies = [connection.channel().basic_get(topology.PARKED_QUEUE, auto_ack=True)[2] for _ in range(20)]
     assert bodies == [b"%d" % n for n in range(20)]
+
+
+def test_a_queue_that_does_not_answer_holds_up_no_other_and_gets_its_message_in_the_end(
+    clients: BrokerClients, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seccam.broker.publisher.CONFIRM_SECONDS", 2.0)
+    publisher = clients.publisher("notifier")
+    eventually(lambda: publisher.connected)
+    with broker.hanging(topology.PARKED_QUEUE):
+        first = publisher.publish_durable(to_queue(topology.PARKED_QUEUE, b"first"))
+        others = [publisher.publish_durable(to_queue("seccam.events.retry.10m", b"%d" % n)) for n in range(30)]
+
+        assert all(receipt is not None and receipt.confirmed.wait(10) for receipt in others)
+        assert first is not None
+        assert not first.confirmed.is_set()
+        eventually(lambda: clients.losses("publish").get("unconfirmed", 0) >= 1)
+        later = publisher.publish_durable(to_queue("seccam.events.retry.10m", b"later"))
+        assert later is not None
+        assert later.confirmed.wait(10)
+
+    assert first.confirmed.wait(30)
+
+
+@pytest.mark.parametrize("hung", [topology.EVENTS_LOG, topology.JOURNAL])
+def test_an_event_is_confirmed_although_the_log_of_events_or_the_journal_hangs(
+    clients: BrokerClients, broker: RunningBroker, hung: str
+) -> None:
+    publisher = clients.publisher("security")
+    with broker.hanging(hung):
+        for number in range(50):
+            publisher.publish_durable(event(number))
+
+        eventually(lambda: publisher.oldest_unconfirmed() == 0)
+
+    assert waiting_events(broker) == [event(n).message_id for n in range(50)]
+
+
+def test_an_event_is_not_confirmed_while_its_exchange_is_missing_and_frames_go_on(
+    clients: BrokerClients, broker: RunningBroker
+) -> None:
+    publisher = clients.publisher("security")
+    with broker.connection() as connection:
+        connection.channel().exchange_delete(topology.EVENTS_EXCHANGE)
+    publisher.publish_durable(event(1))
+    eventually(lambda: clients.value("seccam_events_published_total", type="face", outcome="returned") >= 1)
+
+    publisher.publish_latest("faces", frame("front", b"boxes", flow=topology.FACES))
+
+    eventually(lambda: [m.body for m in clients.sent] == [b"boxes"])
+    assert publisher.connected
+    broker.empty()  # it declares the exchange again
+    eventually(lambda: publisher.oldest_unconfirmed() == 0)
+    assert waiting_events(broker) == [event(1).message_id]
+
+
+def test_a_copy_of_each_confirmed_event_is_published_for_the_page(clients: BrokerClients) -> None:
+    received = Received()
+    copies = Subscription(received, queue=topology.EVENTS_LOG, consume=lambda: {"x-stream-offset": "first"}, prefetch=10)
+    clients.consumer("monitor", copies)
+    publisher = clients.publisher("security")
+    for number in range(5):
+        publisher.publish_durable(event(number))
+
+    eventually(lambda: len(received.deliveries) == 5)
+
+    assert received.bodies == [event(n).body for n in range(5)]
+    assert all(delivery.headers["x-seccam-copy"] is True for delivery in received.deliveries)
 
 
 def test_a_queue_that_stays_missing_is_logged_once(clients: BrokerClients) -> None:

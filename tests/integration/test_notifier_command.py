@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -13,7 +17,7 @@ from seccam import topology
 from seccam.__main__ import main
 from seccam.broker.admin import BrokerAdmin
 from seccam.errors import BrokerError
-from tests.brokers import RunningBroker
+from tests.brokers import RunningBroker, free_port
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -54,6 +58,79 @@ def test_check_names_what_is_missing_and_apply_makes_it(admin: BrokerAdmin, brok
         connection.channel().basic_publish(topology.EVENTS_EXCHANGE, "seccam.events.front", b"x")
         assert admin.depth(topology.EVENTS_QUEUE) is not None
     assert broker.depth(topology.EVENTS_QUEUE) == 1
+
+
+def exported(broker: RunningBroker, folder: Path) -> str:
+    """A file with the definitions as `rabbitmqctl export_definitions` writes them; Debian's 3.10 fails to encode them."""
+    file = folder / "definitions.json"
+    told = broker.node.ctl("eval", 'io:format("~s~n", [rabbit_json:encode(rabbit_definitions:all_definitions())]).')
+    file.write_text(told.splitlines()[0])
+    return str(file)
+
+
+def test_check_names_bindings_policies_and_an_exchange_that_are_missing(
+    admin: BrokerAdmin, broker: RunningBroker, capsys: Capsys, tmp_path: Path
+) -> None:
+    assert main(["check", "--definitions", exported(broker, tmp_path)]) == 0
+    admin.unbind(topology.EVENTS_EXCHANGE, topology.EVENTS_QUEUE, topology.every(topology.EVENTS))
+    broker.node.ctl("clear_policy", "seccam.events.retry.10s")
+    try:
+        assert main(["check"]) == 0
+        capsys.readouterr()
+        assert main(["check", "--definitions", exported(broker, tmp_path)]) == 1
+        assert capsys.readouterr().out.splitlines()[1:] == [
+            "bindings: seccam.events → seccam.events → seccam.events.* is missing",
+            "policies: seccam.events.retry.10s is missing",
+        ]
+        with broker.connection() as connection:
+            connection.channel().exchange_delete(topology.EVENTS_EXCHANGE)
+        assert main(["check"]) == 1
+        assert "missing: exchange seccam.events" in capsys.readouterr().out
+    finally:
+        (tmp_path / "all.json").write_text(json.dumps(topology.definitions({})))
+        broker.node.ctl("import_definitions", str(tmp_path / "all.json"))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"users": 1}', '{"queues": [1]}'])
+def test_a_file_that_holds_no_definitions_is_refused(broker: RunningBroker, capsys: Capsys, tmp_path: Path, content: str) -> None:
+    (tmp_path / "file").write_text(content)
+
+    assert main(["check", "--definitions", str(tmp_path / "file")]) == 2
+
+    assert "is not a definitions file of RabbitMQ" in capsys.readouterr().err
+
+
+def test_apply_removes_the_binding_of_an_earlier_version(admin: BrokerAdmin, broker: RunningBroker, tmp_path: Path) -> None:
+    (former,) = topology.former_bindings()
+    admin.bind(*former)
+    assert main(["check", "--definitions", exported(broker, tmp_path)]) == 1
+
+    assert main(["broker", "apply"]) == 0
+
+    assert main(["check", "--definitions", exported(broker, tmp_path)]) == 0
+
+
+def test_check_end_to_end_says_whether_a_probe_reaches_the_journal(
+    admin: BrokerAdmin, broker: RunningBroker, capsys: Capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("seccam.__main__.PROBE_SECONDS", 1.0)
+    assert main(["check", "--end-to-end"]) == 1
+    assert "no probe reached the notifier" in capsys.readouterr().out
+    environ = {
+        "PATH": os.environ["PATH"],
+        "SECCAM_BROKER_URL": broker.url(topology.NOTIFIER_USER),
+        "SECCAM_NOTIFIER_OPS_PORT": str(free_port()),
+    }
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen([sys.executable, "-m", "seccam_notifier"], env=environ, stdout=log, stderr=log) as notifier,
+    ):
+        monkeypatch.setattr("seccam.__main__.PROBE_SECONDS", 60.0)
+        try:
+            assert main(["check", "--end-to-end"]) == 0
+        finally:
+            notifier.terminate()
+    assert "a probe reached the notifier and its journal within" in capsys.readouterr().out
 
 
 def test_apply_says_which_queue_is_there_with_other_arguments(broker: RunningBroker, capsys: Capsys) -> None:

@@ -67,7 +67,13 @@ VIEW = "seccam_camera_frames_published_total{camera='front',topic='view'}"
 VIEW_DROPPED = "seccam_camera_frames_dropped_total{camera='front',topic='view',reason='replaced'}"
 AT_MONITOR = "seccam_monitor_frame_age_seconds_bucket{camera='front',stage='received',le='0.5',instance='%s'}"
 UNCONFIRMED = "seccam_events_oldest_unconfirmed_timestamp_seconds{component='security',pod='a'}"
-EVENTS, PARKED = (f"rabbitmq_detailed_queue_messages{{queue='{queue}'}}" for queue in ("seccam.events", "seccam.events.parked"))
+EVENTS, PARKED, RETRIES, WORK = (
+    f"rabbitmq_detailed_queue_messages{{queue='{queue}'}}"
+    for queue in ("seccam.events", "seccam.events.parked", "seccam.events.retry.10s", "seccam.security")
+)
+RETRIED = "seccam_notifier_events_received_total{attempt='retry'}"
+PROBE, PROBES_EVERY = "seccam_notifier_last_probe_timestamp_seconds", "seccam_security_probe_interval_seconds{pod='a'}"
+JOURNAL_READY, JOURNAL_DROPPED = "seccam_notifier_journal_ready", "seccam_notifier_journal_dropped_total"
 NOTIFIED_EVENTS = "seccam_notifier_events_total{type='face',outcome='notified'}"
 OK, REFUSED = (f"seccam_notifier_attempts_total{{channel='ifttt',result='{result}'}}" for result in ("2xx", "401"))
 NOTIFIED = "seccam_notifier_event_age_seconds_bucket{stage='notified',le='%s'}"
@@ -193,6 +199,25 @@ ALERTS = [
         {NOTIFIED % "1.0": "0+1x40", NOTIFIED % "5.0": "0+1x40", NOTIFIED % "+Inf": "0+1x40"},
     ),
     silent("SeccamNotificationSlow", "none was sent", {NOTIFIED % "5.0": NONE, NOTIFIED % "15.0": NONE, NOTIFIED % "+Inf": NONE}),
+    fires("SeccamAlertPathBroken", "the last probe is old", {PROBE: "0+0x60", PROBES_EVERY: "120+0x60"}, "14m"),
+    silent("SeccamAlertPathBroken", "probes arrive", {PROBE: FRESH, PROBES_EVERY: "120+0x40"}, "9m"),
+    silent("SeccamAlertPathBroken", "none are sent", {PROBE: "0+0x60", PROBES_EVERY: "0+0x60"}, "14m"),
+    fires("SeccamEventHeld", "no queue takes one", {"seccam_notifier_holding": ONE}),
+    silent("SeccamEventHeld", "all go somewhere", {"seccam_notifier_holding": NONE}),
+    fires("SeccamJournalBroken", "it was not read", {JOURNAL_READY: NONE}, "8m"),
+    fires("SeccamJournalBroken", "it takes no writes", {JOURNAL_READY: ONE, JOURNAL_DROPPED: "0+1x40"}, "8m"),
+    silent("SeccamJournalBroken", "it works", {JOURNAL_READY: ONE, JOURNAL_DROPPED: NONE}, "8m"),
+    fires("SeccamRetriesStuck", "none comes back", {RETRIES: "1+0x120", RETRIED: "5+0x120"}, "29m"),
+    silent("SeccamRetriesStuck", "they come back", {RETRIES: "1+0x120", RETRIED: "0+1x120"}, "29m"),
+    silent("SeccamRetriesStuck", "none waits", {RETRIES: "0+0x120", RETRIED: "5+0x120"}, "29m"),
+    fires(
+        "SeccamQueueMissing",
+        "the events queue is gone",
+        {BROKER: ONE, PARKED: NONE, RETRIES: NONE, WORK: NONE},
+        of="queue='seccam.events'",
+    ),
+    silent("SeccamQueueMissing", "all are there", {BROKER: ONE, EVENTS: NONE, PARKED: NONE, RETRIES: NONE, WORK: NONE}),
+    silent("SeccamQueueMissing", "the broker is down", {CONNECTED[0]: ONE}),
     fires("SeccamEventsParked", "one is parked", {PARKED: ONE}),
     silent("SeccamEventsParked", "none is parked", {PARKED: NONE, EVENTS: ONE}),
     fires(

@@ -109,7 +109,7 @@ def _run(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Pa
     stop = threading.Event()
     signals.on_end(lambda _: stop.set())
     threading.Thread(target=_report, args=(stack, node, environ, folder, stop), name="readiness", daemon=True).start()
-    supervisor.run(supervisor.stages(node, stack.services, environ), stop)
+    supervisor.run(supervisor.stages(node, stack.services, environ, folder), stop)
 
 
 def _report(stack: Stack, node: Node | None, environ: Mapping[str, str], folder: Path, stop: threading.Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from seccam_local import processes
 from seccam_local.node import Node
@@ -23,13 +24,21 @@ POLL_SECONDS = 0.1
 Stage = tuple[Sequence[Process], float]
 
 
-def stages(node: Node | None, services: Iterable[Service], environ: Mapping[str, str]) -> list[Stage]:
-    """The stages in the order of their start; each waits for the one before. Without a node, only the services."""
+def stages(node: Node | None, services: Iterable[Service], environ: Mapping[str, str], folder: Path) -> list[Stage]:
+    """The stages in the order of their start; each waits for the one before. Without a node, only the services.
+
+    Workers keep unconfirmed events in the folder.
+    """
     own = [
         Process(
             service.name,
             service.command,
-            {**environ, **service.environment, **({"SECCAM_BROKER_URL": node.url(service.user)} if node else {})},
+            {
+                "SECCAM_SECURITY_SPOOL_FOLDER": str(folder / "spool"),
+                **environ,
+                **service.environment,
+                **({"SECCAM_BROKER_URL": node.url(service.user)} if node else {}),
+            },
             may_start=_listening(node.ports.amqp) if node else lambda: True,
         )
         for service in services

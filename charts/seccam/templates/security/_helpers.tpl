@@ -13,5 +13,6 @@
 - {name: SECCAM_SECURITY_MIN_SCORE, value: {{ $own.minScore | quote }}}
 - {name: SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS, value: {{ $own.fullScan.intervalSeconds | quote }}}
 - {name: SECCAM_SECURITY_FULL_SCAN_WIDTH, value: {{ $own.fullScan.width | quote }}}
+- {name: SECCAM_SECURITY_SPOOL_FOLDER, value: /var/spool/seccam}
 - {name: SECCAM_SECURITY_SNAPSHOT, value: {{ $own.snapshot | quote }}}
 {{- end -}}

@@ -5,21 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seccam import settings, topology
-from seccam.broker import DEATH_HEADERS
+from seccam import drift, settings, topology
+from seccam.broker import DEATH_HEADERS, probe_message
 from seccam.broker.admin import BrokerAdmin, QueuedMessage
 from seccam.errors import BrokerError, SettingFault, SettingsError
 from seccam.files import write_private
-from seccam.message import REPLAYED_HEADER, WHY_HEADER
+from seccam.message import REPLAYED_HEADER, WHY_HEADER, probe_event
 from seccam.settings import BrokerSettings
 from seccam.version import __version__
 
 PROGRAM = "seccam"
 
+#: Seconds that a probe may take to the notifier and its journal.
+PROBE_SECONDS = 30.0
 _POLICIES_TOO = """\
 The queues and bindings exist now. AMQP can't set policies (lengths, delays, expiry), users and permissions, and without the
 policies the retry queues never return an event. If you haven't set them yet, use RabbitMQ's own tool:
@@ -60,8 +63,9 @@ def apply(admin: BrokerAdmin) -> None:
 
 
 def missing(admin: BrokerAdmin) -> list[str]:
-    """The durable queues that are missing on the broker."""
-    return [name for name in topology.queues() if admin.depth(name) is None]
+    """The exchanges and durable queues that are missing on the broker."""
+    exchanges = [f"exchange {name}" for name in topology.exchanges() if not admin.has_exchange(name)]
+    return exchanges + [name for name in topology.queues() if admin.depth(name) is None]
 
 
 def summary(held: QueuedMessage) -> dict[str, Any]:
@@ -125,7 +129,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    check = commands.add_parser("check", help="check the connection to the broker and that all queues exist")
+    check = commands.add_parser(
+        "check",
+        help="check the broker: connection, exchanges, queues; with --definitions also bindings, policies and permissions",
+        description="Check the broker. AMQP shows no bindings, policies and permissions, so have RabbitMQ export them: "
+        "rabbitmqctl export_definitions - | seccam check --definitions -",
+    )
+    check.add_argument("--definitions", metavar="FILE", help="definitions that rabbitmqctl has exported; - for standard input")
+    check.add_argument(
+        "--end-to-end", action="store_true", help="send a probe to the notifier, and wait until it has recorded it in its journal"
+    )
     check.set_defaults(run=_check)
 
     broker = commands.add_parser("broker", help="queues, bindings, users and policies").add_subparsers(
@@ -157,10 +170,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(admin: BrokerAdmin, _: argparse.Namespace) -> int:
+def _check(admin: BrokerAdmin, options: argparse.Namespace) -> int:
     lacks = missing(admin)
-    print(f"missing: {', '.join(lacks)}; create them with: seccam broker apply" if lacks else "all queues exist")
-    return 1 if lacks else 0
+    print(f"missing: {', '.join(lacks)}; create them with: seccam broker apply" if lacks else "all exchanges and queues exist")
+    differing = _drift(options.definitions) if options.definitions else []
+    print(*differing, sep="\n", end="\n" if differing else "")
+    if options.definitions and not differing:
+        print("bindings, policies and permissions are as they should be")
+    if lacks or differing:
+        return 1
+    return _check_end_to_end(admin) if options.end_to_end else 0
+
+
+def _drift(source: str) -> list[str]:
+    (broker,) = settings.load(BrokerSettings)
+    try:
+        found = json.loads(sys.stdin.read() if source == "-" else Path(source).read_text())
+        return drift.differences(found, broker.vhost)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
+        raise SettingsError(SettingFault(f"--definitions {source}", f"is not a definitions file of RabbitMQ: {e}")) from None
+
+
+def _check_end_to_end(admin: BrokerAdmin) -> int:
+    began = time.monotonic()
+    if admin.arrives(probe_message(probe_event(PROGRAM)), topology.JOURNAL, PROBE_SECONDS):
+        print(f"a probe reached the notifier and its journal within {time.monotonic() - began:.1f} s")
+        return 0
+    print(f"no probe reached the notifier and its journal within {PROBE_SECONDS:.0f} s: read the notifier's log")
+    return 1
 
 
 def _definitions(options: argparse.Namespace) -> int:

@@ -51,6 +51,11 @@ class SecurityMetrics:
             "seccam_security_step_seconds", "Duration of each step of an analysis", ["step"], buckets=WORK, registry=registry
         )
         self.steps = {name: step.labels(name) for name in STEPS}
+        self.probe_interval = Gauge(
+            "seccam_security_probe_interval_seconds",
+            "Seconds between two probes; 0 = none",
+            registry=registry,
+        )
         info = Gauge("seccam_security_detector_info", "The detector in use; always 1", ["detector", "model"], registry=registry)
         info.labels(detector.name, detector.model).set(1)
         self.label = CameraLabels(self._new_camera)

@@ -75,6 +75,7 @@ class Worker:
         self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._began: float | None = None
         self._checked_leaving = time.monotonic()
+        metrics.probe_interval.set(settings.probe_interval_seconds)
         self._next_probe = time.monotonic() if settings.probe_interval_seconds else math.inf
 
     def subscription(self) -> Subscription:

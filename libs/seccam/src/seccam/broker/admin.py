@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -10,6 +11,8 @@ import pika
 import pika.exceptions
 
 from seccam.broker.connection import PIKA_ERRORS, connect, headers_of, text, translated
+from seccam.broker.consumer import NOT_FOUND
+from seccam.broker.outgoing import Message
 from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
 
@@ -63,12 +66,24 @@ class BrokerAdmin:
         with _translating():
             self._connection.channel().queue_unbind(queue, exchange, key)
 
+    def has_exchange(self, exchange: str) -> bool:
+        """Whether the exchange exists."""
+        try:
+            self._connection.channel().exchange_declare(exchange, passive=True)
+        except pika.exceptions.ChannelClosedByBroker as e:
+            if e.reply_code == NOT_FOUND:
+                return False
+            raise translated(e) from None
+        except PIKA_ERRORS as e:
+            raise translated(e) from None
+        return True
+
     def depth(self, queue: str) -> int | None:
         """Number of messages in the queue; None if it does not exist."""
         try:
             return int(self._connection.channel().queue_declare(queue, passive=True).method.message_count)
         except pika.exceptions.ChannelClosedByBroker as e:
-            if e.reply_code == 404:
+            if e.reply_code == NOT_FOUND:
                 return None
             raise translated(e) from None
         except PIKA_ERRORS as e:
@@ -83,6 +98,32 @@ class BrokerAdmin:
                 if method is None:
                     return
                 yield QueuedMessage(channel, method, properties, body)
+
+    def arrives(self, message: Message, stream: str, seconds: float) -> bool:
+        """Publish a message, and wait for one with its id in this stream."""
+        with _translating():
+            channel = self._connection.channel()
+            arrived: list[str | None] = []
+
+            def note(channel: Any, method: Any, properties: Any, _: bytes) -> None:
+                arrived.append(properties.message_id)
+                channel.basic_ack(method.delivery_tag)
+
+            channel.basic_qos(prefetch_count=100)
+            channel.basic_consume(stream, note, arguments={"x-stream-offset": "next"})
+            publishing = self._connection.channel()
+            publishing.confirm_delivery()
+            properties = pika.BasicProperties(content_type=message.content_type, message_id=message.message_id, delivery_mode=2)
+            try:
+                publishing.basic_publish(*message.destination, message.body, properties, mandatory=True)
+            except pika.exceptions.UnroutableError:
+                raise BrokerError("closed", f"exchange {message.exchange} has no queue for {message.key}") from None
+            except pika.exceptions.NackError:
+                raise BrokerError("closed", f"a queue of exchange {message.exchange} is full") from None
+            deadline = time.monotonic() + seconds
+            while message.message_id not in arrived and time.monotonic() < deadline:
+                self._connection.process_data_events(0.1)
+        return message.message_id in arrived
 
     def send(self, queue: str, held: QueuedMessage, headers: Mapping[str, Any]) -> None:
         """Publish the same message to a queue by name, with these headers; returns once the broker has confirmed it."""
