@@ -27,14 +27,22 @@ WORKERS ?= auto
 .PHONY: test
 test: setup ## run the tests, except those of images, chart and cluster; some: TESTS=tests/unit
 	@# 5: no test of this kind is among TESTS
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not images and not alone" $(TESTS); shared=$$?; \
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not images and not alone and not faults" $(TESTS); shared=$$?; \
 	[ $$shared -eq 0 ] || [ $$shared -eq 5 ] || exit $$shared; \
-	$(BIN)/pytest -m "alone and not slow" $(TESTS); alone=$$?; \
+	$(BIN)/pytest -m "alone and not slow and not faults" $(TESTS); alone=$$?; \
 	[ $$alone -eq 0 ] || { [ $$alone -eq 5 ] && [ $$shared -eq 0 ]; } || exit $$alone
 
 .PHONY: test-slow
 test-slow: setup ## run the tests that take minutes
-	$(BIN)/pytest -m slow $(TESTS)
+	$(BIN)/pytest -m "slow and not faults" $(TESTS)
+
+# the rows that .ci/run runs: FAULTS="not slow"
+FAULTS ?= faults
+.PHONY: test-faults
+test-faults: setup ## inject faults under load, and write docs/reliability.md; all rows take 40 minutes
+	rm -rf tests/artifacts/faults
+	$(BIN)/pytest -m "faults and ($(FAULTS))" $(or $(TESTS),tests/faults)
+	$(BIN)/python -m tests.faults.page
 
 .PHONY: test-chart
 test-chart: $(VENV)/dev ## run the tests of the chart; needs Helm, and for some tests a cluster in KUBECONFIG

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,69 +20,15 @@ import pytest
 
 from seccam import message, topology
 from seccam_notifier.retry import Breaker
-from tests.brokers import RunningBroker, free_port
+from tests.brokers import RunningBroker
+from tests.notifiers import KEY, NotifierProcess
 from tests.servers import ifttt
 from tests.servers.ifttt import Ifttt
 from tests.waiting import eventually
 
-KEY = "c4naryKEY-4711_do-not-tell"
 PATIENCE = 30.0
 
-
-class Process:
-    """A running notifier."""
-
-    def __init__(self, broker: RunningBroker, url: str, log: Path, **settings: str) -> None:
-        self.port = free_port()
-        self._log = log
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("SECCAM_")}
-        environ |= {
-            "SECCAM_BROKER_URL": broker.url(topology.NOTIFIER_USER),
-            "SECCAM_NOTIFIER_OPS_PORT": str(self.port),
-            "SECCAM_LOG_LEVEL": "debug",
-            "IFTTT_URL": url,
-            "IFTTT_KEY": KEY,
-            **settings,
-        }
-        with log.open("ab") as output:
-            self.process = subprocess.Popen([sys.executable, "-m", "seccam_notifier"], env=environ, stdout=output, stderr=output)
-
-    def lines(self, event: str) -> list[dict[str, Any]]:
-        """The log's lines of this name."""
-        lines = (json.loads(line) for line in self.text().splitlines() if line.startswith("{"))
-        return [line for line in lines if line["event"] == event]
-
-    def text(self) -> str:
-        return self._log.read_text()
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and body of the ops port's answer; status 0 where there is none."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as e:
-            with e:
-                return e.code, e.read().decode()
-        except OSError:
-            return 0, ""
-
-    def ready(self) -> bool:
-        assert self.process.poll() is None, self.text()
-        return self.get("/readyz")[0] == 200
-
-    def metric(self, sample: str) -> float:
-        """The value of `name{labels}` as written on /metrics."""
-        found = [line for line in self.get("/metrics")[1].splitlines() if line.startswith(sample + " ")]
-        assert found, f"no {sample}"
-        return float(found[0].rpartition(" ")[2])
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(15)
-
-
-Start = Callable[..., Process]
+Start = Callable[..., NotifierProcess]
 
 
 @pytest.fixture
@@ -96,12 +40,12 @@ def stand_in() -> Iterator[Ifttt]:
 @pytest.fixture
 def start(broker: RunningBroker, stand_in: Ifttt, tmp_path: Path) -> Iterator[Start]:
     """Starts notifiers that log to one file, waits until they are ready, and ends them; the key is in no log."""
-    running: list[Process] = []
+    running: list[NotifierProcess] = []
     log = tmp_path / "notifier.log"
 
-    def begin(*, wait: bool = True, **settings: str) -> Process:
+    def begin(*, wait: bool = True, **settings: str) -> NotifierProcess:
         url = settings.pop("IFTTT_URL", stand_in.url)
-        running.append(Process(broker, url, log, **settings))
+        running.append(NotifierProcess(broker, url, log, **settings))
         if wait:
             eventually(running[-1].ready, within=PATIENCE, what="notifier ready")
         return running[-1]
@@ -627,7 +571,7 @@ def operate(broker: RunningBroker, *arguments: str) -> str:
     return done.stdout
 
 
-def ids(process: Process, event_name: str) -> set[str]:
+def ids(process: NotifierProcess, event_name: str) -> set[str]:
     return {line["event_id"] for line in process.lines(event_name)}
 
 

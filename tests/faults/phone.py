@@ -1,0 +1,43 @@
+"""The phone: IFTTT's stand-in, which remembers what it has accepted, and when."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+from tests.servers import ifttt
+from tests.servers.ifttt import Answer, Exchange, Ifttt
+
+#: Camera and local time of a notification: together they identify an event of the load.
+Told = tuple[str, str]
+
+
+class Phone:
+    """What was accepted, by camera and time."""
+
+    def __init__(self) -> None:
+        self.accepted: defaultdict[Told, list[float]] = defaultdict(list)
+        self.server = Ifttt(default=self.accept)
+
+    def accept(self, exchange: Exchange) -> None:
+        """Accept a notification, and say so."""
+        self._note(exchange)
+        ifttt.ok(exchange)
+
+    def accept_silently(self, exchange: Exchange) -> None:
+        """Accept a notification, and lose the answer."""
+        self._note(exchange)
+        exchange.reset()
+
+    def answer(self, answer: Answer) -> None:
+        """Answer every call like this from now on."""
+        self.server.default = answer
+
+    def recover(self) -> None:
+        """Accept everything again."""
+        self.server.default = self.accept
+
+    def _note(self, exchange: Exchange) -> None:
+        if exchange.call:
+            values = exchange.call.values
+            self.accepted[values["value1"], values["value3"]].append(time.monotonic())

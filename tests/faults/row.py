@@ -1,0 +1,106 @@
+"""One row of the fault matrix: a fault under load, and what became of every event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from seccam import topology
+from seccam.settings import BrokerSettings
+from tests.brokers import RunningBroker
+from tests.faults.ledger import Line
+from tests.faults.load import Load
+from tests.faults.phone import Phone
+from tests.notifiers import NotifierProcess
+from tests.waiting import eventually
+
+#: Seconds of load before the fault, and after it.
+BEFORE, AFTER = 3.0, 5.0
+#: Seconds that everything may take to be accounted for.
+PATIENCE = 180.0
+#: Seconds after the fault's end within which everything is normal again.
+NORMAL = 30.0
+
+
+class Row:
+    """A notifier, a phone, and a load of events, which goes on while a fault lasts."""
+
+    def __init__(self, broker: RunningBroker, folder: Path, *, rate: float = 10.0, notifiers: int = 1, **settings: str) -> None:
+        self.broker, self._folder, self._settings = broker, folder, settings
+        self.phone = Phone()
+        self.phone.server.start()
+        self._url = self.phone.server.url
+        self.notifiers = [self.start_notifier() for _ in range(notifiers)]
+        self.load = Load(BrokerSettings(url=broker.url(topology.SECURITY_USER)), rate)
+        self._ended = 0.0
+
+    @property
+    def notifier(self) -> NotifierProcess:
+        """The latest notifier."""
+        return self.notifiers[-1]
+
+    def start_notifier(self, *, wait: bool = True) -> NotifierProcess:
+        """Start another notifier."""
+        log = self._folder / "notifier.log"
+        settings = {"SECCAM_NOTIFIER_ZONE": "UTC", "SECCAM_NOTIFIER_TIMEOUT_SECONDS": "3", **self._settings}
+        notifier = NotifierProcess(self.broker, self._url, log, **settings)
+        if wait:
+            eventually(notifier.ready, within=60, what="notifier ready")
+        return notifier
+
+    def redirect(self, url: str) -> None:
+        """The address that the next notifier takes for IFTTT's."""
+        self._url = url
+
+    def replace_notifier(self, *, wait: bool = False) -> None:
+        """Start another one in place of the latest, which has ended."""
+        self.notifiers[-1] = self.start_notifier(wait=wait)
+
+    @contextmanager
+    def fault(self, seconds: float = 0.0) -> Iterator[None]:
+        """Load before the fault, while it lasts (`seconds`, if the caller doesn't wait itself), and after it."""
+        self.load.start()
+        time.sleep(BEFORE)
+        yield
+        time.sleep(seconds)
+
+    def over(self) -> None:
+        """The fault has ended."""
+        self._ended = time.monotonic()
+
+    def settle(self, fault: str, injected: str) -> Line:
+        """Load for a moment more, then wait until each event is accounted for; writes and returns the line."""
+        time.sleep(AFTER)
+        self.load.end()
+        eventually(lambda: not self.load.publisher.unconfirmed(), within=PATIENCE, every=0.5, what="all events confirmed")
+        deadline = time.monotonic() + PATIENCE
+        line = self._line(fault, injected)
+        while line.lost and time.monotonic() < deadline:
+            time.sleep(2.0)
+            line = self._line(fault, injected)
+        line.write()
+        return line
+
+    def close(self) -> None:
+        """End everything."""
+        self.load.end()
+        self.load.publisher.stop(2.0)
+        for notifier in self.notifiers:
+            notifier.end()
+        self.phone.server.stop()
+
+    def _line(self, fault: str, injected: str) -> Line:
+        line = Line.of(self.broker, self.phone, self.load.confirmed(), self._ended)
+        print(line)
+        return replace(line, fault=fault, injected=injected)
+
+
+def check(line: Line, *, doubled: int = 0, normal: float = NORMAL) -> None:
+    """Nothing is lost, no more is doubled than was cut off, and everything is normal again in time."""
+    assert line.confirmed
+    assert line.lost == 0
+    assert line.doubled <= doubled
+    assert line.normal is None or line.normal <= normal

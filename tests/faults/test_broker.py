@@ -1,0 +1,251 @@
+"""A broker that dies, hangs, is short of something, or lost a part of its topology."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from seccam import topology
+from tests.brokers import RunningBroker
+from tests.faults.conftest import Begin
+from tests.faults.row import check
+from tests.servers import ifttt
+from tests.waiting import eventually
+
+
+def apply(broker: RunningBroker) -> None:
+    """Declare what is missing, as `rabbitmqctl import_definitions` does."""
+    file = broker.node.folder / "whole.json"
+    file.write_text(json.dumps(topology.definitions({})))
+    broker.node.ctl("import_definitions", str(file))
+
+
+@pytest.fixture(autouse=True)
+def _whole(broker: RunningBroker) -> Iterator[None]:
+    """The broker has all of its topology again after each test."""
+    yield
+    broker.ensure_running()
+    apply(broker)
+
+
+def delete(broker: RunningBroker, *queues: str) -> None:
+    with broker.connection() as connection:
+        for queue in queues:
+            connection.channel().queue_delete(queue)
+
+
+@contextmanager
+def policy(broker: RunningBroker, queue: str, **definition: object) -> Iterator[None]:
+    """A queue with another policy than its own."""
+    merged = {**topology.policies()[queue][1], **{name.replace("_", "-"): value for name, value in definition.items()}}
+    pattern = f"^{queue.replace('.', '[.]')}$"
+    broker.node.ctl("set_policy", "--apply-to", "queues", "--priority", "9", "fault", pattern, json.dumps(merged))
+    try:
+        yield
+    finally:
+        broker.node.ctl("clear_policy", "fault")
+
+
+def test_the_broker_is_killed_three_times(begin: Begin, broker: RunningBroker) -> None:
+    row = begin(rate=20)
+    with row.fault():
+        for _ in range(3):
+            broker.kill()
+            time.sleep(3)
+            broker.ensure_running()
+            eventually(lambda: row.notifier.metric('seccam_broker_connected{direction="consume"}') == 1, within=60)
+            time.sleep(3)
+        row.over()
+
+    check(row.settle("broker kill -9", "three times, at 20 events a second"), doubled=3)
+
+
+def test_the_broker_restarts_in_order(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with row.fault():
+        broker.node.ctl("stop_app")
+        time.sleep(5)
+        broker.node.ctl("start_app")
+        row.over()
+
+    check(row.settle("broker stop and start", "stop_app, 5 s, start_app"))
+
+
+@pytest.mark.slow
+def test_the_broker_hangs(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    machine = int((broker.node.folder / "pid").read_text())
+    with row.fault():
+        os.kill(machine, signal.SIGSTOP)
+        try:
+            time.sleep(30)
+        finally:
+            os.kill(machine, signal.SIGCONT)
+        row.over()
+
+    check(row.settle("broker hangs", "SIGSTOP for 30 s"), doubled=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("alarm", "set_", "reset"),
+    [
+        ("memory", ("set_vm_memory_high_watermark", "absolute", "1"), ("set_vm_memory_high_watermark", "absolute", "512MB")),
+        ("disk", ("set_disk_free_limit", "1000TB"), ("set_disk_free_limit", "200MB")),
+    ],
+)
+def test_the_broker_blocks_publishers_and_the_notifier_dies_meanwhile(
+    begin: Begin, broker: RunningBroker, alarm: str, set_: tuple[str, ...], reset: tuple[str, ...]
+) -> None:
+    row = begin()
+    with row.fault():
+        broker.node.ctl(*set_)
+        try:
+            time.sleep(10)
+            row.notifier.end(signal.SIGKILL)
+            row.replace_notifier()
+            time.sleep(20)
+        finally:
+            broker.node.ctl(*reset)
+        row.over()
+
+    check(row.settle(f"{alarm} alarm", "30 s, the notifier killed after 10 s"), doubled=1)
+
+
+def test_the_events_queue_is_deleted_and_declared_again(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with row.fault():
+        eventually(lambda: broker.depth(topology.EVENTS_QUEUE) == 0, within=30)
+        delete(broker, topology.EVENTS_QUEUE)
+        time.sleep(10)
+        apply(broker)
+        row.over()
+
+    check(row.settle("events queue deleted", "for 10 s; what it held at that moment is gone with it"))
+
+
+def test_the_binding_of_the_events_queue_is_removed(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with row.fault():
+        with broker.connection() as connection:
+            connection.channel().queue_unbind(topology.EVENTS_QUEUE, topology.EVENTS_EXCHANGE, topology.every(topology.EVENTS))
+        time.sleep(10)
+        apply(broker)
+        row.over()
+
+    check(row.settle("binding removed", "seccam.events, for 10 s"))
+
+
+def test_the_exchange_of_events_is_deleted(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with row.fault():
+        with broker.connection() as connection:
+            connection.channel().exchange_delete(topology.EVENTS_EXCHANGE)
+        time.sleep(10)
+        apply(broker)
+        row.over()
+
+    check(row.settle("exchange deleted", "seccam.events, for 10 s"))
+
+
+def test_the_events_queue_is_full_while_the_notifier_is_away(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with policy(broker, topology.EVENTS_QUEUE, max_length=20), row.fault():
+        row.notifier.end()
+        time.sleep(10)
+        row.replace_notifier()
+        row.over()
+
+    check(row.settle("events queue full", "20 places, the notifier away for 10 s"))
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        topology.EVENTS_LOG,
+        topology.JOURNAL,
+        pytest.param(topology.PARKED_QUEUE, marks=pytest.mark.slow),
+        pytest.param("seccam.events.retry.10s", marks=pytest.mark.slow),
+    ],
+)
+def test_the_writer_of_another_queue_hangs_and_ifttt_fails_once(begin: Begin, broker: RunningBroker, queue: str) -> None:
+    row = begin()
+    with row.fault():
+        with broker.hanging(queue):
+            row.phone.server.script.append(ifttt.status(500))
+            time.sleep(20)
+            told = len(row.phone.accepted)
+        row.over()
+
+    assert told > 100, "others are told meanwhile"
+    check(row.settle(f"{queue} hangs", "its writer is suspended for 20 s; one IFTTT 500 meanwhile"))
+
+
+@pytest.mark.slow
+def test_the_notifier_starts_while_the_journal_hangs(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with row.fault():
+        with broker.hanging(topology.JOURNAL):
+            row.notifier.end(signal.SIGKILL)
+            told = len(row.phone.accepted)
+            row.replace_notifier()
+            time.sleep(40)
+            told = len(row.phone.accepted) - told
+        row.over()
+
+    assert told > 100, "events are told without it"
+    check(row.settle("start without the journal", "it hangs for 40 s, the notifier killed at its beginning"), doubled=1)
+
+
+def test_the_journal_is_deleted(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with row.fault():
+        delete(broker, topology.JOURNAL)
+        time.sleep(15)
+        told = len(row.phone.accepted)
+        apply(broker)
+        row.over()
+
+    assert told > 100
+    line = row.settle("journal deleted", "for 15 s; entries until then are gone with it")
+    check(line)
+
+
+@pytest.mark.slow
+def test_the_parked_queue_is_full_of_poison(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with policy(broker, topology.PARKED_QUEUE, max_length=1), row.fault():
+        with broker.connection() as connection:
+            for number in range(8):
+                connection.channel().basic_publish("", topology.EVENTS_QUEUE, b"poison %d" % number)
+        time.sleep(15)
+        told = len(row.phone.accepted)
+    row.over()
+
+    assert told > 100
+    check(row.settle("parked queue full", "one place, 8 messages that are no events"))
+
+
+@pytest.mark.slow
+def test_a_delay_queue_is_deleted_and_lacks_its_policy_later(begin: Begin, broker: RunningBroker) -> None:
+    row = begin()
+    with row.fault():
+        delete(broker, "seccam.events.retry.10s")
+        row.phone.server.script.append(ifttt.status(500))
+        time.sleep(10)
+        with broker.connection() as connection:
+            name = "seccam.events.retry.10s"
+            connection.channel().queue_declare(name, durable=True, arguments=topology.queues()[name])
+        broker.node.ctl("clear_policy", name)
+        row.phone.server.script.append(ifttt.status(500))
+        time.sleep(10)
+        apply(broker)
+        row.over()
+
+    check(row.settle("delay queue deleted, then without its policy", "10 s each, one IFTTT 500 in each"), normal=70)
