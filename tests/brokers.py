@@ -76,11 +76,20 @@ class RunningBroker:
 
     def ensure_running(self) -> None:
         """Start what is not running, and wait until the node accepts connections."""
-        if self._epmd is None or self._epmd.poll() is not None:
-            self._epmd = self._started(self.node.epmd_command())
+        self.start_mapper()
+        self.start_server()
+        eventually(self._answers, within=120, every=0.2, what="broker up")
+
+    def start_mapper(self) -> None:
+        """Start the port mapper, if none runs at its port."""
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.ports.epmd)) != 0:
+                self._epmd = self._started(self.node.epmd_command())
+
+    def start_server(self) -> None:
+        """Start the node, if it doesn't run; without waiting."""
         if self._server is None or self._server.poll() is not None:
             self._server = self._started(self.node.server_command())
-        eventually(self._answers, within=120, every=0.2, what="broker up")
 
     def kill(self) -> None:
         """Kill the node with SIGKILL, like a power cut.
@@ -89,6 +98,10 @@ class RunningBroker:
         a message again. So the list is saved first.
         """
         self.node.ctl("eval", "[dets:sync(Table) || Table <- dets:all()].")
+        self.kill_server()
+
+    def kill_server(self) -> None:
+        """Kill the node as it is."""
         self._end(signal.SIGKILL)
 
     def shut_down(self) -> None:

@@ -44,6 +44,22 @@ def test_each_user_has_its_own_password_and_the_nodes_have_a_cookie() -> None:
     assert all(len(text) >= 24 and text.isalnum() for text in made.values())
 
 
+@pytest.mark.parametrize(
+    ("replicas", "tag", "handling"),
+    [
+        (3, "4.0-management", "pause_minority"),
+        (3, "4.2.9", "pause_minority"),
+        (3, "4.3.1", None),
+        (3, "latest", None),
+        (1, "4.2.9", None),
+    ],
+)
+def test_a_node_in_a_minority_stops_where_the_version_can_be_told_so(replicas: int, tag: str, handling: str | None) -> None:
+    rendered = render(values=broker(replicas=replicas, image={"tag": tag}))
+
+    assert configuration(rendered).get("cluster_partition_handling") == handling
+
+
 def test_no_secret_is_created_if_one_is_named() -> None:
     rendered = render(values=broker(auth={"existingSecret": "mine"}))
 

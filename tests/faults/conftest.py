@@ -14,6 +14,7 @@ from tests.faults.row import Row
 Begin = Callable[..., Row]
 
 
+@pytest.hookimpl(tryfirst=True)  # before items are selected by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test here is of the fault matrix."""
     for item in items:

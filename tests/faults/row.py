@@ -28,13 +28,23 @@ NORMAL = 30.0
 class Row:
     """A notifier, a phone, and a load of events, which goes on while a fault lasts."""
 
-    def __init__(self, broker: RunningBroker, folder: Path, *, rate: float = 10.0, notifiers: int = 1, **settings: str) -> None:
+    def __init__(
+        self,
+        broker: RunningBroker,
+        folder: Path,
+        *,
+        rate: float = 10.0,
+        notifiers: int = 1,
+        load_through: RunningBroker | None = None,
+        **settings: str,
+    ) -> None:
+        """`load_through` is the node that the events are published to, if it is another one than the notifier's."""
         self.broker, self._folder, self._settings = broker, folder, settings
         self.phone = Phone()
         self.phone.server.start()
         self._url = self.phone.server.url
         self.notifiers = [self.start_notifier() for _ in range(notifiers)]
-        self.load = Load(BrokerSettings(url=broker.url(topology.SECURITY_USER)), rate)
+        self.load = Load(BrokerSettings(url=(load_through or broker).url(topology.SECURITY_USER)), rate)
         self._ended = 0.0
 
     @property

@@ -48,11 +48,11 @@ def version() -> tuple[int, int]:
 class Node:
     """One node's files in `folder`, and the commands that run it."""
 
-    def __init__(self, folder: Path, ports: Ports, *, cameras: int = 1) -> None:
+    def __init__(self, folder: Path, ports: Ports, *, cameras: int = 1, name: str = "seccam@localhost") -> None:
         self.folder, self.ports, self._cameras = folder, ports, cameras
         #: The output of the node's processes.
         self.log = folder / "log" / "broker.log"
-        self.name = "seccam@localhost"  # its data belongs to this name, so it must not depend on the ports
+        self.name = name  # the node's data belongs to it, so it must not depend on the ports
 
     @property
     def can_watch_disk(self) -> bool:

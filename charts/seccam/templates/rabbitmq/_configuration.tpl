@@ -75,5 +75,12 @@ quorum_queue.continuous_membership_reconciliation.enabled = true
 quorum_queue.continuous_membership_reconciliation.target_group_size = {{ $broker.replicas }}
 quorum_queue.continuous_membership_reconciliation.interval = 60000
 queue_leader_locator = balanced
+{{- /* 4.3 has only Khepri, which needs no such setting, and refuses to start with it */}}
+{{- with regexFind "^[0-9]+[.][0-9]+" (toString $broker.image.tag) }}
+{{- if semverCompare "<4.3" (printf "%s.0" .) }}
+# A node in a minority stops until it sees the others again; otherwise both sides go on, and stay apart after the partition.
+cluster_partition_handling = pause_minority
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end -}}
