@@ -33,7 +33,7 @@ class Row:
         broker: RunningBroker,
         folder: Path,
         *,
-        rate: float = 10.0,
+        rate: float = 5.0,
         notifiers: int = 1,
         load_through: RunningBroker | None = None,
         **settings: str,

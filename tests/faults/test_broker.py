@@ -53,7 +53,7 @@ def policy(broker: RunningBroker, queue: str, **definition: object) -> Iterator[
 
 
 def test_the_broker_is_killed_three_times(begin: Begin, broker: RunningBroker) -> None:
-    row = begin(rate=20)
+    row = begin(rate=10)
     with row.fault():
         for _ in range(3):
             broker.kill()
@@ -63,7 +63,7 @@ def test_the_broker_is_killed_three_times(begin: Begin, broker: RunningBroker) -
             time.sleep(3)
         row.over()
 
-    check(row.settle("broker kill -9", "three times, at 20 events a second"), doubled=3)
+    check(row.settle("broker kill -9", "three times, at 10 events a second"), doubled=3)
 
 
 def test_the_broker_restarts_in_order(begin: Begin, broker: RunningBroker) -> None:
@@ -183,7 +183,7 @@ def test_the_writer_of_another_queue_hangs_and_ifttt_fails_once(begin: Begin, br
             told = len(row.phone.accepted)
         row.over()
 
-    assert told > 100, "others are told meanwhile"
+    assert told > 40, "others are told meanwhile"
     check(row.settle(f"{queue} hangs", "its writer is suspended for 20 s; one IFTTT 500 meanwhile"))
 
 
@@ -199,7 +199,7 @@ def test_the_notifier_starts_while_the_journal_hangs(begin: Begin, broker: Runni
             told = len(row.phone.accepted) - told
         row.over()
 
-    assert told > 100, "events are told without it"
+    assert told > 40, "events are told without it"
     check(row.settle("start without the journal", "it hangs for 40 s, the notifier killed at its beginning"), doubled=1)
 
 
@@ -212,7 +212,7 @@ def test_the_journal_is_deleted(begin: Begin, broker: RunningBroker) -> None:
         apply(broker)
         row.over()
 
-    assert told > 100
+    assert told > 40
     line = row.settle("journal deleted", "for 15 s; entries until then are gone with it")
     check(line)
 
@@ -228,7 +228,7 @@ def test_the_parked_queue_is_full_of_poison(begin: Begin, broker: RunningBroker)
         told = len(row.phone.accepted)
     row.over()
 
-    assert told > 100
+    assert told > 40
     check(row.settle("parked queue full", "one place, 8 messages that are no events"))
 
 

@@ -77,14 +77,14 @@ def test_the_notifier_hangs(begin: Begin) -> None:
 
 
 def test_the_notifier_ends_in_order_under_load(begin: Begin) -> None:
-    row = begin(rate=20)
+    row = begin(rate=10)
     with row.fault():
         for _ in range(3):
             assert row.notifier.end(signal.SIGTERM) == 0
             row.replace_notifier(wait=True)
         row.over()
 
-    check(row.settle("notifier SIGTERM", "3 times, at 20 events a second"))
+    check(row.settle("notifier SIGTERM", "3 times, at 10 events a second"))
 
 
 def test_the_active_one_of_two_notifiers_is_killed(begin: Begin) -> None:
