@@ -80,13 +80,14 @@ class Listener:
 
     def events(self) -> list[message.FaceEvent]:
         """The face events so far."""
-        return [message.FaceEvent.decode(body) for body in self._of_type(message.FACE)]
+        return [message.FaceEvent.decode(body) for body in self.of_type(message.FACE)]
 
     def presences(self, kind: str) -> list[message.PresenceEvent]:
         """The presence events of one type so far."""
-        return [message.PresenceEvent.decode(body) for body in self._of_type(kind)]
+        return [message.PresenceEvent.decode(body) for body in self.of_type(kind)]
 
-    def _of_type(self, kind: str) -> list[bytes]:
+    def of_type(self, kind: str) -> list[bytes]:
+        """The bodies of the events of one type so far."""
         self.hear()
         return [body for body in self.bodies if message.Event.decode(body).type == kind]
 
@@ -407,6 +408,36 @@ def test_an_event_outlives_the_broker_and_keeps_its_id(broker: RunningBroker, le
     eventually(worker.ready, within=PATIENCE)
     eventually(lambda: worker.metric("seccam_events_unconfirmed") == 0)
     assert worker.metric("seccam_events_lost_total") == 0
+
+
+def test_an_event_outlives_its_worker_that_is_killed_before_the_broker_takes_it(
+    broker: RunningBroker, lens: Lens, start: Start, tmp_path: Path
+) -> None:
+    spool = str(tmp_path / "spool")
+    first = start(spool_folder=spool)
+    binding = (topology.EVENTS_QUEUE, topology.EVENTS_EXCHANGE, topology.every(topology.EVENTS))
+    with broker.connection() as connection:
+        connection.channel().queue_unbind(*binding)
+    lens.publish(jpeg(photo("astronaut")))
+    eventually(lambda: first.metric("seccam_events_published_total", type="face", outcome="returned") >= 1, within=PATIENCE)
+    first.process.kill()
+    first.process.wait()
+    with broker.connection() as connection:
+        connection.channel().queue_bind(*binding)
+
+    second = start(spool_folder=spool)
+
+    listener = Listener(broker, queue=topology.EVENTS_QUEUE)
+    [event] = eventually(listener.events, within=PATIENCE)
+    listener.close()
+    assert event.id == "front-0ddba11-1"
+    eventually(lambda: second.metric("seccam_events_unconfirmed") == 0)
+
+
+def test_probes_reach_the_notifier_s_queue(broker: RunningBroker, start: Start, notifier: Listener) -> None:
+    start(probe_interval_seconds="1")
+
+    eventually(lambda: len(notifier.of_type(message.PROBE)) >= 2, within=PATIENCE)
 
 
 def test_sigterm_under_load_ends_it_with_nothing_owed(lens: Lens, start: Start, notifier: Listener) -> None:
