@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seccam.frame_age import Age, AgeEstimator
@@ -213,6 +213,26 @@ def test_two_late_pictures_with_a_long_silence_between_them_are_not_all_of_two_m
     ]
 
     assert [round(a.seconds, 1) for a in ages(*steps)][-10:] == [179.0, *[0.0] * 9]
+
+
+@given(
+    every=st.sampled_from([1 / 15, 0.5, 5.0]),
+    wrong=st.sampled_from([0.0, 3600.0, -5.0]),
+    made_up=st.lists(st.tuples(st.floats(0.01, 0.99), st.floats(-10, 10) | st.sampled_from([1e9, -1e9])), min_size=1, max_size=2),
+)
+@example(every=5.0, wrong=0.0, made_up=[(0.03, -4.86)])  # the next picture, 4.85 s later, would be 4.9 s old
+def test_one_or_two_pictures_with_a_made_up_time_change_nothing_about_the_next(
+    every: float, wrong: float, made_up: list[tuple[float, float]]
+) -> None:
+    steps = [Step(n * every, wrong + 0.01 * (n % 5)) for n in range(30)]
+    hostile = [Step((5 + share) * every, wrong + behind) for share, behind in made_up]
+    mixed = sorted([*steps, *hostile])
+
+    seen = dict(zip(mixed, ages(*mixed), strict=True))
+
+    for step, age in zip(steps[6:], ages(*steps)[6:], strict=True):
+        assert seen[step].seconds == pytest.approx(age.seconds, abs=0.1)
+        assert seen[step].estimated == age.estimated
 
 
 def test_what_is_late_for_long_is_taken_for_the_clocks_fault_by_the_least_of_it() -> None:

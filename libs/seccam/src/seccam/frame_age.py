@@ -14,6 +14,8 @@ _TOLERANCE = 0.1
 #: Seconds that the evidence must last before the offset changes: normally, and where the offset makes every frame too old; and
 #: the number of frames that it takes.
 _PATIENCE, _SOONER, _ENOUGH = 120.0, 10.0, 10
+#: Frames in a row that must agree on a step of a clock before it is believed.
+_AGREEING = 3
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,29 @@ class _Clock:
     lag: float
     arrived: float
     doubt: _Doubt | None = None
+    #: Frames that agree on the offset since the step.
+    agreeing: int = 1
 
     @property
     def estimated(self) -> bool:
         return self.offset != 0
+
+    def most(self, now: float) -> float:
+        """The largest lag that a frame can have now: lag can't grow faster than time passes."""
+        return self.lag + max(0.0, now - self.arrived)
+
+    def fits(self, difference: float, now: float) -> bool:
+        """Whether a frame that arrives now can be explained by lag alone."""
+        return -_TOLERANCE <= difference - self.offset <= self.most(now) + _TOLERANCE
+
+    def followed(self, difference: float, now: float) -> _Clock:
+        """The same clock after a frame that fits."""
+        lag = min(max(0.0, difference - self.offset), self.most(now))
+        return replace(self, lag=lag, arrived=now, agreeing=self.agreeing + 1)
+
+    def stepped(self, difference: float, now: float) -> _Clock:
+        """The clock if this frame, which doesn't fit, is explained by a step: the lag stays the same."""
+        return replace(self, offset=_together(difference - self.lag), arrived=now, agreeing=1)
 
 
 @dataclass(frozen=True)
@@ -60,6 +81,10 @@ class AgeEstimator:
 
     def __init__(self) -> None:
         self._clock: _Clock | None = None
+        #: What the last frames say instead; it replaces the clock once enough of them agree.
+        self._other: _Clock | None = None
+        #: The last age, and when it was told, monotonic seconds.
+        self._told, self._told_at = 0.0, 0.0
 
     def age(self, boot_id: str, ts_ms: int | None, *, wall: float, monotonic: float) -> Age:
         """The age of a frame that arrives now; `wall` and `monotonic` are the receiver's clocks, seconds.
@@ -76,10 +101,25 @@ class AgeEstimator:
         if clock is None or clock.boot_id != boot_id:
             offset = 0.0 if _believed(difference) else difference
             clock = _Clock(boot_id, offset, max(0.0, difference - offset), monotonic)
+            self._clock, self._other, self._told = clock, None, clock.lag
         else:
-            clock = _settled(_followed(clock, difference, monotonic), difference)
-        self._clock = clock
-        return Age(clock.lag, estimated=clock.estimated, untimed=False, future=difference < _BELIEVED[0])
+            clock = self._learn(clock, difference, monotonic)
+            # back from a step that didn't hold: an age never grows faster than time passes
+            self._told = min(clock.lag, self._told + max(0.0, monotonic - self._told_at))
+        self._told_at = monotonic
+        return Age(self._told, estimated=clock.estimated, untimed=False, future=difference < _BELIEVED[0])
+
+    def _learn(self, known: _Clock, difference: float, now: float) -> _Clock:
+        """The clock by which this frame is judged; it is kept unless it is a step that too few frames agree on."""
+        fitting = [clock for clock in (known, self._other) if clock and clock.fits(difference, now)]
+        # of two explanations the one with less lag, as a made-up time in the future makes the next frames look late
+        best = min(fitting, key=lambda clock: abs(difference - clock.offset), default=None)
+        judged = _settled(best.followed(difference, now) if best else (self._other or known).stepped(difference, now), difference)
+        if best is known or judged.agreeing >= _AGREEING:
+            self._clock, self._other = judged, None
+        else:
+            self._other = judged
+        return judged
 
     def since(self, boot_id: str, ts_ms: int | None, *, wall: float) -> float | None:
         """Seconds since the moment that the camera's clock called `ts_ms`, by what its pictures taught of that clock.
@@ -99,15 +139,6 @@ def _believed(difference: float) -> bool:
 def _together(offset: float) -> float:
     """The offset, or none where it is so small that the clocks agree."""
     return 0.0 if abs(offset) <= _TOLERANCE else offset
-
-
-def _followed(clock: _Clock, difference: float, now: float) -> _Clock:
-    """What a picture that arrives now teaches: its lag, or the clock's step."""
-    lag = difference - clock.offset
-    most = clock.lag + max(0.0, now - clock.arrived)
-    if lag > most + _TOLERANCE or lag < -_TOLERANCE:
-        return replace(clock, offset=_together(difference - clock.lag), arrived=now)
-    return replace(clock, lag=min(max(0.0, lag), most), arrived=now)
 
 
 def _settled(clock: _Clock, difference: float) -> _Clock:

@@ -62,6 +62,16 @@ def test_the_newest_picture_stays_until_a_newer_one_comes() -> None:
     assert (front.picture.boot_id, front.picture.sequence) == ("b2", 3)
 
 
+def test_one_frame_of_an_enormous_number_neither_becomes_the_picture_nor_stops_it() -> None:
+    front = camera()
+    front.take_frame(FRAME, wall=1000.0, monotonic=1.0)
+    hostile = dataclasses.replace(FRAME, seq=2**53 - 1, ts_ms=4_102_444_799_999)
+    assert front.take_frame(hostile, wall=1000.1, monotonic=1.1)[0] is None
+    picture, age = front.take_frame(dataclasses.replace(FRAME, seq=2, ts_ms=1_000_150), wall=1000.2, monotonic=1.2)
+    assert picture is not None
+    assert (picture.seq, round(age.seconds, 3), age.estimated) == (2, 0.05, False)
+
+
 def test_a_closed_slot_drops_the_picture_and_refuses_more() -> None:
     front = camera()
     front.take_frame(FRAME, wall=1000.0, monotonic=1.0)

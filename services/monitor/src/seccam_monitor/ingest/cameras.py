@@ -16,6 +16,7 @@ from functools import cached_property
 from seccam.frame import Frame
 from seccam.frame_age import Age, AgeEstimator
 from seccam_monitor.ingest import status
+from seccam_monitor.ingest.order import Order
 from seccam_monitor.ingest.status import LastStatus, Limits
 from seccam_monitor.viewers import protocol
 
@@ -106,15 +107,15 @@ class Camera:
         self.last_heard = now
         #: Whether the event loop has been notified of a new picture and hasn't handled it yet.
         self.announced = False
+        self._order = Order()
         self._sequence = itertools.count(1)
 
     def take_frame(self, frame: Frame, *, wall: float, monotonic: float) -> tuple[OutgoingPicture | None, Age]:
-        """Make the frame the newest picture; None if a newer one is known or the camera is outside its slot."""
+        """Make the frame the newest picture; None if it doesn't follow the one before, or the camera is outside its slot."""
         self.last_heard = monotonic
         if status.is_off(self.last_status, wall):
             return None, Age(0.0, estimated=False, untimed=True)
-        newest = self.picture
-        if newest is not None and frame.boot_id == newest.boot_id and frame.seq <= newest.seq:
+        if not self._order.follows(frame.boot_id, frame.seq, monotonic):
             return None, Age(0.0, estimated=False, untimed=True)
         age = self.clock.age(frame.boot_id, frame.ts_ms, wall=wall, monotonic=monotonic)
         self.rate.add(monotonic)
