@@ -252,6 +252,7 @@ def test_calls_run_in_the_connections_thread_at_once_or_later(clients: BrokerCli
 
 #: Tables, as they go over the wire, that the broker passes on and pika can't read: a time beyond its calendar, and too deep a one.
 UNREADABLE = {
+    "milliseconds as seconds": b"\x01aT" + (10**13).to_bytes(8, "big"),
     "time": b"\x01aT" + (2**63).to_bytes(8, "big"),
     "deep": functools.reduce(lambda inner, _: b"\x01aF" + struct.pack(">I", len(inner)) + inner, range(2000), b""),
 }
@@ -282,6 +283,38 @@ def test_headers_that_pika_can_not_read_are_none_and_the_connection_holds(
     assert received.deliveries[0].headers == {}
     assert clients.losses("consume") == {}
     assert clients.value("seccam_broker_unreadable_headers_total") == 1
+
+
+@pytest.mark.parametrize("acknowledges_first", [True, False])
+def test_a_message_whose_handler_fails_is_counted_and_dropped_and_the_next_ones_come(
+    clients: BrokerClients, broker: RunningBroker, acknowledges_first: bool
+) -> None:
+    handled: list[bytes] = []
+
+    def handle(delivery: Delivery) -> None:
+        if acknowledges_first:
+            delivery.ack()
+        handled.append(delivery.body)
+        if delivery.body == b"bad":
+            raise ArithmeticError("a secret")
+        if not acknowledges_first:
+            delivery.ack()
+
+    consumer = clients.consumer("monitor", Subscription(handle, keys=("seccam.view.*",)))
+    eventually(lambda: consumer.connected)
+
+    with capture_logs() as lines, broker.connection("camera") as connection:
+        channel = connection.channel()
+        for body in (b"bad", b"bad", b"good"):
+            channel.basic_publish(topology.EXCHANGE, "seccam.view.front", body)
+        eventually(lambda: handled == [b"bad", b"bad", b"good"])
+
+    assert consumer.is_alive()
+    assert clients.losses("consume") == {}
+    assert clients.value("seccam_broker_handler_failures_total", direction="consume") == 2
+    (line,) = [line for line in lines if line["event"] == "handler_failed"]  # the same failure is logged once a minute
+    assert line["error"].startswith("ArithmeticError in handle, line ")
+    assert line["key"] == "seccam.view.front"
 
 
 def test_texts_that_are_not_utf_8_come_as_texts(clients: BrokerClients, broker: RunningBroker) -> None:

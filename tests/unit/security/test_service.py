@@ -135,6 +135,21 @@ def test_what_is_dropped_is_counted_by_its_reason_and_acknowledged(bench: Bench,
     assert bench.events() == 0
 
 
+def test_a_frame_whose_analysis_fails_unexpectedly_is_dropped_and_the_next_one_analysed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ArithmeticError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LibFaceDetection, "find", fail)
+        bench.give(Handed(FACE))
+    bench.give(Handed(FACE))
+
+    assert bench.count("seccam_security_frames_dropped_total", camera="front", reason="bug") == 1
+    assert bench.events() == 1
+
+
 def test_every_frame_received_is_done_or_dropped(bench: Bench) -> None:
     bench.give(Handed(NO_FACE), Handed(NO_FACE), Handed(b""), Handed(FACE), Handed(FACE, redelivered=True))
 

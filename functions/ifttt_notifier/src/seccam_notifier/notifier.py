@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -97,7 +96,7 @@ class Notifier:
             kind = EVENT_TYPES[event.type] if event else kind
             outcome = self._decide(received, event) if event else "parked"
         except Exception as e:  # noqa: BLE001  # Nuclio would lose the event of a handler that raised
-            log.error("handler_failed", event_id=received.message_id, error=_where(e))  # noqa: TRY400  # a trace may hold a secret
+            log.error("handler_failed", event_id=received.message_id, error=logs.place(e))  # noqa: TRY400  # a trace may hold a secret
             self._park(received, None, "bug")
             outcome = "parked"
         self._metrics.events.labels(kind, outcome).inc()
@@ -281,9 +280,3 @@ class Notifier:
 def _names(event: AnyEvent) -> dict[str, str]:
     """What every log line on an event carries."""
     return {"event_id": event.id, "trace_id": event.trace_id, "camera": event.camera}
-
-
-def _where(error: Exception) -> str:
-    """The kind of a bug and its place; the error's text may hold anything."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {last.name}, line {last.lineno}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
@@ -99,6 +100,12 @@ class Throttle:
             return self._said.pop(what, None) is not None
         said, self._said = bool(self._said), {}
         return said
+
+
+def place(error: Exception) -> str:
+    """The kind of an unexpected error and its place; its text may hold anything, a secret included."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name}, line {last.lineno}"
 
 
 def get(name: str) -> Any:

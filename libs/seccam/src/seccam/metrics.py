@@ -57,8 +57,15 @@ class BrokerMetrics:
             "Messages with unreadable headers, handled as if they had none",
             registry=registry,
         )
+        self.handler_failures = Counter(
+            "seccam_broker_handler_failures",
+            "Messages whose handling failed with an unexpected error (a bug), and that were dropped",
+            ["direction"],
+            registry=registry,
+        )
         for direction in directions:
             self.connected.labels(direction).set(0)
+            self.handler_failures.labels(direction)
             for cause in CAUSES:
                 self.reconnects.labels(direction, cause)
 

@@ -10,7 +10,7 @@ from seccam_security.detectors.base import Detector
 from seccam_security.presence import Report
 
 #: Why a frame is dropped without analysis.
-DROPS = ("stale", "redelivered", "corrupt", "oversize", "unknown_camera", "shutdown")
+DROPS = ("stale", "redelivered", "corrupt", "oversize", "unknown_camera", "bug", "shutdown")
 #: Outcomes of the other frames.
 OUTCOMES = ("analysed", "still")
 #: The label value of frames on a topic without a camera name.

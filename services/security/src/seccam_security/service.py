@@ -142,6 +142,9 @@ class Worker:
         except BadFrame as e:
             log.debug("frame_refused", key=delivery.key[:80], error=str(e))
             reason = e.reason
+        except Exception as e:  # noqa: BLE001  # libraries in C decode hostile pictures, and can raise anything
+            log.error("frame_failed", key=delivery.key[:80], error=logs.place(e))  # noqa: TRY400  # a trace may hold a secret
+            reason = "bug"
         if reason:
             self._metrics.dropped.labels(label, reason).inc()
 

@@ -13,7 +13,7 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
 from seccam import logs, topology
-from seccam.broker.connection import BACKOFF, TURN, ReconnectingConnection, headers_of, text, translated, why_closed
+from seccam.broker.connection import BACKOFF, PIKA_ERRORS, TURN, ReconnectingConnection, headers_of, text, translated, why_closed
 from seccam.errors import BrokerError
 from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings
@@ -29,6 +29,8 @@ class Delivery:
 
     def __init__(self, consumer: Consumer, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
         self._consumer, self._channel, self._tag = consumer, channel, method.delivery_tag
+        #: Whether `ack` was called.
+        self.is_acknowledged = False
         self.exchange: str = method.exchange
         self.key = text(method.routing_key)
         self.redelivered: bool = method.redelivered
@@ -43,6 +45,7 @@ class Delivery:
 
     def ack(self) -> None:
         """Acknowledge it; thread-safe. Has no effect if the connection was lost, because the broker delivers it again."""
+        self.is_acknowledged = True
         self._consumer.soon(self._ack)
 
     def _ack(self) -> None:
@@ -82,7 +85,8 @@ class CatchAllRouter:
 class Subscription:
     """What to consume: an existing queue by name, or an exclusive queue that is bound by `keys`.
 
-    `handle` runs in the connection's thread and must be quick. It must see to it that each Delivery is acknowledged.
+    `handle` runs in the connection's thread and must be quick. It must see to it that each Delivery is acknowledged; if it
+    raises, which is a bug, the consumer counts and logs that and acknowledges the delivery.
     """
 
     handle: Callable[[Delivery], None]
@@ -127,6 +131,7 @@ class Consumer(ReconnectingConnection):
         self._cancelled: set[Subscription] = set()
         self._failing: dict[Subscription, float] = {}
         self._arrived: deque[tuple[Subscription, Delivery]] = deque()
+        self._failures = logs.Throttle()
         #: Whether all required subscriptions have succeeded at least once.
         self.subscribed_once = False
 
@@ -242,7 +247,21 @@ class Consumer(ReconnectingConnection):
         while self._arrived:
             subscription, delivery = self._arrived.popleft()
             if subscription in self._channels:  # else it was removed meanwhile, and the broker has the message again
-                subscription.handle(delivery)
+                self._handle(subscription, delivery)
+
+    def _handle(self, subscription: Subscription, delivery: Delivery) -> None:
+        """One message that a handler can't digest must not stop the ones behind it, nor come again for ever."""
+        try:
+            subscription.handle(delivery)
+        except (*PIKA_ERRORS, BrokerError):
+            raise  # the connection is lost, and `run` makes a new one
+        except Exception as e:  # noqa: BLE001  # a bug can raise anything
+            self._metrics.handler_failures.labels(self._direction).inc()
+            where = logs.place(e)
+            if self._failures.allows(where):
+                log.error("handler_failed", direction=self._direction, key=delivery.key[:80], error=where)  # noqa: TRY400  # a trace may hold a secret
+            if not delivery.is_acknowledged:
+                delivery.ack()
 
     def _wake(self) -> None:
         self.soon(lambda: None)
