@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import simplejpeg
@@ -21,6 +23,7 @@ from seccam_camera.settings import CameraSettings
 from seccam_camera.sources import CaptureOptions, open_source
 from seccam_camera.sources.address import parse
 from seccam_camera.sources.base import Source, SourceLost, SourceNotOpened, StopToken
+from seccam_camera.sources.ffmpeg import Stream
 from seccam_camera.sources.http import open_http
 from tests.brokers import free_port
 from tests.scenes import scaled, scene
@@ -187,6 +190,119 @@ def test_a_redirect_is_followed_with_the_login_and_percent_encoded(location: str
         source.close()
 
         assert server.requests[-1].startswith("GET /h%C3%B6f?%C3%A4=1 ")
+
+
+@contextmanager
+def serving(kind: str, body: bytes = b"", *, status: int = 200, location: str = "") -> Iterator[tuple[int, list[str]]]:
+    """A web server that gives everybody the same answer, without a length; its port, and the paths asked for."""
+    asked: list[str] = []
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.path} {self.headers.get('Authorization', '')}".strip())
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            if location:
+                self.send_header("Location", location)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port, asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("url", ["http://admin:hunter2@127.0.0.1:{}/new", "http://127.0.0.1:{}/new", "http://localhost:{}/new"])
+def test_a_redirect_to_another_server_is_refused_and_nothing_is_sent_there(url: str, pictures: list[bytes]) -> None:
+    with serving("multipart/x-mixed-replace") as (port, asked):
+        with MjpegServer(pictures, redirect=url.format(port).encode()) as server, pytest.raises(SourceNotOpened) as refused:
+            opened(server.url.replace("//", "//admin:hunter2@"))
+
+        assert asked == []
+    assert "another server" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+PLAYLISTS = {
+    "HLS": b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://127.0.0.1:{}/secret.ts\n",
+    "HLS key": b'#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-KEY:METHOD=AES-128,URI="http://127.0.0.1:{}/key"\n#EXTINF:2,\na.ts\n',
+    "concat": b"ffconcat version 1.0\nfile http://127.0.0.1:{}/secret.ts\n",
+    "DASH": b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT9S">'
+    b"<Period><AdaptationSet><Representation id='1' bandwidth='1' mimeType='video/mp4'><BaseURL>http://127.0.0.1:{}/a.mp4</BaseURL>"
+    b"<SegmentBase indexRange='0-9'/></Representation></AdaptationSet></Period></MPD>",
+}
+
+
+@pytest.mark.parametrize("playlist", PLAYLISTS.values(), ids=PLAYLISTS)
+def test_a_playlist_makes_the_camera_call_nobody(playlist: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "list.ts"
+    with serving("video/mp2t") as (port, asked):
+        body = playlist.replace(b"{}", str(port).encode())
+        path.write_bytes(body)
+        with serving("application/vnd.apple.mpegurl", body) as (camera, _):
+            for source in (f"http://admin:hunter2@127.0.0.1:{camera}/live", str(path)):
+                with pytest.raises(SourceNotOpened):
+                    opened(source)
+
+        assert asked == []
+
+
+def test_ffmpeg_follows_no_redirect_of_a_camera_that_answers_differently_the_second_time(pictures: list[bytes]) -> None:
+    with (
+        serving("video/mp2t") as (port, asked),
+        serving("video/mp2t", status=302, location=f"http://127.0.0.1:{port}/") as (camera, _),
+        pytest.raises(SourceNotOpened),
+    ):
+        Stream(f"http://admin:hunter2@127.0.0.1:{camera}/live", StopToken())
+
+    assert asked == []
+
+
+def test_live_video_over_http_is_read(photo: NDArray[np.uint8], tmp_path: Path) -> None:
+    path = tmp_path / "live.ts"
+    video(path, photo)
+    with (
+        serving("video/mp2t", path.read_bytes() * 20) as (port, _),
+        closing(opened(f"http://127.0.0.1:{port}/live")) as source,
+    ):
+        picture = source.read().jpeg
+
+    assert not isinstance(picture, bytes)
+    assert simplejpeg.decode_jpeg(picture(90)).shape == photo.shape
+
+
+def video(path: Path, photo: NDArray[np.uint8], codec: str = "libx264") -> None:
+    """Write a second of video that shows this picture."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width, stream.pix_fmt = photo.shape[0], photo.shape[1], "yuv420p"
+        for _ in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(photo, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def test_video_of_more_pixels_than_a_frame_may_have_is_not_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "huge.mkv"
+    video(path, np.zeros((4098, 4098, 3), np.uint8), "mpeg4")
+
+    with closing(opened(str(path))) as source, pytest.raises(SourceLost, match="more than 16777216 pixels"):
+        source.read()
+
+
+def test_a_codec_that_no_camera_has_is_refused(photo: NDArray[np.uint8], tmp_path: Path) -> None:
+    path = tmp_path / "old.mkv"
+    video(path, photo, "ffv1")
+
+    with pytest.raises(SourceNotOpened, match="codec"):
+        opened(str(path))
 
 
 def test_a_path_may_contain_any_characters(pictures: list[bytes]) -> None:

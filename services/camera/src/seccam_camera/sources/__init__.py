@@ -27,7 +27,7 @@ def open_source(address: SourceAddress, options: CaptureOptions, stop: StopToken
         case "device":
             return Device(address.target, options.width, options.height, options.fps, stop)
         case "http":
-            return open_http(address.target, stop) or Stream(address.target, stop)
+            return open_http(address.target, stop)
         case "rtsp":
             return Stream(address.target, stop)
         case "file":

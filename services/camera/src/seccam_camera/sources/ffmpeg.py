@@ -9,13 +9,32 @@ from collections.abc import Iterator, Mapping
 import av
 from av.container import InputContainer
 
+from seccam import jpeg
 from seccam_camera import encode
 from seccam_camera.sources.base import TIMEOUT, Capture, SourceLost, SourceNotOpened, StopToken
 
 #: Packets of these codecs are JPEGs, and are passed on unchanged.
 _JPEG_CODECS = frozenset({"mjpeg"})
-#: Streams use TCP, which loses no packets and needs no open ports, and are not buffered.
-_STREAM_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzeduration": "1000000"}
+#: Formats of one file or stream each, by FFmpeg's names. Not those that name other files or addresses (HLS, DASH, concat, SDP):
+#: whoever controls the camera would make this machine open them.
+_FORMATS = "rtsp,mpegts,mpeg,mov,matroska,flv,avi,asf,ogg,mpjpeg,mjpeg,h264,hevc,m4v,mpegvideo,gif"
+#: Decoders for video from cameras and for common files.
+_CODECS = frozenset(
+    {"mjpeg", "h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "libvpx", "libvpx-vp9", "mpeg1video", "mpeg2video"}
+    | {"mpeg4", "msmpeg4", "msmpeg4v2", "h263", "theora", "gif"}
+)
+_MAX_PIXELS = jpeg.MAX_SIDE**2
+#: What applies to every source, beside the protocols.
+_LIMITS = {"format_whitelist": _FORMATS, "codec_whitelist": ",".join(sorted(_CODECS)), "max_pixels": str(_MAX_PIXELS)}
+#: Streams use TCP, which loses no packets and needs no open ports, and are not buffered. Redirects are followed by `http`.
+_STREAM_OPTIONS = {
+    "rtsp_transport": "tcp",
+    "fflags": "nobuffer",
+    "analyzeduration": "1000000",
+    "protocol_whitelist": "http,https,rtsp,rtsps,rtp,tcp,tls,httpproxy",
+    "max_redirects": "0",
+}
+_FILE_OPTIONS = {"protocol_whitelist": "file"}
 #: Seconds between pictures if a file doesn't say.
 _PERIOD = 1 / 25
 
@@ -87,7 +106,7 @@ class File:
         self._container.close()
 
     def _rewind(self) -> None:
-        self._container = _open(self._path, {})
+        self._container = _open(self._path, _FILE_OPTIONS)
         self._pictures = _pictures(self._container, self._stop)
         self._first, self._offset = None, 0.0
 
@@ -101,7 +120,7 @@ def _open(address: str, options: Mapping[str, str]) -> InputContainer:
     began = time.monotonic()
     try:
         # titles and other metadata are not used, so their encoding doesn't matter
-        container = av.open(address, options=dict(options), timeout=(TIMEOUT, _READ_TIMEOUT), metadata_errors="replace")
+        container = av.open(address, options={**_LIMITS, **options}, timeout=(TIMEOUT, _READ_TIMEOUT), metadata_errors="replace")
     except _REFUSALS as e:
         raise SourceNotOpened("refused", f"refused: {e.strerror}") from None
     except (av.error.FFmpegError, OSError) as e:
@@ -111,10 +130,14 @@ def _open(address: str, options: Mapping[str, str]) -> InputContainer:
     if not container.streams.video:
         container.close()
         raise SourceNotOpened("error", "has no video stream")
-    codec: object = container.streams.video[0].codec_context  # PyAV's types don't say that it may be None
+    codec: av.VideoCodecContext | None = container.streams.video[0].codec_context  # PyAV's types don't say that it may be None
     if codec is None:
         container.close()
         raise SourceNotOpened("error", "has a video stream of an unknown codec")
+    if codec.name not in _CODECS:
+        container.close()
+        raise SourceNotOpened("error", f"has video of the codec {codec.name}, which is not supported")
+    codec.options = {"max_pixels": str(_MAX_PIXELS)}  # its size may also grow later
     return container
 
 
@@ -132,6 +155,8 @@ def _pictures(container: InputContainer, stop: StopToken) -> Iterator[_Timed]:
             frames = packet.decode()
         except av.error.InvalidDataError:
             continue  # a packet was lost on the way; if no picture can be decoded any more, the supervisor notices
+        except av.error.ArgumentError:
+            raise SourceLost("error", f"can't be decoded: damaged, or more than {_MAX_PIXELS} pixels") from None
         for frame in frames:
             assert isinstance(frame, av.VideoFrame)  # the stream is a video stream
             yield functools.partial(encode.from_picture, frame), None if frame.pts is None else frame.pts * base

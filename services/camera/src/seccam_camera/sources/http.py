@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from seccam.version import __version__
 from seccam_camera.sources import address, http_auth
 from seccam_camera.sources.base import TIMEOUT, Capture, Source, SourceLost, SourceNotOpened, StopToken
+from seccam_camera.sources.ffmpeg import Stream
 from seccam_camera.sources.multipart import MultipartParser, NotMultipartError
 
 #: A connection is lost after this many seconds without data, if the supervisor hasn't already noticed the lack of pictures.
@@ -97,8 +98,8 @@ class _Connection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def open_http(url: str, stop: StopToken) -> Source | None:
-    """Open the stream at this address; None if it may be another kind of live video. Raises SourceNotOpened."""
+def open_http(url: str, stop: StopToken) -> Source:
+    """Open the stream at this address; FFmpeg reads live video that is not motion JPEG. Raises SourceNotOpened."""
     try:
         return _open(url, stop)
     except TimeoutError:
@@ -109,14 +110,14 @@ def open_http(url: str, stop: StopToken) -> Source | None:
         raise SourceNotOpened("error", _describe(e)) from None
 
 
-def _open(url: str, stop: StopToken) -> Source | None:
+def _open(url: str, stop: StopToken) -> Source:
     authorization = ""
     for _ in range(_REDIRECTS + 2):  # one more for the authentication challenge
         parts = urlsplit(url)
         connection = _Connection(parts, authorization, stop)
         answer = connection.answer
         if answer.status == http.client.OK:
-            return _stream(connection)
+            return _stream(connection) or Stream(url, stop)
         connection.close()
         if answer.status == http.client.UNAUTHORIZED and parts.username is not None and not authorization:
             authorization = _authorization(parts, answer.headers.get_all("WWW-Authenticate") or [])
@@ -144,7 +145,10 @@ def _path(parts: SplitResult) -> str:
 
 
 def _redirected(url: str, location: str) -> str:
-    """The address of a redirect; the login is kept only for the same host."""
+    """The address of a redirect, with the configured login.
+
+    A camera may redirect only to itself: it must neither make this machine call others nor pass the login on to them.
+    """
     try:
         there = address.parse(urljoin(url, quote(location.encode("latin-1"), safe=_SAFE)))
     except ValueError:
@@ -152,10 +156,13 @@ def _redirected(url: str, location: str) -> str:
     if there is None or there.kind != "http":
         raise SourceNotOpened("error", "redirected to an invalid HTTP address")
     old, new = urlsplit(url), urlsplit(there.target)
-    user, at, _ = old.netloc.rpartition("@")
-    if at and new.hostname == old.hostname and "@" not in new.netloc:
-        new = new._replace(netloc=f"{user}@{new.netloc}")
-    return new.geturl()
+    if _server(new) != _server(old):
+        raise SourceNotOpened("error", "redirected to another server; if that is right, set its address as the source")
+    return new._replace(netloc=old.netloc).geturl()
+
+
+def _server(parts: SplitResult) -> tuple[str, str | None, int]:
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _authorization(parts: SplitResult, challenges: list[str]) -> str:
