@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import resource
 import signal
 import socket
 import struct
@@ -11,8 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 
+import httpx
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
@@ -560,3 +563,26 @@ def test_a_taken_port_is_reported_with_its_setting() -> None:
         )
     assert done.returncode == 1
     assert "SECCAM_MONITOR_PORT" in done.stderr
+
+
+def answers(monitor: RunningMonitor) -> bool:
+    """Whether the page's port takes requests."""
+    try:
+        return monitor.http.get("/cameras").status_code == 200
+    except httpx.TransportError:  # it was refused while it was sending
+        return False
+
+
+def test_probes_answer_while_an_attacker_takes_all_connections(running_broker: RunningBroker) -> None:
+    with running(running_broker) as monitor, ExitStack() as attack:
+        resource.prlimit(monitor.process.pid, resource.RLIMIT_NOFILE, (256, 256))
+        for i in range(300):
+            idle = attack.enter_context(
+                socket.create_connection(("127.0.0.1", monitor.port), source_address=(f"127.0.0.{2 + i // 50}", 0))
+            )
+            idle.sendall(b"GET /")
+        assert monitor.alive()
+        assert monitor.ready()
+        eventually(lambda: monitor.metric("seccam_monitor_connections_refused_total", reason="limit"))
+        attack.close()
+        eventually(lambda: answers(monitor))

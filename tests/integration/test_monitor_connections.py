@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seccam.frame import Frame
 from seccam_monitor import service
 from seccam_monitor.http import app
-from seccam_monitor.http.uvicorn_protocols import HttpProtocol, _Connection
+from seccam_monitor.http.connections import Connection, Connections, most_connections
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Cameras
 from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
@@ -32,12 +35,18 @@ WITHIN = 30.0
 class Port:
     """A monitor's port, with nothing behind it but what the test puts in."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, application: ASGIApp | None = None, *, most: int = 100, most_per_address: int = 64, proxies: str = ""
+    ) -> None:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, [])
         self.cameras = Cameras([], time.monotonic())
         self.hub = Hub(self.cameras, VisitList(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
-        self.server = service._server(app.create(self.hub, metrics, frozenset()), "")
+        networks = [ipaddress.ip_network(proxies)] if proxies else []
+        self.connections = Connections(most, most_per_address, networks, metrics.connections_refused)
+        self.server = service._server(
+            application or app.create(self.hub, metrics, frozenset(), most_per_client=most_per_address), self.connections, proxies
+        )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._callers: list[Caller] = []
         self._seq = 0
@@ -51,9 +60,13 @@ class Port:
         camera.take_frame(frame, wall=time.time(), monotonic=time.monotonic())
         self.hub.on_picture(camera)
 
-    async def call(self, request: bytes) -> Caller:
-        """A new connection on which this has been sent."""
-        caller = Caller(*await asyncio.open_connection(*self._listener.getsockname()))
+    def refused(self, reason: str) -> float | None:
+        """The metric."""
+        return self.registry.get_sample_value("seccam_monitor_connections_refused_total", {"reason": reason})
+
+    async def call(self, request: bytes, *, address: str = "127.0.0.1") -> Caller:
+        """A new connection from this address on which this has been sent."""
+        caller = Caller(*await asyncio.open_connection(*self._listener.getsockname(), local_addr=(address, 0)))
         self._callers.append(caller)
         caller.send(request)
         return caller
@@ -89,7 +102,17 @@ class Caller:
     async def is_closed(self) -> None:
         """Read to the end."""
         async with asyncio.timeout(WITHIN):
-            await self._reader.read()
+            with suppress(ConnectionResetError):  # not everything that was sent had been read
+                await self._reader.read()
+
+    async def is_cut_while_asking(self, request: bytes, times: int) -> None:
+        """Send requests and read none of the answers until the other side has enough."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport of a socket has it
+        self.send(request * times)
+        with suppress(ConnectionError):
+            while not self._writer.transport.is_closing():
+                self.send(request)
+                await asyncio.sleep(0.05)
 
     async def hang_up(self) -> None:
         """Leave."""
@@ -98,11 +121,11 @@ class Caller:
             await self._writer.wait_closed()
 
 
-def on_a_port(body: Callable[[Port], Awaitable[None]]) -> None:
+def on_a_port(body: Callable[[Port], Awaitable[None]], **options: Any) -> None:
     """Run a test's body."""
 
     async def run() -> None:
-        await Port().during(body)
+        await Port(**options).during(body)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
@@ -170,7 +193,7 @@ def test_a_page_gets_the_new_index_of_a_camera_that_was_forgotten_and_came_back(
     ],
 )
 def test_a_connection_without_a_whole_request_head_is_closed(monkeypatch: pytest.MonkeyPatch, first: bytes, then: bytes) -> None:
-    monkeypatch.setattr(HttpProtocol, "patience", 0.5)
+    monkeypatch.setattr(Connection, "head_seconds", 0.5)
 
     async def body(port: Port) -> None:
         caller = await port.call(first)
@@ -183,7 +206,7 @@ def test_a_connection_without_a_whole_request_head_is_closed(monkeypatch: pytest
 
 
 def test_requests_in_pieces_and_open_streams_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HttpProtocol, "patience", 5.0)
+    monkeypatch.setattr(Connection, "head_seconds", 5.0)
 
     async def body(port: Port) -> None:
         port.show("front", picture(1))
@@ -220,9 +243,105 @@ def test_what_is_known_of_a_connection_goes_with_it() -> None:
         callers = [await port.call(request) for request in (LIST, PAGE, b"", LIST[:20])]
         await callers[0].hears(b"[]")
         await callers[1].hears(b'"status"')
-        assert _Connection.deadlines
+        assert len(port.connections) == len(callers)
         for caller in callers:
             await caller.hang_up()
-        await asyncio.to_thread(eventually, lambda: not _Connection.deadlines, within=WITHIN)
+        await asyncio.to_thread(eventually, lambda: not len(port.connections), within=WITHIN)
+        assert not port.connections._of_network
+
+    on_a_port(body)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param("".join(f"X-{i}: 1\r\n" for i in range(129)), id="129 headers"),
+        pytest.param(f"X: {'x' * 8192}\r\n", id="one over 8 KiB"),
+    ],
+)
+def test_a_websocket_with_headers_beyond_the_librarys_limits_is_refused(headers: str) -> None:
+    async def body(port: Port) -> None:
+        page = await port.call(PAGE[:-2] + headers.encode() + b"\r\n")
+        await page.hears(b"HTTP/1.1 400 ")
+        await page.is_closed()
+        assert port.refused("malformed") == 1
+
+    on_a_port(body)
+
+
+def test_a_websocket_that_is_not_answered_in_time_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "head_seconds", 0.5)
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    async def body(port: Port) -> None:
+        await (await port.call(PAGE)).is_closed()
+        assert port.refused("head_timeout") == 1
+
+    on_a_port(body, application=never)
+
+
+def test_connections_beyond_the_limit_are_refused_until_one_ends() -> None:
+    async def body(port: Port) -> None:
+        callers = [await port.call(b"", address=f"127.0.0.{1 + i}") for i in range(3)]
+        await asyncio.to_thread(eventually, lambda: len(port.connections) == 3, within=WITHIN)
+        refused = await port.call(b"", address="127.0.0.9")
+        await refused.hears(b"HTTP/1.1 503 ")
+        await refused.is_closed()
+        assert port.refused("limit") == 1
+
+        await callers[0].hang_up()
+        await asyncio.to_thread(eventually, lambda: len(port.connections) == 2, within=WITHIN)
+        await (await port.call(LIST, address="127.0.0.9")).hears(b"[]")
+
+    on_a_port(body, most=3)
+
+
+def test_one_address_can_not_take_all_connections() -> None:
+    async def body(port: Port) -> None:
+        for _ in range(2):
+            await port.call(b"", address="127.0.0.2")
+        await asyncio.to_thread(eventually, lambda: len(port.connections) == 2, within=WITHIN)
+        refused = await port.call(b"", address="127.0.0.2")
+        await refused.hears(b"HTTP/1.1 503 ")
+        assert port.refused("address_limit") == 1
+        await (await port.call(LIST)).hears(b"[]")
+
+    on_a_port(body, most_per_address=2)
+
+
+def test_a_trusted_proxy_may_have_more_connections_but_each_of_its_clients_may_not() -> None:
+    def of(client: str) -> bytes:
+        return FILM[:-2] + f"X-Forwarded-For: {client}\r\n\r\n".encode()
+
+    async def body(port: Port) -> None:
+        port.show("front", picture(1))
+        films = [await port.call(of(client)) for client in ("203.0.113.1", "203.0.113.1", "203.0.113.2")]
+        for film in films:
+            await film.hears(picture(1))
+
+        await (await port.call(of("203.0.113.1"))).hears(b"HTTP/1.1 503 ")
+        socket_of = PAGE[:-2] + b"X-Forwarded-For: 203.0.113.1\r\n\r\n"
+        await (await port.call(socket_of)).hears(b"HTTP/1.1 503 ")
+        await (await port.call(of("203.0.113.2"))).hears(picture(1))
+        assert port.refused("address_limit") == 2
+
+    on_a_port(body, most_per_address=2, proxies="127.0.0.1/32")
+
+
+@pytest.mark.parametrize(("viewers", "files", "most"), [(50, 1024, 200), (50, 256, 192), (10_000, 1024, 960), (1, 64, 1)])
+def test_connections_leave_files_to_the_rest_of_the_process(viewers: int, files: int, most: int) -> None:
+    assert most_connections(viewers, files) == most
+
+
+def test_a_client_that_reads_no_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "write_seconds", 0.5)
+
+    async def body(port: Port) -> None:
+        caller = await port.call(b"")
+        await asyncio.wait_for(caller.is_cut_while_asking(get("/static/main.js"), 2000), WITHIN)
+        await asyncio.to_thread(eventually, lambda: port.refused("write_timeout") == 1, within=WITHIN)
 
     on_a_port(body)

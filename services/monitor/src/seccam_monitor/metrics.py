@@ -14,6 +14,8 @@ TRANSPORTS = ("websocket", "mjpeg")
 ENDS = ("client", "slow", "limit", "shutdown", "login", "forgotten")
 DROPS = ("stale", "corrupt", "oversize", "unknown_camera")
 FLOWS = (topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS)
+#: Why a connection, or a request of a client behind a proxy, was refused or ended.
+REFUSALS = ("limit", "address_limit", "head_timeout", "malformed", "write_timeout")
 LOGINS = ("ok", "refused", "limited")
 CODES = ("2xx", "3xx", "4xx", "5xx")
 
@@ -84,6 +86,13 @@ class Metrics:
             registry=registry,
         )
         self.refused = {flow: refused.labels(flow.removeprefix("seccam.")) for flow in FLOWS}
+        connections = Counter(
+            "seccam_monitor_connections_refused",
+            "Connections, and requests of clients behind a proxy, that a limit refused or ended",
+            ["reason"],
+            registry=registry,
+        )
+        self.connections_refused = {reason: connections.labels(reason) for reason in REFUSALS}
         self.requests = Histogram(
             "seccam_monitor_http_request_seconds",
             "Duration of HTTP requests by route, without streams",

@@ -26,7 +26,8 @@ from seccam_monitor.auth.login import Login
 from seccam_monitor.auth.sessions import MIN_KEY, Sessions
 from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.http import app
-from seccam_monitor.http.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+from seccam_monitor.http.connections import Connections, most_connections
+from seccam_monitor.http.uvicorn_protocols import Config
 from seccam_monitor.ingest import intake
 from seccam_monitor.ingest.cameras import Cameras
 from seccam_monitor.ingest.visits import VisitList
@@ -80,7 +81,15 @@ async def _serve(
     incoming.attach(consumer)
     users = UsersFile(settings.users_file) if settings.users_file else None
     login = _login(settings, users, metrics) if users else None
-    server = _server(app.create(hub, metrics, settings.host_names, login), settings.trusted_proxies)
+    most_per_client = settings.max_connections_per_address
+    connections = Connections(
+        most_connections(settings.max_viewers),
+        most_per_client,
+        settings.proxy_networks,
+        metrics.connections_refused,
+    )
+    application = app.create(hub, metrics, settings.host_names, login, most_per_client=most_per_client)
+    server = _server(application, connections, settings.trusted_proxies)
     heartbeat = Heartbeat()
     context.probes.watch(
         live=lambda: {
@@ -112,13 +121,12 @@ def _login(settings: MonitorSettings, users: UsersFile, metrics: Metrics) -> Log
     return Login(users, sessions, Credentials(users, metrics.logins), app.WEB / "login.html")
 
 
-def _server(application: ASGIApp, proxies: str) -> Server:
+def _server(application: ASGIApp, connections: Connections, proxies: str) -> Server:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return Server(
-        uvicorn.Config(
+        Config(
             application,
-            http=HttpProtocol,
-            ws=WebSocketProtocol,
+            connections,
             ws_max_size=MAX_INCOMING,
             ws_per_message_deflate=False,  # uvicorn would compress JPEGs, in vain
             lifespan="off",

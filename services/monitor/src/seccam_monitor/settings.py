@@ -52,6 +52,14 @@ class MonitorSettings(settings.OpsSettings):
     away_seconds: float = Field(30.0, ge=3, le=3600, description="Seconds without a picture after which a camera is away.")
     max_viewers: int = Field(50, ge=1, le=10_000, description="Pages and streams that may be open at the same time.")
 
+    max_connections_per_address: int = Field(
+        64,
+        ge=8,
+        le=10_000,
+        description="Connections that one address may have open, and requests that one client behind a trusted proxy may have "
+        "running; a browser has up to seven. In total there may be 100, and two more for each viewer.",
+    )
+
     @field_validator("users_file")
     @classmethod
     def _usable(cls, path: str) -> str:
@@ -103,6 +111,11 @@ class MonitorSettings(settings.OpsSettings):
     def session_key(self) -> bytes:
         """The key that signs logins; empty if no file is set."""
         return _key_in(self.session_key_file) if self.session_key_file else b""
+
+    @property
+    def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The networks of trusted proxies."""
+        return tuple(ipaddress.ip_network(proxy) for proxy in listed(self.trusted_proxies))
 
     @property
     def camera_names(self) -> tuple[str, ...]:

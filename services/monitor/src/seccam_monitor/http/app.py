@@ -63,7 +63,7 @@ class EventInfo(BaseModel):
     picture: str | None = Field(description="Path of the annotated picture; null if there is none.")
 
 
-def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | None = None) -> ASGIApp:
+def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | None = None, *, most_per_client: int = 64) -> ASGIApp:
     """The application. `names` are its host names besides loopback. Without a login, anyone may use it."""
     app = FastAPI(title="seccam monitor", version=__version__, docs_url=None, redoc_url=None)
 
@@ -126,7 +126,7 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
     guarded = login.add_to(app) if login else app
     paths = [str(getattr(route, "path", "")) for route in app.routes]
     metrics.routes([*(path for path in paths if path and path != "/ws" and not path.endswith(".mjpeg")), "other"])
-    return RequestGuard(guarded, names, metrics)
+    return RequestGuard(guarded, names, metrics, most_per_client)
 
 
 def _known(hub: Hub, name: str) -> Camera:

@@ -1,15 +1,18 @@
-"""Checks the Host and Origin of every request, adds security headers to every response, and measures its duration."""
+"""Checks the Host and Origin of every request, limits each client's, adds security headers, and measures durations."""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from seccam_monitor.auth.lockout import network_of
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.settings import is_loopback
 
@@ -75,20 +78,44 @@ def _is_address(name: str) -> bool:
 class RequestGuard:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, names: frozenset[str], metrics: Metrics) -> None:
-        self._app, self._names, self._metrics = app, names, metrics
+    def __init__(self, app: ASGIApp, names: frozenset[str], metrics: Metrics, most_per_client: int) -> None:
+        self._app, self._names, self._metrics, self._most_per_client = app, names, metrics, most_per_client
+        self._running = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "websocket":
-            if self._refused(scope) or not self._own_page(scope):
-                await send({"type": "websocket.close"})  # before the handshake: uvicorn answers 403
-            else:
-                await self._app(scope, receive, send)
-        else:
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
+            return
+        with self._place(scope) as admitted:
+            if scope["type"] == "http":
+                await self._http(scope, receive, send, self._app if admitted else _TOO_MANY)
+            else:
+                await self._websocket(scope, receive, send, self._app if admitted else _TOO_MANY)
+
+    @contextlib.contextmanager
+    def _place(self, scope: Scope) -> Iterator[bool]:
+        """Count the client's running requests; False beyond the limit.
+
+        Behind a trusted proxy this is the only limit for each client. Elsewhere that of connections comes first.
+        """
+        client = network_of(scope["client"][0]) if scope.get("client") else ""
+        admitted = self._running[client] < self._most_per_client
+        if not admitted:
+            self._metrics.connections_refused["address_limit"].inc()
+        self._running[client] += 1
+        try:
+            yield admitted
+        finally:
+            self._running[client] -= 1
+            if not self._running[client]:
+                del self._running[client]
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
+        if self._refused(scope) or not self._own_page(scope):
+            await send({"type": "websocket.close"})  # before the handshake: uvicorn answers 403
+        else:
+            await app(scope, receive, send)
 
     def _refused(self, scope: Scope) -> bool:
         own = scope["server"][0] if scope.get("server") else ""
@@ -100,7 +127,7 @@ class RequestGuard:
             _header(scope, b"origin"), _header(scope, b"host") or "", self._names
         )
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _http(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
         began = time.monotonic()
         status = 500
         streams = False
@@ -121,7 +148,7 @@ class RequestGuard:
             elif scope["method"] not in _READING and not self._own_page(scope):
                 await _FOREIGN(scope, receive, answer)
             else:
-                await self._app(scope, receive, answer)
+                await app(scope, receive, answer)
         finally:
             if not streams:
                 self._metrics.requests.labels(route_of(scope), f"{status // 100}xx").observe(time.monotonic() - began)
@@ -149,3 +176,4 @@ _FOREIGN = PlainTextResponse(
     "add name:port to SECCAM_MONITOR_ALLOWED_HOSTS.\n",
     403,
 )
+_TOO_MANY = PlainTextResponse("Too many requests of this address are running.\n", 503, {"retry-after": "10", "connection": "close"})

@@ -1,84 +1,104 @@
-"""uvicorn's protocols with two additions: the scope has the connection's transport, and a request's head has a deadline.
+"""uvicorn's protocols with limits: there may be so many connections, and each has deadlines.
 
-The transport is there to abort a viewer that takes nothing. Without the deadline, anybody could hold as many connections
-as there may be open files by sending nothing: uvicorn waits for the first head for ever, and for a later one that has begun.
+uvicorn waits for heads and for slow readers for ever.
 
-Besides asyncio's own callbacks this relies on one attribute of uvicorn's protocols, `app`, which they call for each request.
+The scope has the connection's transport as well: it is there to abort a viewer that takes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from http import HTTPStatus
+from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from seccam_monitor.http.connections import Connection, Connections
 
 _TRANSPORT = "seccam.transport"
 
 
-class _Connection:
-    """ASGI middleware of one connection."""
+class Config(uvicorn.Config):
+    """uvicorn's configuration, and the connections of all protocols."""
 
-    #: By transport: an upgrade to a WebSocket makes another connection on the same one.
-    deadlines: ClassVar[dict[asyncio.BaseTransport, asyncio.TimerHandle]] = {}
+    def __init__(self, app: ASGIApp, connections: Connections, **options: Any) -> None:
+        super().__init__(app, http=HttpProtocol, ws=WebSocketProtocol, **options)
+        self.connections = connections
 
-    def __init__(self, app: ASGIApp, transport: asyncio.Transport, patience: float) -> None:
-        self._app, self._transport, self._patience = app, transport, patience
-        self._await_head()
+
+class _Application:
+    """ASGI middleware of one connection: ends and begins the time for a request's head, and adds the transport."""
+
+    def __init__(self, app: ASGIApp, connection: Connection) -> None:
+        self._app, self._connection = app, connection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, whose head is complete."""
-        self.forget(self._transport)
+        connection = self._connection
+
+        async def answer(message: Message) -> None:
+            connection.head_complete()
+            await send(message)
+
+        if scope["type"] == "http":
+            connection.head_complete()
         try:
-            await self._app({**scope, _TRANSPORT: self._transport}, receive, send)
+            await self._app({**scope, _TRANSPORT: connection.transport}, receive, answer if scope["type"] == "websocket" else send)
         finally:
-            if not self._transport.is_closing():
-                self._await_head()
-
-    def _await_head(self) -> None:
-        self.forget(self._transport)
-        self.deadlines[self._transport] = asyncio.get_running_loop().call_later(self._patience, self._transport.close)
-
-    @classmethod
-    def forget(cls, transport: asyncio.BaseTransport) -> None:
-        """Drop the connection's deadline."""
-        deadline = cls.deadlines.pop(transport, None)
-        if deadline:
-            deadline.cancel()
+            if not connection.transport.is_closing():
+                connection.await_head()
 
 
 class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1."""
 
-    #: Seconds from the connection, or from the end of a response, until the head of the next request is complete.
-    patience: ClassVar[float] = 10.0
+    def __init__(self, config: Config, **more: Any) -> None:
+        super().__init__(config, **more)
+        self._connections = config.connections
+        self._connection: Connection | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """A client has connected."""
-        super().connection_made(transport)
-        self.app = _Connection(self.app, transport, self.patience)
+        self._connection = self._connections.open(transport)
+        if self._connection:
+            super().connection_made(transport)
+            self.app = _Application(self.app, self._connection)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Either side has closed the connection."""
-        _Connection.forget(self.transport)
-        super().connection_lost(exc)
+        if self._connection:
+            self._connections.close(self.transport)
+            super().connection_lost(exc)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """WebSocket; its connection was an HTTP one before."""
 
+    def __init__(self, config: Config, **more: Any) -> None:
+        super().__init__(config, **more)
+        self._connections = config.connections
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake's head has been read."""
         super().connection_made(transport)
-        self.app = _Connection(self.app, self.transport, HttpProtocol.patience)
+        self._connection = self._connections[transport]
+        self._connection.become_websocket()
+        self.app = _Application(self.app, self._connection)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Either side has closed the connection."""
-        _Connection.forget(self.transport)
+        self._connections.close(self.transport)
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """The whole head of the handshake, or frames."""
+        super().data_received(data)
+        if not self.handshake_initiated:  # over 128 headers or a long one: websockets drops it without an answer
+            self._connection.refuse("malformed", HTTPStatus.BAD_REQUEST)
 
 
 def transport_of(scope: Mapping[str, Any]) -> asyncio.Transport:
