@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
+from pathlib import Path
 
 import httpx
 import paho.mqtt.client as mqtt
@@ -586,3 +587,19 @@ def test_probes_answer_while_an_attacker_takes_all_connections(running_broker: R
         eventually(lambda: monitor.metric("seccam_monitor_connections_refused_total", reason="limit"))
         attack.close()
         eventually(lambda: answers(monitor))
+
+
+def test_memory_stays_level_while_heads_have_no_end(running_broker: RunningBroker) -> None:
+    def resident(monitor: RunningMonitor) -> int:
+        return int(Path(f"/proc/{monitor.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+    with running(running_broker) as monitor:
+        before = resident(monitor)
+        for piece in (b"X: " + b"x" * 1020 + b"\r\n", b"x" * 1024):
+            with socket.create_connection(("127.0.0.1", monitor.port)) as attack:
+                attack.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ")
+                with suppress(ConnectionError):  # cut
+                    for _ in range(20):
+                        attack.sendall(piece * 1024)
+            assert monitor.http.get("/cameras").status_code == 200  # what was sent before has been dealt with
+        assert resident(monitor) - before < 8_000_000

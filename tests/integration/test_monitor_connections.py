@@ -21,6 +21,7 @@ from seccam.frame import Frame
 from seccam_monitor import service
 from seccam_monitor.http import app
 from seccam_monitor.http.connections import Connection, Connections, most_connections
+from seccam_monitor.http.uvicorn_protocols import MAX_HEAD, HttpProtocol
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Cameras
 from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
@@ -113,6 +114,11 @@ class Caller:
             while not self._writer.transport.is_closing():
                 self.send(request)
                 await asyncio.sleep(0.05)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the other side hasn't read."""
+        return self._writer.transport.get_write_buffer_size()
 
     async def hang_up(self) -> None:
         """Leave."""
@@ -336,6 +342,52 @@ def test_connections_leave_files_to_the_rest_of_the_process(viewers: int, files:
     assert most_connections(viewers, files) == most
 
 
+LONG = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * MAX_HEAD
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(LONG, id="an unfinished header"),
+        pytest.param(LONG + b"\r\n\r\n", id="a long header"),
+        pytest.param(b"GET /" + b"x" * MAX_HEAD + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", id="a long path"),
+        pytest.param(LIST[:-2] + b"X: x\r\n" * (MAX_HEAD // 6) + b"\r\n", id="many headers"),
+        pytest.param(LIST + LONG + b"\r\n\r\n", id="behind another request"),
+        pytest.param(PAGE[:-2] + b"X: x\r\n" * (MAX_HEAD // 6) + b"\r\n", id="a websocket's"),
+    ],
+)
+def test_a_head_over_32_kib_is_refused(head: bytes) -> None:
+    async def body(port: Port) -> None:
+        caller = await port.call(head)
+        await caller.hears(b"HTTP/1.1 431 ")
+        await caller.is_closed()
+        assert port.refused("head_too_large") == 1
+
+    on_a_port(body)
+
+
+def test_a_head_of_almost_32_kib_is_served_also_in_pieces() -> None:
+    async def body(port: Port) -> None:
+        caller = await port.call(LIST[:-2])
+        for _ in range(31):
+            caller.send(b"X: " + b"x" * 1000 + b"\r\n")
+            await asyncio.sleep(0.01)
+        caller.send(b"\r\n")
+        await caller.hears(b"[]")
+
+    on_a_port(body)
+
+
+def test_trailers_without_end_are_refused() -> None:
+    async def body(port: Port) -> None:
+        chunked = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for trailers in (b"X: x\r\n" * (MAX_HEAD // 5), b"X: " + b"x" * 1_000_000):
+            await (await port.call(chunked + b"1\r\nx\r\n0\r\n" + trailers)).is_closed()
+        assert port.refused("head_too_large") == 2
+
+    on_a_port(body)
+
+
 def test_a_client_that_reads_no_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connection, "write_seconds", 0.5)
 
@@ -343,5 +395,43 @@ def test_a_client_that_reads_no_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -
         caller = await port.call(b"")
         await asyncio.wait_for(caller.is_cut_while_asking(get("/static/main.js"), 2000), WITHIN)
         await asyncio.to_thread(eventually, lambda: port.refused("write_timeout") == 1, within=WITHIN)
+
+    on_a_port(body)
+
+
+def test_what_comes_behind_an_unanswered_request_is_not_read() -> None:
+    async def body(port: Port) -> None:
+        port.show("front", picture(1))
+        film = await port.call(FILM)
+        await film.hears(picture(1))
+        film.send(LIST * 500_000)
+        protocol = next(connection for connection in port.server.server_state.connections if isinstance(connection, HttpProtocol))
+        for shade in range(2, 20):
+            port.show("front", picture(shade))
+            await film.hears(picture(shade))
+        assert len(protocol.pipeline) <= 1
+        assert film.unsent > 10_000_000
+
+    on_a_port(body)
+
+
+def test_pipelined_requests_are_answered_in_order() -> None:
+    async def body(port: Port) -> None:
+        port.show("front", picture(1))
+        caller = await port.call((LIST + get("/cameras/none/snapshot.jpg")) * 20 + get("/cameras/front/snapshot.jpg"))
+        for _ in range(20):
+            await caller.hears(b'"front"')
+            await caller.hears(b"HTTP/1.1 404 ")
+        await caller.hears(picture(1))
+
+    on_a_port(body)
+
+
+def test_a_websocket_behind_an_unanswered_request_is_refused() -> None:
+    async def body(port: Port) -> None:
+        late = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\n"
+        caller = await port.call(late + b"x" + PAGE)
+        await caller.is_closed()
+        assert port.refused("malformed") == 1
 
     on_a_port(body)

@@ -1,6 +1,7 @@
-"""uvicorn's protocols with limits: there may be so many connections, and each has deadlines.
+"""uvicorn's protocols with limits: a connection has deadlines, a request's head has a size, and requests are read one at a time.
 
-uvicorn waits for heads and for slow readers for ever.
+uvicorn waits for heads and for slow readers for ever, keeps heads of any size, and parses all requests that have been
+received while one is being answered.
 
 The scope has the connection's transport as well: it is there to abort a viewer that takes nothing.
 """
@@ -19,7 +20,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from seccam_monitor.http.connections import Connection, Connections
 
+#: Largest head of a request, bytes: several times what browsers send, cookies of other services on the same host included.
+MAX_HEAD = 32 * 1024
+
 _TRANSPORT = "seccam.transport"
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class Config(uvicorn.Config):
@@ -28,6 +33,10 @@ class Config(uvicorn.Config):
     def __init__(self, app: ASGIApp, connections: Connections, **options: Any) -> None:
         super().__init__(app, http=HttpProtocol, ws=WebSocketProtocol, **options)
         self.connections = connections
+
+
+class _HeadTooLargeError(Exception):
+    """Ends the parsing of a request."""
 
 
 class _Application:
@@ -60,6 +69,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, **more)
         self._connections = config.connections
         self._connection: Connection | None = None
+        #: Received behind a request that isn't answered yet.
+        self._held = b""
+        #: Size of the head that is being parsed, and bytes received since the last one, or since a piece of a body.
+        self._head_size = self._unparsed = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """A client has connected."""
@@ -73,6 +86,95 @@ class HttpProtocol(HttpToolsProtocol):
         if self._connection:
             self._connections.close(self.transport)
             super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something has been received: parse it, up to the end of a request that isn't answered yet."""
+        if self._connection:
+            self._held += data
+            self._parse_held()
+
+    def on_response_complete(self) -> None:
+        """The request is answered; what was received behind it is next."""
+        super().on_response_complete()
+        if self._held:
+            self.transport.resume_reading()
+            self._parse_held()
+
+    def _parse_held(self) -> None:
+        data, self._held, start = self._held, b"", 0
+        while start < len(data) and not self.transport.is_closing() and self.transport.get_protocol() is self:
+            if self._is_busy():
+                self._held = data[start:]
+                self.transport.pause_reading()
+                return
+            end = data.find(_END_OF_HEAD, start)  # no piece has two whole heads
+            end = len(data) if end < 0 else end + len(_END_OF_HEAD)
+            self._unparsed += end - start
+            super().data_received(data[start:end])
+            if self._unparsed > MAX_HEAD:
+                self._refuse("head_too_large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            start = end
+
+    def _is_busy(self) -> bool:
+        """Whether a whole request waits for its answer."""
+        return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+
+    def _refuse(self, reason: str, status: HTTPStatus) -> None:
+        """Answer and close, or just close where another answer isn't complete."""
+        if self._connection and not self.transport.is_closing():
+            answering = self.cycle is not None and not self.cycle.response_complete
+            self._connection.refuse(reason, None if answering else status)
+
+    # what uvicorn's protocol and its parser call
+
+    def send_400_response(self, msg: str) -> None:
+        """The request can't be parsed."""
+        if self._head_size > MAX_HEAD:
+            self._refuse("head_too_large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        else:
+            self._refuse("malformed", HTTPStatus.BAD_REQUEST)
+
+    def handle_websocket_upgrade(self) -> None:
+        """The client asks for a WebSocket; not before the request in front of it is answered."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._refuse("malformed", HTTPStatus.BAD_REQUEST)
+        else:
+            super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._head_size = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the URL is complete."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header is complete, or a trailer behind the body."""
+        self._count(len(name) + len(value) + len(": \r\n"))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """A head is complete."""
+        self._unparsed = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body has come."""
+        self._unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is complete."""
+        self._unparsed = 0
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > MAX_HEAD:
+            raise _HeadTooLargeError
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
