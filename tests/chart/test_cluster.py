@@ -159,6 +159,13 @@ def test_the_notes_say_that_an_exposed_page_needs_allowed_hosts(namespace: str) 
     assert "monitor.allowedHosts" not in notes("default", namespace)
 
 
+def test_the_notes_warn_about_an_ingress_whose_proxy_is_not_trusted(namespace: str) -> None:
+    ingress = ("--set=monitor.ingress.enabled=true", "--set=monitor.ingress.hosts={cam.example.org}")
+    assert "WARNING: monitor.trustedProxies is empty" in notes("default", namespace, *ingress)
+    assert "monitor.trustedProxies" not in notes("default", namespace, *ingress, "--set=monitor.trustedProxies={10.244.0.0/16}")
+    assert "monitor.trustedProxies" not in notes("default", namespace)
+
+
 def test_the_notes_warn_about_a_privileged_camera(namespace: str) -> None:
     assert "WARNING: camera front runs in a privileged container" in notes("webcam-host-path", namespace)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam_monitor.auth.lockout import LOCKOUT_SECONDS, MAX_FAILURES, Lockout, network_of, retry_after
+from seccam_monitor.auth.lockout import LOCKOUT_SECONDS, MAX_FAILURES, MAX_LOCKOUT_SECONDS, Lockout, network_of, retry_after
 
 
 def wrong(lockout: Lockout, address: str, name: str, times: int, *, now: float = 0.0) -> None:
@@ -99,10 +99,36 @@ def test_memory_is_bounded_and_no_lockout_is_longer_than_the_limit(tries: list[t
     lockout = Lockout(max_entries=5)
     for now, (address, name) in enumerate(tries):
         lockout.record_failure(address, name, float(now))
-        assert 0 <= lockout.wait(address, name, float(now)) <= LOCKOUT_SECONDS
+        assert 0 <= lockout.wait(address, name, float(now)) <= MAX_LOCKOUT_SECONDS
 
     assert len(lockout._addresses._failures) <= 5
     assert len(lockout._names._failures) <= 5
+
+
+def test_each_lockout_is_twice_as_long_up_to_a_quarter_of_an_hour_until_an_hour_has_passed() -> None:
+    lockout, now, waits = Lockout(), 0.0, []
+    for _ in range(8):
+        wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES, now=now)
+        assert lockout.wait_of_address("10.0.0.1", now) == lockout.wait("10.0.0.2", "ann", now)
+        waits.append(lockout.wait("10.0.0.1", "ann", now))
+        now += waits[-1]
+    assert waits == [30, 60, 120, 240, 480, 900, 900, 900]
+
+    wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES, now=now + 3601)
+    assert lockout.wait("10.0.0.1", "ann", now + 3601) == 30
+
+
+def test_who_has_logged_in_is_not_locked_out_by_others_behind_the_same_address() -> None:
+    lockout = Lockout()
+    lockout.record_success("10.0.0.1", "ann")
+    for i in range(20):
+        lockout.record_failure("10.0.0.1", f"name{i}", 0.0)
+        lockout.record_failure(f"10.0.1.{i}", "ann", 0.0)
+
+    assert lockout.wait("10.0.0.1", "ann", 0.0) == 0
+    assert lockout.wait("10.0.0.1", "bob", 0.0) > 0
+    wrong(lockout, "10.0.0.1", "ann", MAX_FAILURES)
+    assert lockout.wait("10.0.0.1", "ann", 0.0) == LOCKOUT_SECONDS
 
 
 def test_invented_names_push_out_no_address() -> None:

@@ -293,6 +293,19 @@ def test_the_memory_answers_no_guesses_of_an_address_that_is_locked_out(within: 
     within(body)
 
 
+def test_a_player_goes_on_while_others_behind_its_address_guess(within: Callable[[Body], None]) -> None:
+    async def body(house: House) -> None:
+        async with house.client() as client:
+            right = ("ann", "open sesame")
+            assert (await client.get("/cameras", auth=right)).status_code == 200
+            for i in range(MAX_FAILURES):
+                await client.get("/cameras", auth=("bob", f"guess {i}"))
+            assert (await client.get("/cameras", auth=("bob", "b"))).status_code == 429
+            assert (await client.get("/cameras", auth=right)).status_code == 200
+
+    within(body)
+
+
 @pytest.mark.parametrize(
     "header",
     [

@@ -66,20 +66,15 @@ class Credentials:
     async def check_cached(self, attempt: LoginAttempt) -> LoginResult:
         """Check the password that a program sends with each request; one that was correct lately isn't checked again.
 
-        This holds for the same address only, and not while it is locked out: otherwise the memory would answer guesses that
-        the lockout refuses.
+        This holds for the same address only, and not while that is locked out for this name: otherwise the memory would answer
+        guesses that the lockout refuses.
         """
         now = time.monotonic()
         ticket = hmac.digest(
             self._secret, "\0".join((attempt.address, attempt.name, attempt.password)).encode("utf-8", "replace"), "sha256"
         )
         hashed, until = self._remembered.get(ticket, (None, 0.0))
-        if (
-            hashed
-            and now < until
-            and hashed == self._users.hash_of(attempt.name)
-            and not self._lockout.wait_of_address(attempt.address, now)
-        ):
+        if hashed and now < until and hashed == self._users.hash_of(attempt.name) and not self._wait(attempt):
             return LoginResult("ok", hashed)
         running = self._running.get(ticket)
         if running is None:

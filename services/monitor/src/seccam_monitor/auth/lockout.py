@@ -7,10 +7,12 @@ import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
-#: Wrong passwords until a lockout, and how long it lasts in seconds.
-MAX_FAILURES, LOCKOUT_SECONDS = 5, 30.0
+#: Wrong passwords until a lockout, how long the first one lasts in seconds, and how long the longest; each doubles the last.
+MAX_FAILURES, LOCKOUT_SECONDS, MAX_LOCKOUT_SECONDS = 5, 30.0, 900.0
 #: Seconds without a failure after which earlier ones are forgotten.
 _FORGET_SECONDS = 600.0
+#: Seconds after a lockout after which the next one is short again.
+_FORGIVE_SECONDS = 3600.0
 #: Addresses, and names, that are remembered; beyond that the one with the oldest failure is forgotten.
 _MAX_ENTRIES = 10_000
 #: Prefix length that one customer typically has to itself.
@@ -23,7 +25,19 @@ class _Failures:
 
     count: int = 0
     last: float = 0.0
+    #: When the last lockout ends, and how long it lasts; 0 before the first.
     until: float = 0.0
+    lockout: float = 0.0
+
+    def record(self, now: float) -> None:
+        if now - self.last > _FORGET_SECONDS:
+            self.count = 0
+        if now - max(self.last, self.until) > _FORGIVE_SECONDS:
+            self.lockout = 0.0
+        self.count, self.last = self.count + 1, now
+        if self.count >= MAX_FAILURES:
+            self.count, self.lockout = 0, min(2 * self.lockout or LOCKOUT_SECONDS, MAX_LOCKOUT_SECONDS)
+            self.until = now + self.lockout
 
 
 class _Table:
@@ -38,12 +52,8 @@ class _Table:
         return max(0.0, entry.until - now) if entry else 0.0
 
     def record_failure(self, key: str, now: float) -> None:
-        entry = self._failures.pop(key, None)
-        if entry is None or now - entry.last > _FORGET_SECONDS:
-            entry = _Failures()
-        entry.count, entry.last = entry.count + 1, now
-        if entry.count >= MAX_FAILURES:
-            entry.count, entry.until = 0, now + LOCKOUT_SECONDS
+        entry = self._failures.pop(key, None) or _Failures()
+        entry.record(now)
         self._failures[key] = entry
         if len(self._failures) > self._max_entries:
             self._failures.popitem(last=False)
@@ -53,11 +63,16 @@ class _Table:
 
 
 class Lockout:
-    """Counts wrong passwords. Unknown names count as well, so that the answers don't reveal which names exist."""
+    """Counts wrong passwords. Unknown names count as well, so that the answers don't reveal which names exist.
+
+    An address that has logged in as a user is locked out for that user by wrong passwords of this user from this address only,
+    so nobody's guesses of other names, or from other addresses, stop a player.
+    """
 
     def __init__(self, max_entries: int = _MAX_ENTRIES) -> None:
         # two tables, so that invented names don't push out addresses
         self._addresses, self._names = _Table(max_entries), _Table(max_entries)
+        self._of_exempt = _Table(max_entries)
         self._exempt: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._max_entries = max_entries
 
@@ -66,17 +81,17 @@ class Lockout:
         return self._addresses.wait(network_of(address), now)
 
     def wait(self, address: str, name: str, now: float) -> float:
-        """Seconds until this address may try this name again; 0 if neither is locked out.
-
-        Addresses that have logged in as this user are exempt from the user's lockout.
-        """
-        of_name = 0.0 if (network_of(address), name) in self._exempt else self._names.wait(name, now)
-        return max(self.wait_of_address(address, now), of_name)
+        """Seconds until this address may try this name again; 0 if it may now."""
+        if (network_of(address), name) in self._exempt:
+            return self._of_exempt.wait(_pair(address, name), now)
+        return max(self.wait_of_address(address, now), self._names.wait(name, now))
 
     def record_failure(self, address: str, name: str, now: float) -> None:
         """The password was wrong."""
         self._addresses.record_failure(network_of(address), now)
         self._names.record_failure(name, now)
+        if (network_of(address), name) in self._exempt:  # of others, invented names would push out these
+            self._of_exempt.record_failure(_pair(address, name), now)
 
     def record_success(self, address: str, name: str) -> None:
         """The password was correct: forget the failures of the name, but not of the address, which may be guessing others'."""
@@ -86,6 +101,10 @@ class Lockout:
         self._exempt.move_to_end(pair)
         if len(self._exempt) > self._max_entries:
             self._exempt.popitem(last=False)
+
+
+def _pair(address: str, name: str) -> str:
+    return f"{network_of(address)}\0{name}"
 
 
 def network_of(address: str) -> str:
