@@ -247,7 +247,7 @@ class Supply:
             thread.join()
 
     def _run(self) -> None:
-        with self._broker.connection(topology.CAMERA_USER) as camera, self._broker.connection() as operator:
+        with self._broker.connection() as camera, self._broker.connection() as operator:
             publish, watch = camera.channel(), operator.channel()
             turn = 0
             while not self._end.wait(0.005):

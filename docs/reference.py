@@ -183,10 +183,10 @@ def _own_queues() -> str:
 
 
 def _users() -> str:
-    shown = {topology._NOTHING: "–"}
-    rows = [
-        (f"`{user}`", *(shown.get(pattern, f"`{pattern}`") for pattern in rights)) for user, rights in topology.PERMISSIONS.items()
-    ]
+    def shown(pattern: str) -> str:
+        return "–" if pattern == topology._NOTHING else f"`{pattern}`"
+
+    rows = [(f"`{user}`", *map(shown, rights)) for user, rights in topology.permissions(["front", "yard"]).items()]
     return table(("User", "Configure", "Write", "Read", "Write topics", "Read topics"), rows)
 
 

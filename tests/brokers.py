@@ -20,6 +20,10 @@ from seccam.settings import BrokerSettings
 from seccam_local.node import Node, Ports, installed
 from tests.waiting import eventually
 
+#: The configured cameras of the node, and the broker user of the first one.
+CAMERAS = ("front", "yard")
+CAMERA = topology.camera_user(CAMERAS[0])
+
 #: Below the ports that the kernel gives to outgoing connections.
 _RANGE = range(15_000, 32_000)
 _BLOCK = 200
@@ -181,7 +185,7 @@ def start_broker(folder: Path) -> RunningBroker:
         if os.environ.get("CI"):
             pytest.fail("RabbitMQ is not installed")
         pytest.skip("RabbitMQ is not installed: run `make setup`")
-    node = Node(folder, Ports(*(free_port() for _ in range(5))))
+    node = Node(folder, Ports(*(free_port() for _ in range(5))), cameras=CAMERAS)
     node.write()
     broker = RunningBroker(node)
     try:

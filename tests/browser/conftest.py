@@ -104,7 +104,7 @@ def monitor(broker: RunningBroker) -> Iterator[Monitor]:
 @pytest.fixture
 def cameras(broker: RunningBroker) -> Iterator[MakeCamera]:
     """Makes cameras, all on one connection."""
-    link = publisher(broker, topology.CAMERA_USER)
+    link = publisher(broker, topology.OPERATOR_USER)
     made: list[FakeCamera] = []
 
     def make(name: str, fps: float = 15.0, **how: Any) -> FakeCamera:

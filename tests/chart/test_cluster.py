@@ -13,11 +13,10 @@ import bcrypt
 import pytest
 import yaml
 
+from seccam import topology
 from tests.chart.chart import CASES, CHART, Object, Rendered, helm, render, rendered_case, values_of
 
-PASSWORDS = {
-    user: f"{user}-0123456789" for user in ("camera", "monitor", "security", "notifier", "mqtt", "operator", "erlang-cookie")
-}
+PASSWORDS = {user: f"{user}-0123456789" for user in (*topology.permissions(["demo"]), "erlang-cookie")}
 
 
 def kubectl(*arguments: str, objects: Sequence[Object] = ()) -> subprocess.CompletedProcess[str]:
@@ -121,6 +120,14 @@ def test_an_upgrade_keeps_generated_passwords_and_restarts_no_pod(namespace: str
     for name, data in secrets.items():
         assert {key: text for found, key, text in first.secrets() if found == name} == data
     assert dict(first.pods()) == dict(second.pods())
+
+
+def test_an_upgrade_disables_the_users_of_former_cameras_and_versions(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
+    rendered = render(values={"cameras": [{"name": "front", "source": "demo"}]}, options=live(namespace))
+
+    (passwords,) = [one["secret"]["items"] for one in rendered.pod("seccam-rabbitmq")["volumes"] if one["name"] == "passwords"]
+    # the broker's definitions have them, without a password, as `front` is the only camera
+    assert {item["key"] for item in passwords} == {*topology.permissions(["front"]), "camera-demo"}
 
 
 def test_a_new_user_name_keeps_the_password(namespace: str, secrets: dict[str, dict[str, str]]) -> None:

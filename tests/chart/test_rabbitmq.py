@@ -31,15 +31,15 @@ def configuration(rendered: Rendered) -> dict[str, str]:
     return {key: value for key, _, value in lines}
 
 
-def cameras_in_definitions(rendered: Rendered) -> int:
+def cameras_in_definitions(rendered: Rendered) -> str:
     (argument,) = [one for one in rendered.pod(BROKER)["initContainers"][0]["args"] if one.startswith("--cameras=")]
-    return int(argument.removeprefix("--cameras="))
+    return str(argument.removeprefix("--cameras="))
 
 
 def test_each_user_has_its_own_password_and_the_nodes_have_a_cookie() -> None:
     made = {key: text for name, key, text in render().secrets() if name == "seccam-broker"}
 
-    assert made.keys() == {*topology.PERMISSIONS, "erlang-cookie"}
+    assert made.keys() == {*topology.permissions(["demo"]), "erlang-cookie"}
     assert len(set(made.values())) == len(made)
     assert all(len(text) >= 24 and text.isalnum() for text in made.values())
 
@@ -84,14 +84,34 @@ def test_the_pods_command_creates_the_definitions_that_the_broker_imports(tmp_pa
     assert command[0] == "seccam"
     assert main(command[1:]) == 0
 
-    assert {user["name"] for user in json.loads(output.read_text())["users"]} == set(topology.PERMISSIONS)
+    assert {user["name"] for user in json.loads(output.read_text())["users"]} == set(topology.permissions(["demo"]))
 
 
-@pytest.mark.parametrize(("cameras", "room"), [(1, 8), (8, 8), (9, 16), (16, 16), (33, 64)])
-def test_adding_a_camera_rarely_changes_the_brokers_pod(cameras: int, room: int) -> None:
-    values = {"cameras": [{"name": f"c{i}", "source": "demo"} for i in range(cameras)]}
+@pytest.mark.parametrize("names", [["yard", "front"], ["front", "yard"]])
+def test_the_order_of_the_cameras_doesnt_change_the_brokers_pod(names: list[str]) -> None:
+    values = {"cameras": [{"name": name, "source": "demo"} for name in names]}
 
-    assert cameras_in_definitions(render(values=values)) == room
+    assert cameras_in_definitions(render(values=values)) == "front,yard"
+
+
+def test_without_cameras_the_broker_has_no_users_for_them() -> None:
+    rendered = render(values={"cameras": []})
+
+    assert cameras_in_definitions(rendered) == ""
+    (passwords,) = [one["secret"]["items"] for one in rendered.pod(BROKER)["volumes"] if one["name"] == "passwords"]
+    assert {item["key"] for item in passwords} == topology.permissions().keys()
+
+
+def test_each_camera_logs_in_as_its_own_user() -> None:
+    rendered = render(values={"cameras": [{"name": name, "source": "demo"} for name in ("front", "yard")]})
+
+    for name in ("front", "yard"):
+        environment = {one["name"]: one for one in rendered.container(f"seccam-camera-{name}")["env"]}
+        assert environment["SECCAM_BROKER_USERNAME"]["value"] == f"camera-{name}"
+        assert environment["SECCAM_BROKER_PASSWORD"]["valueFrom"]["secretKeyRef"] == {
+            "name": "seccam-broker",
+            "key": f"camera-{name}",
+        }
 
 
 @pytest.mark.parametrize(

@@ -380,7 +380,7 @@ def test_an_external_broker_is_used_instead_of_running_one() -> None:
     assert rendered.environment("seccam-camera-film")["SECCAM_BROKER_URL"] == "amqps://rabbit.example.org:5671/house%2Fcameras"
     assert not rendered.every("StatefulSet")
     password = next(one for one in rendered.container("seccam-camera-film")["env"] if one["name"] == "SECCAM_BROKER_PASSWORD")
-    assert password["valueFrom"]["secretKeyRef"] == {"name": "broker-passwords", "key": "camera"}
+    assert password["valueFrom"]["secretKeyRef"] == {"name": "broker-passwords", "key": "camera-film"}
     ca = next(one for one in rendered.pod("seccam-camera-film")["volumes"] if one["name"] == "broker-ca")
     assert ca["secret"]["secretName"] == "rabbit-ca"
 

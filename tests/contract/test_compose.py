@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +45,46 @@ def test_only_the_page_is_published_and_only_on_loopback() -> None:
     assert published == {"monitor": "127.0.0.1:8080:8080"}
 
 
-@pytest.mark.parametrize("service", ["camera", "monitor", "security", "notifier"])
+@pytest.mark.parametrize("service", ["monitor", "security", "notifier"])
 def test_setup_gives_a_service_its_password(service: str) -> None:
     user = SERVICES[service]["environment"]["SECCAM_BROKER_USERNAME"]
 
-    assert user in topology.PERMISSIONS
+    assert user in topology.permissions()
     assert re.search(rf"^chown {SERVICES[service]['user'].partition(':')[0]} passwords/{user}\b", SETUP, re.MULTILINE)
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """What `setup` made for three cameras, without giving the files to their owners."""
+    script = tmp_path / "setup"
+    script.write_text(
+        re.sub(r"^chown .*\n", "", SETUP, flags=re.MULTILINE).replace("/etc/seccam", str(tmp_path)).replace("/run/", "/dev/null #")
+    )
+    tools = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "SECCAM_CAMERA_NAME": "demo", "MORE_CAMERAS": "yard,shed"}
+    subprocess.run(["sh", str(script)], env=tools, check=True, timeout=120)
+    return tmp_path
+
+
+def test_setup_makes_a_user_for_each_camera(secrets: Path) -> None:
+    cameras = ["demo", "shed", "yard"]
+
+    assert {file.name for file in (secrets / "passwords").iterdir()} == topology.permissions(cameras).keys()
+    users = {user["name"]: user for user in json.loads((secrets / "definitions.json").read_text())["users"]}
+    assert all(users[topology.camera_user(name)]["password_hash"] for name in cameras)
+
+
+def test_a_camera_logs_in_as_its_own_user(secrets: Path) -> None:
+    script = secrets / "with-secrets"
+    script.write_text((ROOT / "compose/with-secrets").read_text().replace("/etc/seccam", str(secrets)))
+
+    shown = 'echo "$SECCAM_BROKER_USERNAME $SECCAM_BROKER_PASSWORD"'
+    done = subprocess.run(
+        ["sh", str(script), "sh", "-c", shown],
+        env={"SECCAM_CAMERA_NAME": "yard", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "SECCAM_BROKER_USERNAME" not in SERVICES["camera"]["environment"]
+    assert done.stdout.split() == ["camera-yard", (secrets / "passwords" / "camera-yard").read_text().strip()]

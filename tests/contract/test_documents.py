@@ -63,7 +63,7 @@ def test_every_setting_and_every_flow_and_queue_is_in_the_reference(reference: M
         for group in groups:
             for name in settings.names(group):
                 assert f"`{name}`" in made["settings.md"]
-    for name in [*topology.queues(), *topology.PERMISSIONS]:
+    for name in [*topology.queues(), *topology.permissions()]:
         assert f"`{name}`" in made["topics.md"]
     for flow in (topology.VIEW, topology.SECURITY, topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS):
         assert f"`{flow}.<camera>`" in made["wire-format.md"]

@@ -44,7 +44,7 @@ def _send(release: Release, names: list[str], fps: float, ended: threading.Event
     """Send frames until `ended` is set. Reconnects like a camera when its node of the broker goes away."""
     frames = _frames(names)
     while not ended.is_set():
-        with suppress(*PIKA_ERRORS), ledger.channel(release, topology.CAMERA_USER) as channel:
+        with suppress(*PIKA_ERRORS), ledger.channel(release, topology.OPERATOR_USER) as channel:
             due = time.monotonic()
             while not ended.is_set():
                 sent = next(frames)

@@ -98,16 +98,18 @@ def test_a_wrong_password_shows_no_camera(release: Release, open_page: Open) -> 
 
 
 def test_an_mqtt_client_outside_receives_frames_and_can_be_a_camera(release: Release) -> None:
-    login = ["-u", topology.MQTT_USER, "-P", release.broker_password(topology.MQTT_USER)]
     with release.namespace.forward(f"service/{release.prefix}-rabbitmq", 1883) as port:
-        where = ["-h", "127.0.0.1", "-p", str(port), *login, "-q", "1"]
-        subscribe = ["mosquitto_sub", *where, "-C", "1", "-W", "60", "-N", "-t"]
+        where = ["-h", "127.0.0.1", "-p", str(port), "-q", "1"]
+        viewer, device = (
+            ["-u", user, "-P", release.broker_password(user)] for user in (topology.VIEWER_USER, topology.DEVICE_USER)
+        )
+        subscribe = ["mosquitto_sub", *where, *viewer, "-C", "1", "-W", "60", "-N", "-t"]
         picture = subprocess.run([*subscribe, "seccam/view/demo"], capture_output=True, timeout=90, check=True).stdout
         assert picture[:2] == b"\xff\xd8"
         assert picture[-2:] == b"\xff\xd9"
 
         listener = subprocess.Popen([*subscribe, "seccam/events/porch"], stdout=subprocess.PIPE)
-        publish = ["mosquitto_pub", *where, "-t", "seccam/security/porch", "-s"]
+        publish = ["mosquitto_pub", *where, *device, "-t", "seccam/security/porch", "-s"]
 
         def announced() -> bool:
             subprocess.run(publish, input=jpeg(photo("astronaut")), timeout=30, check=True)

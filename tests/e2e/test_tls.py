@@ -21,7 +21,7 @@ def test_events_and_mqtt_work_over_tls_and_no_port_accepts_plain_text(make_names
     release = a_release(namespace, broker={"tls": {"enabled": True, "existingSecret": "broker-certificate"}})
     release.install()
 
-    login = ["-u", topology.MQTT_USER, "-P", release.broker_password(topology.MQTT_USER)]
+    login = ["-u", topology.VIEWER_USER, "-P", release.broker_password(topology.VIEWER_USER)]
     with namespace.forward(f"service/{release.prefix}-rabbitmq", 8883) as port:
         where = ["-h", "127.0.0.1", "-p", str(port), "--cafile", str(tmp_path / "ca.pem"), *login]
         subscribe = ["mosquitto_sub", *where, "-C", "1", "-W", "60", "-N", "-t", "seccam/view/demo"]

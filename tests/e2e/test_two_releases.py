@@ -42,7 +42,7 @@ def test_two_releases_are_independent_and_uninstalling_one_leaves_only_its_claim
         assert notified(namespace, event) == {name}
         assert [found["name"] for found in release.page("/cameras")] == [name]
     assert one.login()[1] != two.login()[1]
-    assert one.broker_password("camera") != two.broker_password("camera")
+    assert one.broker_password("monitor") != two.broker_password("monitor")
 
     one.uninstall()
     assert_left(namespace, before, {claim(one)}, of=one)

@@ -41,7 +41,7 @@ def uids(release: Release) -> dict[str, str]:
 
 def secrets(release: Release) -> dict[str, str]:
     login = {"login": release.login()[1]}
-    return login | {user: release.broker_password(user) for user in topology.PERMISSIONS}
+    return login | {user: release.broker_password(user) for user in topology.permissions()}
 
 
 def test_an_upgrade_that_changes_every_component_keeps_passwords_logins_and_events(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seccam import topology
 from seccam_local.node import Node, Ports
-from tests.brokers import RunningBroker, free_port
+from tests.brokers import CAMERAS, RunningBroker, free_port
 from tests.waiting import eventually
 
 SIZE = 3
@@ -45,7 +45,7 @@ class Cluster:
         self.nodes: list[RunningBroker] = []
         for name in names:
             own = folder / name
-            node = ClusterNode(own, Ports(free_port(), free_port(), free_port(), free_port(), epmd), name=name)
+            node = ClusterNode(own, Ports(free_port(), free_port(), free_port(), free_port(), epmd), cameras=CAMERAS, name=name)
             node.peers = names
             own.mkdir(parents=True)
             (own / ".erlang.cookie").write_text(cookie)
@@ -65,7 +65,7 @@ class Cluster:
             self.wait_for(node)
         eventually(lambda: self._running(self.nodes[0]) == SIZE, within=PATIENCE, every=1, what="three running nodes")
         definitions = self.nodes[0].node.folder / "all.json"
-        definitions.write_text(json.dumps(topology.definitions(self.nodes[0].node.passwords())))
+        definitions.write_text(json.dumps(topology.definitions(self.nodes[0].node.passwords(), cameras=CAMERAS)))
         self.nodes[0].node.ctl("import_definitions", str(definitions))
         for node in self.nodes:
             node.ensure_running()

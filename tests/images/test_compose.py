@@ -133,12 +133,12 @@ def test_the_broker_takes_generated_passwords_alone(project: Project) -> None:
     password = project.execute("monitor", "cat", "/etc/seccam/passwords/monitor").stdout.strip()
 
     assert project.execute("monitor", "python", "-c", LOG_IN, "monitor", password).returncode == 0
-    for user in ("guest", "admin", "monitor", "operator", "mqtt"):
+    for user in ("guest", "admin", "monitor", "operator", "device", "viewer"):
         assert project.execute("monitor", "python", "-c", LOG_IN, user, user).returncode == 3
 
 
 def test_a_service_can_not_read_what_belongs_to_another(project: Project) -> None:
-    assert project.execute("camera", "cat", "/etc/seccam/passwords/camera").returncode == 0
+    assert project.execute("camera", "cat", "/etc/seccam/passwords/camera-demo").returncode == 0
     for secret in ("passwords/monitor", "passwords/operator", "page/session-key", "ifttt-key", "definitions.json"):
         assert "Permission denied" in project.execute("camera", "cat", f"/etc/seccam/{secret}").stderr
 

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from seccam import topology
 from seccam.broker import Delivery, Subscription
 from tests.broker_clients import BrokerClients, Received, clients_of, frame, newest, proxy_to, through
-from tests.brokers import RunningBroker
+from tests.brokers import CAMERA, RunningBroker
 from tests.waiting import eventually
 
 WORK = topology.SECURITY_QUEUE
@@ -31,7 +31,7 @@ def clients(broker: RunningBroker) -> Iterator[BrokerClients]:
 
 
 def offer(clients: BrokerClients, *cameras: str) -> None:
-    publisher = clients.publisher("camera")
+    publisher = clients.publisher(topology.OPERATOR_USER)
     eventually(lambda: publisher.connected)
     for camera in cameras:
         publisher.publish_latest(camera, frame(camera, camera.encode()))
@@ -42,7 +42,7 @@ def test_subscriptions_are_added_and_removed_while_it_runs(clients: BrokerClient
     subscription = newest("front", front)
     consumer = clients.consumer("monitor", subscription)
     eventually(lambda: consumer.subscribed_once)
-    publisher = clients.publisher("camera")
+    publisher = clients.publisher(topology.OPERATOR_USER)
 
     def arrived(more: int) -> bool:
         for camera in ("front", "yard"):
@@ -100,7 +100,7 @@ def test_a_silent_cut_is_noticed_by_heartbeat_and_counts_as_alive_meanwhile(
     with proxy_to(broker) as proxy:
         received = Received()
         consumer = clients.consumer("monitor", newest("front", received), settings=through(proxy, broker, "monitor"))
-        publisher = clients.publisher("camera", settings=through(proxy, broker, "camera"))
+        publisher = clients.publisher(CAMERA, settings=through(proxy, broker, CAMERA))
         eventually(lambda: consumer.connected and publisher.connected)
         proxy.freeze()
         silence = []
@@ -149,7 +149,7 @@ def test_a_queue_that_is_deleted_and_made_again_is_consumed_again(clients: Broke
         channel.queue_bind(WORK, topology.EXCHANGE, topology.every(topology.SECURITY))
     eventually(lambda: consumer.connected, within=20)
 
-    publisher = clients.publisher("camera")
+    publisher = clients.publisher(CAMERA)
     publisher.publish_latest("front", frame("front", b"frame", flow=topology.SECURITY))
 
     eventually(lambda: received.bodies == [b"frame"])
@@ -189,7 +189,7 @@ def test_a_subscription_that_holds_and_is_lost_again_and_again_is_logged_once(cl
 
 
 def test_a_queue_that_may_not_be_read_counts_as_auth(clients: BrokerClients) -> None:
-    consumer = clients.consumer("camera", Subscription(Received(), queue=WORK))
+    consumer = clients.consumer(CAMERA, Subscription(Received(), queue=WORK))
 
     eventually(lambda: clients.losses("consume").get("auth"))
 
@@ -201,7 +201,7 @@ def test_frames_are_shared_and_one_not_acknowledged_goes_to_another_worker(clien
     with proxy_to(broker) as proxy:
         crashing = clients.consumer("security", Subscription(held.append, queue=WORK), settings=through(proxy, broker, "security"))
         eventually(lambda: crashing.connected)
-        publisher = clients.publisher("camera")
+        publisher = clients.publisher(CAMERA)
         publisher.publish_latest("front", frame("front", b"poison", flow=topology.SECURITY))
         eventually(lambda: held)
         received = Received()
@@ -270,7 +270,7 @@ def test_headers_that_pika_can_not_read_are_none_and_the_connection_holds(
         pieces += [len(table).to_bytes(4, "big"), table]
         return 4 + len(table)
 
-    with broker.connection("camera") as connection:
+    with broker.connection(CAMERA) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
         with monkeypatch.context() as patch:
@@ -346,7 +346,7 @@ def test_a_frame_is_read_in_large_pieces(clients: BrokerClients, monkeypatch: py
     consumer = clients.consumer("monitor", newest("front", received))
     eventually(lambda: consumer.connected)
 
-    clients.publisher("camera").publish_latest("front", frame("front", bytes(1_000_000)))
+    clients.publisher(CAMERA).publish_latest("front", frame("front", bytes(1_000_000)))
 
     eventually(lambda: received.bodies == [bytes(1_000_000)])
     assert max(pieces) > 4096  # pika's own

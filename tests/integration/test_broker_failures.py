@@ -14,7 +14,7 @@ import pytest
 from seccam.broker import Publisher
 from seccam.settings import BrokerSettings
 from tests.broker_clients import BrokerClients, Received, clients_of, event, frame, newest, waiting_events
-from tests.brokers import RunningBroker
+from tests.brokers import CAMERA, RunningBroker
 from tests.waiting import eventually
 
 
@@ -29,7 +29,7 @@ def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(cli
     received = Received()
     consumer = clients.consumer("monitor", newest("front", received))
     publisher = clients.publisher("security", outbox_limit=1000)
-    camera = clients.publisher("camera")
+    camera = clients.publisher(CAMERA)
     handed: list[str | None] = []
 
     def hand_over(count: int) -> None:
@@ -57,7 +57,7 @@ def test_no_event_is_lost_when_the_broker_is_killed_while_they_are_published(cli
 def test_an_orderly_restart_of_the_broker_is_survived_and_counts_as_closed(clients: BrokerClients, broker: RunningBroker) -> None:
     received = Received()
     consumer = clients.consumer("monitor", newest("front", received))
-    publisher = clients.publisher("camera")
+    publisher = clients.publisher(CAMERA)
     eventually(lambda: consumer.connected and publisher.connected)
 
     broker.node.ctl("stop_app")
@@ -73,7 +73,7 @@ def test_an_orderly_restart_of_the_broker_is_survived_and_counts_as_closed(clien
 def test_a_memory_alarm_stops_frames_and_holds_events_back_until_it_is_over(clients: BrokerClients, broker: RunningBroker) -> None:
     received = Received()
     consumer = clients.consumer("monitor", newest("front", received))
-    camera, security = clients.publisher("camera"), clients.publisher("security")
+    camera, security = clients.publisher(CAMERA), clients.publisher("security")
     eventually(lambda: consumer.connected and camera.connected and security.connected)
     broker.node.ctl("set_vm_memory_high_watermark", "absolute", "1")
     try:
@@ -92,7 +92,7 @@ def test_a_memory_alarm_stops_frames_and_holds_events_back_until_it_is_over(clie
         eventually(lambda: max(camera.heartbeat.age(), security.heartbeat.age()) < 1.0, within=5)
         assert consumer.connected
         began = time.monotonic()
-        clients.publisher("camera").stop(3)
+        clients.publisher(CAMERA).stop(3)
         assert time.monotonic() - began < 4
     finally:
         broker.node.ctl("set_vm_memory_high_watermark", "absolute", "512MB")
@@ -165,7 +165,7 @@ def test_a_broker_that_hangs_is_noticed_and_used_again_when_it_goes_on(
 
 def test_a_link_stops_in_time_while_a_broker_takes_its_connection_and_says_nothing(clients: BrokerClients) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        publisher = clients.publisher("camera", settings=BrokerSettings(url=f"amqp://127.0.0.1:{silent.getsockname()[1]}/"))
+        publisher = clients.publisher(CAMERA, settings=BrokerSettings(url=f"amqp://127.0.0.1:{silent.getsockname()[1]}/"))
         time.sleep(0.2)  # it is in the middle of connecting
         began = time.monotonic()
 

@@ -15,7 +15,7 @@ from seccam.broker import Delivery, Message, Subscription, connect
 from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
 from tests.broker_clients import BrokerClients, Received, clients_of, event, frame, newest, proxy_to, through, waiting_events
-from tests.brokers import RunningBroker, free_port
+from tests.brokers import CAMERA, RunningBroker, free_port
 from tests.waiting import eventually
 
 
@@ -28,7 +28,7 @@ def clients(broker: RunningBroker) -> Iterator[BrokerClients]:
 def test_a_frame_reaches_a_viewer_with_its_headers(clients: BrokerClients) -> None:
     received = Received()
     consumer = clients.consumer("monitor", newest("front", received))
-    publisher = clients.publisher("camera")
+    publisher = clients.publisher(CAMERA)
     eventually(lambda: consumer.connected and publisher.connected)
 
     publisher.publish_latest("view", frame("front", b"picture", headers={"seq": 7, "ts_ms": 1_700_000_000_123, "camera": "front"}))
@@ -47,7 +47,7 @@ def test_a_viewer_that_takes_its_time_gets_the_newest_frame(clients: BrokerClien
     consumer = clients.consumer("monitor", newest("front", taken.append))
     every = Subscription(lambda delivery: arrived.append(delivery.body), keys=("seccam.view.front",), prefetch=100)
     beside = clients.consumer("monitor", every)
-    publisher = clients.publisher("camera")
+    publisher = clients.publisher(CAMERA)
     eventually(lambda: consumer.connected and beside.connected and publisher.connected)
     for number in range(50):
         publisher.publish_latest(f"slot {number}", frame("front", b"%d" % number))
@@ -61,7 +61,7 @@ def test_a_viewer_that_takes_its_time_gets_the_newest_frame(clients: BrokerClien
 
 
 def test_what_waits_in_a_slot_is_replaced_and_counted_while_there_is_no_broker(clients: BrokerClients) -> None:
-    publisher = clients.publisher("camera", settings=BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/"))
+    publisher = clients.publisher(CAMERA, settings=BrokerSettings(url=f"amqp://127.0.0.1:{free_port()}/"))
     eventually(lambda: clients.losses("publish"))
 
     for number in range(5):
@@ -77,7 +77,7 @@ def test_a_frame_kept_back_by_an_outage_is_not_sent_when_it_is_over(
 ) -> None:
     monkeypatch.setattr("seccam.broker.publisher.TRANSIENT_SECONDS", 0.2)
     with proxy_to(broker) as proxy:
-        publisher = clients.publisher("camera", settings=through(proxy, broker, "camera"))
+        publisher = clients.publisher(CAMERA, settings=through(proxy, broker, CAMERA))
         eventually(lambda: publisher.connected)
         proxy.shut()
         eventually(lambda: not publisher.connected)
@@ -95,7 +95,7 @@ def test_a_frame_kept_back_by_an_outage_is_not_sent_when_it_is_over(
 
 
 def test_a_slot_that_is_filled_without_end_starves_no_other(clients: BrokerClients) -> None:
-    publisher = clients.publisher("camera")
+    publisher = clients.publisher(CAMERA)
     eventually(lambda: publisher.connected)
     publisher.publish_latest("status", frame("front", b"status", flow=topology.STATUS))
 
@@ -362,15 +362,15 @@ def test_two_publishers_of_one_process_have_series_of_their_own(clients: BrokerC
 @pytest.mark.parametrize(
     ("url", "cause"),
     [
-        ("amqp://camera:wrong@127.0.0.1:{port}/", "auth"),
-        ("amqp://camera:{password}@127.0.0.1:{port}/nosuch", "auth"),
+        ("amqp://camera-front:wrong@127.0.0.1:{port}/", "auth"),
+        ("amqp://camera-front:{password}@127.0.0.1:{port}/nosuch", "auth"),
         ("amqp://127.0.0.1:{unused}/", "refused"),
-        ("amqps://camera:{password}@127.0.0.1:{port}/", "tls"),
+        ("amqps://camera-front:{password}@127.0.0.1:{port}/", "tls"),
         ("amqp://no-such-host.invalid/", "network"),
     ],
 )
 def test_the_cause_of_a_failed_connection_is_told(broker: RunningBroker, url: str, cause: str) -> None:
-    password = broker.node.passwords()["camera"]
+    password = broker.node.passwords()[CAMERA]
     filled = url.format(port=broker.ports.amqp, unused=free_port(), password=password)
 
     with pytest.raises(BrokerError) as raised:
@@ -382,7 +382,7 @@ def test_the_cause_of_a_failed_connection_is_told(broker: RunningBroker, url: st
 
 
 def test_a_wrong_password_is_tried_again_and_counted_as_auth(clients: BrokerClients, broker: RunningBroker) -> None:
-    publisher = clients.publisher("camera", settings=BrokerSettings(url=f"amqp://camera:wrong@127.0.0.1:{broker.ports.amqp}/"))
+    publisher = clients.publisher(CAMERA, settings=BrokerSettings(url=f"amqp://camera-front:wrong@127.0.0.1:{broker.ports.amqp}/"))
 
     eventually(lambda: clients.losses("publish").get("auth", 0) >= 2)
 

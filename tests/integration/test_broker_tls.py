@@ -11,7 +11,7 @@ from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
 from tests import certificates
 from tests.broker_clients import Received, clients_of, frame, newest
-from tests.brokers import RunningBroker, free_port
+from tests.brokers import CAMERA, RunningBroker, free_port
 from tests.waiting import eventually
 
 
@@ -28,9 +28,9 @@ class Secured:
 
     def settings(self, *, authority: str = "", host: str = "127.0.0.1") -> BrokerSettings:
         """Those of a camera that trusts this authority."""
-        password = self._broker.node.passwords()["camera"]
+        password = self._broker.node.passwords()[CAMERA]
         ca_file = str(self.folder / authority) if authority else ""
-        return BrokerSettings(url=f"amqps://camera:{password}@{host}:{self.port}/", ca_file=ca_file)
+        return BrokerSettings(url=f"amqps://{CAMERA}:{password}@{host}:{self.port}/", ca_file=ca_file)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_frames_go_through_tls_with_the_authority_of_a_file(broker: RunningBroke
     received = Received()
     with clients_of(broker) as clients:
         consumer = clients.consumer("monitor", newest("front", received))
-        publisher = clients.publisher("camera", settings=secured.settings(authority="ca.pem"))
+        publisher = clients.publisher(CAMERA, settings=secured.settings(authority="ca.pem"))
         eventually(lambda: consumer.connected and publisher.connected)
 
         publisher.publish_latest("view", frame("front", bytes(200_000)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -15,7 +16,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from seccam import topology
 from seccam.broker import Subscription
 from tests.broker_clients import Received, clients_of, event
-from tests.brokers import RunningBroker
+from tests.brokers import CAMERA, CAMERAS, RunningBroker
 from tests.waiting import eventually
 
 Act = Callable[[BlockingChannel], object]
@@ -60,7 +61,7 @@ def own_queue(key: str = "") -> Act:
 
 
 JOBS: dict[str, dict[str, Act]] = {
-    "camera": {
+    "camera-front": {
         "send pictures to view": publish("seccam.view.front"),
         "send pictures to judge": publish("seccam.security.front"),
         "tell its status": publish("seccam.status.front"),
@@ -85,6 +86,7 @@ JOBS: dict[str, dict[str, Act]] = {
         "park": publish(topology.PARKED_QUEUE, ""),
         **{f"send to {name}": publish(name, "") for name in topology.RETRY_QUEUES},
     },
+    "device": {"send pictures": publish("seccam.view.shed"), "send pictures to judge": publish("seccam.security.shed")},
     "operator": {
         "read what is parked": consume(topology.PARKED_QUEUE),
         "send it again": publish(topology.EVENTS_QUEUE, ""),
@@ -93,7 +95,11 @@ JOBS: dict[str, dict[str, Act]] = {
     },
 }
 FORBIDDEN: dict[str, dict[str, Act]] = {
-    "camera": {
+    "camera-front": {
+        "send pictures of another": publish("seccam.view.yard"),
+        "send pictures of another to judge": publish("seccam.security.yard"),
+        "tell the status of another": publish("seccam.status.yard"),
+        "send pictures of nobody": publish("seccam.view.shed"),
         "send events": publish("seccam.events.front", topology.EVENTS_EXCHANGE),
         "copy events": publish("seccam.events.front"),
         "send faces": publish("seccam.faces.front"),
@@ -131,7 +137,19 @@ FORBIDDEN: dict[str, dict[str, Act]] = {
         "watch": own_queue("seccam.view.*"),
         "delete": delete(topology.EVENTS_QUEUE),
     },
-    "mqtt": {
+    "device": {
+        "replace a camera's pictures": publish("seccam.view.front"),
+        "replace what is judged": publish("seccam.security.yard"),
+        "send events": publish("seccam.events.shed"),
+        "tell a status": publish("seccam.status.shed"),
+        "watch": own_queue("seccam.view.*"),
+        "take frames": consume(topology.SECURITY_QUEUE),
+        "read the log": consume(topology.EVENTS_LOG),
+        "make a queue": declare("seccam.mine"),
+        "make a queue as the MQTT plugin does": declare("mqtt-subscription-mineqos1"),
+    },
+    "viewer": {
+        "send pictures": publish("seccam.view.shed"),
         "send events": publish("seccam.events.front"),
         "tell a camera's status": publish("seccam.status.front"),
         "take frames": consume(topology.SECURITY_QUEUE),
@@ -174,7 +192,7 @@ def test_and_nothing_more(broker: RunningBroker, user: str, act: Act) -> None:
 def test_there_is_no_user_but_ours(broker: RunningBroker) -> None:
     users = {line.split("\t")[0] for line in broker.node.ctl("list_users", "-q", "--no-table-headers").splitlines()}
 
-    assert users == set(topology.PERMISSIONS)
+    assert users == set(topology.permissions(CAMERAS))
 
 
 def test_every_policy_is_in_force_on_its_queue(broker: RunningBroker) -> None:
@@ -188,7 +206,7 @@ def test_every_policy_is_in_force_on_its_queue(broker: RunningBroker) -> None:
     )
 
     in_force = json.loads(told.splitlines()[0])
-    assert in_force == {name: topology.policies()[name][1] for name in topology.queues()}
+    assert in_force == {name: topology.policies(len(CAMERAS))[name][1] for name in topology.queues()}
 
 
 def test_an_event_goes_to_the_notifiers_queue_and_to_the_log(broker: RunningBroker) -> None:
@@ -268,7 +286,7 @@ def test_a_rejected_event_is_parked_with_its_id_and_headers(broker: RunningBroke
 
 
 def test_frames_nobody_takes_are_gone_after_two_seconds(broker: RunningBroker) -> None:
-    with channel_of(broker, "camera") as channel:
+    with channel_of(broker, CAMERA) as channel:
 
         def full() -> bool:
             for _ in range(topology.WORK_QUEUE_LEAST + 10):
@@ -278,3 +296,21 @@ def test_frames_nobody_takes_are_gone_after_two_seconds(broker: RunningBroker) -
         eventually(full)
 
     eventually(lambda: broker.depth(topology.SECURITY_QUEUE) == 0, within=15)
+
+
+def test_an_upgrade_locks_out_the_users_of_earlier_versions(broker: RunningBroker, tmp_path: Path) -> None:
+    """The broker keeps users that are not in its definitions, and their rights."""
+    ctl = broker.node.ctl
+    ctl("add_user", "camera", "shared")
+    ctl("set_permissions", "camera", "^$", r"^amq\.topic$", "^$")
+    parameters = pika.URLParameters(f"amqp://camera:shared@127.0.0.1:{broker.ports.amqp}/")
+    try:
+        pika.BlockingConnection(parameters).close()
+        upgraded = tmp_path / "definitions.json"
+        upgraded.write_text(json.dumps(topology.definitions({"camera": "shared"}, cameras=CAMERAS)))
+        ctl("import_definitions", str(upgraded))
+
+        with pytest.raises(pika.exceptions.ProbableAuthenticationError):
+            pika.BlockingConnection(parameters)
+    finally:
+        ctl("delete_user", "camera")

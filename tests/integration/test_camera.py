@@ -19,7 +19,7 @@ from seccam.frame import FrameDecoder
 from seccam_camera.sources.base import SourceNotOpened, StopToken
 from seccam_camera.sources.ffmpeg import File, Stream
 from tests.broker_clients import clients_of
-from tests.brokers import RunningBroker, free_port
+from tests.brokers import CAMERA, RunningBroker, free_port
 from tests.integration.cameras import COMMAND, PATIENCE, Audience, RunningCamera, environment
 from tests.scenes import scaled, scene
 from tests.servers.mjpeg import MjpegServer
@@ -51,7 +51,7 @@ def start(broker: RunningBroker, tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def begin(**settings: str) -> RunningCamera:
-            camera = RunningCamera(broker.url(topology.CAMERA_USER), tmp_path, **settings)
+            camera = RunningCamera(broker.url(CAMERA), tmp_path, **settings)
             stack.callback(camera.stop)
             return camera
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from seccam import jpeg, topology
+from seccam import jpeg
 from tests.broker_clients import clients_of
-from tests.brokers import RunningBroker
+from tests.brokers import CAMERA, RunningBroker
 from tests.integration.cameras import COMMAND, Audience
 from tests.integration.test_camera import write_video
 from tests.scenes import scaled, scene
@@ -46,7 +46,7 @@ def session(broker: RunningBroker, hold: str, *options: str) -> subprocess.Compl
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("SECCAM_")},
         # the machine's way to this one's loopback
-        "SECCAM_BROKER_URL": broker.url(topology.CAMERA_USER).replace("127.0.0.1", "10.0.2.2"),
+        "SECCAM_BROKER_URL": broker.url(CAMERA).replace("127.0.0.1", "10.0.2.2"),
         "SECCAM_LOG_FORMAT": "json",
         "SECCAM_CAMERA_NAME": "front",
         "SECCAM_CAMERA_SOURCE": "/dev/video0",

@@ -83,7 +83,7 @@ def test_the_page_gets_hello_then_what_it_watches(monitor: RunningMonitor, sende
 
 def test_a_bare_jpeg_from_mqtt_is_a_camera(running_broker: RunningBroker, monitor: RunningMonitor) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
-    client.username_pw_set(topology.MQTT_USER, running_broker.node.passwords()[topology.MQTT_USER])
+    client.username_pw_set(topology.DEVICE_USER, running_broker.node.passwords()[topology.DEVICE_USER])
     client.connect("127.0.0.1", running_broker.ports.mqtt)
     client.loop_start()
     try:

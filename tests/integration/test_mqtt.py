@@ -1,4 +1,4 @@
-"""Any MQTT client is a viewer, a listener, a camera, and nothing more: with Mosquitto's own clients."""
+"""An MQTT client is a viewer, or a camera under a new name, and nothing more: with Mosquitto's own clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from seccam import topology
-from tests.brokers import RunningBroker
+from tests.brokers import CAMERA, RunningBroker
 from tests.integration.monitors import Sender, picture, running
 from tests.integration.workers import WorkerProcess
 from tests.scenes import jpeg, photo
@@ -28,21 +28,21 @@ class Clients:
     def __init__(self, broker: RunningBroker) -> None:
         self._port, self._passwords = broker.ports.mqtt, broker.node.passwords()
 
-    def login(self, user: str = topology.MQTT_USER) -> list[str]:
-        """The options that say who one is."""
+    def login(self, user: str) -> list[str]:
+        """The options of a user."""
         return ["-u", user, "-P", self._passwords[user]]
 
     def subscribe(
         self, topic: str, *, count: int = 1, seconds: int = 30, login: Sequence[str] | None = None
     ) -> subprocess.Popen[bytes]:
         """Prints the payloads of so many messages and ends."""
-        who = self.login() if login is None else login
+        who = self.login(topology.VIEWER_USER) if login is None else login
         options = ["-N", "-t", topic, "-C", str(count), "-W", str(seconds), "-q", "1"]
         return subprocess.Popen(self._command("sub", who, options), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def publish(self, topic: str, payload: bytes, *, login: Sequence[str] | None = None) -> subprocess.CompletedProcess[bytes]:
         """QoS 1: it ends well once the broker has taken the message."""
-        who = self.login() if login is None else login
+        who = self.login(topology.DEVICE_USER) if login is None else login
         return subprocess.run(
             self._command("pub", who, ["-t", topic, "-s", "-q", "1"]), input=payload, capture_output=True, timeout=60, check=False
         )
@@ -122,7 +122,7 @@ def test_the_faces_in_a_bare_jpeg_for_security_are_counted(broker: RunningBroker
 
 @pytest.mark.parametrize(
     "login",
-    [[], ["-u", "mqtt", "-P", "wrong"], ["-u", "mqtt"], ["-u", "guest", "-P", "guest"], ["-u", "nobody", "-P", ""]],
+    [[], ["-u", "viewer", "-P", "wrong"], ["-u", "viewer"], ["-u", "guest", "-P", "guest"], ["-u", "nobody", "-P", ""]],
     ids=["anonymous", "wrong password", "no password", "RabbitMQ's default user", "unknown user"],
 )
 def test_who_is_not_known_is_refused(clients: Clients, login: list[str]) -> None:
@@ -132,26 +132,35 @@ def test_who_is_not_known_is_refused(clients: Clients, login: list[str]) -> None
     assert clients.publish("seccam/view/front", b"x", login=login).returncode in REFUSED
 
 
-@pytest.mark.parametrize("topic", ["seccam/events/front", "seccam/status/front", "seccam/faces/front", "seccam/other", "elsewhere"])
-def test_an_mqtt_client_may_be_a_camera_and_nothing_else(broker: RunningBroker, clients: Clients, topic: str) -> None:
-    """Only a worker announces faces, only a camera service tells its status: a forged one reaches nobody."""
+@pytest.mark.parametrize(
+    ("user", "topic"),
+    [
+        *((topology.DEVICE_USER, f"seccam/{flow}/shed") for flow in ("events", "status", "faces")),
+        *((topology.DEVICE_USER, f"seccam/{flow}/front") for flow in ("view", "security")),
+        (topology.DEVICE_USER, "seccam/other"),
+        (topology.DEVICE_USER, "elsewhere"),
+        (topology.VIEWER_USER, "seccam/view/shed"),
+    ],
+)
+def test_what_a_client_may_not_publish_reaches_nobody(broker: RunningBroker, clients: Clients, user: str, topic: str) -> None:
+    """A device is a camera under a new name and nothing else; a viewer publishes nothing."""
     connection = broker.connection()
     channel = connection.channel()
     queue = channel.queue_declare("seccam.test", exclusive=True).method.queue
     for key in ("seccam.#", "elsewhere"):
         channel.queue_bind(queue, topology.EXCHANGE, key)
 
-    assert clients.publish(topic, b"forged").returncode != 0
-    assert clients.publish("seccam/view/front", b"allowed").returncode == 0
+    assert clients.publish(topic, b"forged", login=clients.login(user)).returncode != 0
+    assert clients.publish("seccam/view/shed", b"allowed").returncode == 0
 
     # the allowed one came after it, so what is in front of it has arrived too
     method, _, body = eventually(lambda: (got := channel.basic_get(queue, auto_ack=True))[0] and got)
-    assert (method.routing_key, body) == ("seccam.view.front", b"allowed")
+    assert (method.routing_key, body) == ("seccam.view.shed", b"allowed")
     connection.close()
 
 
-@pytest.mark.parametrize("user", [topology.CAMERA_USER, topology.SECURITY_USER, topology.NOTIFIER_USER])
-def test_a_services_user_reads_nothing_by_mqtt(clients: Clients, sender: Sender, user: str) -> None:
+@pytest.mark.parametrize("user", [CAMERA, topology.SECURITY_USER, topology.NOTIFIER_USER, topology.DEVICE_USER])
+def test_who_is_no_viewer_reads_nothing_by_mqtt(clients: Clients, sender: Sender, user: str) -> None:
     reader = clients.subscribe("seccam/view/#", login=clients.login(user), seconds=3)
 
     def ended() -> bool:

@@ -17,7 +17,7 @@ from seccam import topology
 from seccam.__main__ import main
 from seccam.broker.admin import BrokerAdmin
 from seccam.errors import BrokerError
-from tests.brokers import RunningBroker, free_port
+from tests.brokers import CAMERA, RunningBroker, free_port
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -200,7 +200,7 @@ def test_a_replay_that_the_broker_does_not_take_loses_nothing(admin: BrokerAdmin
 
 
 def test_another_service_s_user_may_not_do_this(broker: RunningBroker, monkeypatch: pytest.MonkeyPatch, capsys: Capsys) -> None:
-    monkeypatch.setenv("SECCAM_BROKER_URL", broker.url(topology.CAMERA_USER))
+    monkeypatch.setenv("SECCAM_BROKER_URL", broker.url(CAMERA))
 
     assert main(["parked", "list"]) == 1
     assert "auth" in capsys.readouterr().err

@@ -353,7 +353,7 @@ def test_a_camera_whose_clock_is_an_hour_off_is_watched_all_the_same(
 def test_a_bare_jpeg_from_an_mqtt_client_is_counted(broker: RunningBroker, start: Start, notifier: Listener) -> None:
     start()
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
-    client.username_pw_set(topology.MQTT_USER, broker.node.passwords()[topology.MQTT_USER])
+    client.username_pw_set(topology.DEVICE_USER, broker.node.passwords()[topology.DEVICE_USER])
     client.connect("127.0.0.1", broker.ports.mqtt)
     client.loop_start()
     try:

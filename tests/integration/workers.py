@@ -74,11 +74,11 @@ class WorkerProcess:
 
 
 class Lens:
-    """A camera's end of the broker."""
+    """Publishes as a camera of any name does."""
 
     def __init__(self, broker: RunningBroker, camera: str = "front") -> None:
         self.broker = broker
-        self._connection = broker.connection(topology.CAMERA_USER)
+        self._connection = broker.connection()
         self._channel = self._connection.channel()
         self.camera, self.seq = camera, 0
 

@@ -174,7 +174,7 @@ readinessProbe:
   failureThreshold: 2
 {{- end -}}
 
-{{/* Environment that all services share; (list $ "camera"), where the second is the user of the broker. */}}
+{{/* Environment that all services share; (list $ "monitor"), where the second is the user of the broker. */}}
 {{- define "seccam.env" -}}
 {{- $root := index . 0 -}}{{- $user := index . 1 -}}
 - {name: SECCAM_LOG_LEVEL, value: {{ $root.Values.log.level }}}

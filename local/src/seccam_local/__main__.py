@@ -127,7 +127,7 @@ def _report(stack: Stack, node: Node | None, environ: Mapping[str, str], folder:
 def _node(stack: Stack, folder: Path) -> Node:
     own = stack.settings
     ports = Ports(own.broker_port, own.mqtt_port, own.prometheus_port, own.distribution_port, own.epmd_port)
-    node = Node(folder / "broker", ports, cameras=len(stack.cameras))
+    node = Node(folder / "broker", ports, cameras=[camera.name for camera in stack.cameras])
     node.write()
     if not node.can_watch_disk:
         log_line(f"{_FOLDER}: RabbitMQ can't monitor free disk space, because of special characters in {node.folder}")

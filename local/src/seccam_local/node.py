@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from seccam.files import write_private
 _SCRIPTS = Path("/usr/lib/rabbitmq/bin")
 _PLUGINS = ("rabbitmq_mqtt", "rabbitmq_prometheus")
 _PLAIN = re.compile(r"[\w/.,:=@%+~-]+", re.ASCII)
-USERS = tuple(topology.PERMISSIONS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def version() -> tuple[int, int]:
 class Node:
     """One node's files in `folder`, and the commands that run it."""
 
-    def __init__(self, folder: Path, ports: Ports, *, cameras: int = 1, name: str = "seccam@localhost") -> None:
+    def __init__(self, folder: Path, ports: Ports, *, cameras: Collection[str] = (), name: str = "seccam@localhost") -> None:
         self.folder, self.ports, self._cameras = folder, ports, cameras
         #: The output of the node's processes.
         self.log = folder / "log" / "broker.log"
@@ -73,14 +72,14 @@ class Node:
         self._private("enabled_plugins", f"[{','.join(_PLUGINS)}].\n")
 
     def passwords(self) -> Mapping[str, str]:
-        """The password of each user, generated once. Raises SettingsError if their file is broken."""
+        """The password of each user, generated once, and those of former users. Raises SettingsError if their file is broken."""
         kept = self.folder / "passwords.json"
         try:
             known: dict[str, str] = {**json.loads(kept.read_text())} if kept.exists() else {}
         except (ValueError, TypeError):
             fault = f"{kept} is broken: delete it, and the next start generates new passwords"
             raise SettingsError(SettingFault("SECCAM_LOCAL_FOLDER", fault)) from None
-        made = {user: known.get(user) or secrets.token_urlsafe(18) for user in USERS}
+        made = {**known, **{user: known.get(user) or secrets.token_urlsafe(18) for user in topology.permissions(self._cameras)}}
         if made != known:
             self._private("passwords.json", json.dumps(made))
         return made

@@ -43,14 +43,16 @@ def waiting_line(stack: Stack, services: Mapping[str, str]) -> str:
 
 
 def broker_lines(node: Node, camera: str, folder: Path) -> Iterator[str]:
-    """Commands for MQTT clients of the private broker. They contain its password, which is meant to be shown here."""
-    user = topology.MQTT_USER
-    client = f"-h 127.0.0.1 -p {node.ports.mqtt} -u {user} -P {node.passwords()[user]}"
+    """Commands for MQTT clients of the private broker. They contain two passwords, which are meant to be shown here."""
+    viewer, device = (
+        f"-h 127.0.0.1 -p {node.ports.mqtt} -u {user} -P {node.passwords()[user]}"
+        for user in (topology.VIEWER_USER, topology.DEVICE_USER)
+    )
     picture, other = (topology.topic(topology.key(topology.VIEW, name)) for name in (camera, "other"))
     yield _row("metrics", f"http://127.0.0.1:{node.ports.prometheus}/metrics  broker")
-    yield _row("picture", f"mosquitto_sub {client} -N -t {picture} -C 1 > frame.jpg")
-    yield _row("events", f"mosquitto_sub {client} -t '{topology.topic(topology.EVENTS)}/#'")
-    yield _row("publish", f"mosquitto_pub {client} -t {other} -f picture.jpg")
+    yield _row("picture", f"mosquitto_sub {viewer} -N -t {picture} -C 1 > frame.jpg")
+    yield _row("events", f"mosquitto_sub {viewer} -t '{topology.topic(topology.EVENTS)}/#'")
+    yield _row("publish", f"mosquitto_pub {device} -t {other} -f picture.jpg")
     yield _row("files", f"{folder}: the broker's data, passwords and log")
 
 

@@ -114,7 +114,7 @@ def _services(
 
     for nth, camera in enumerate(chosen):
         own = {"SECCAM_CAMERA_NAME": camera.name, "SECCAM_CAMERA_SOURCE": camera.source}
-        yield replace(one(f"camera-{camera.name}", "camera", topology.CAMERA_USER, own, nth), camera=camera)
+        yield replace(one(f"camera-{camera.name}", "camera", topology.camera_user(camera.name), own, nth), camera=camera)
     # the page shows the cameras in this order; an invalid name is reported for the camera alone
     names = ",".join(camera.name for camera in chosen if topology.is_camera(camera.name))
     shown = {"SECCAM_MONITOR_CAMERAS": given(environ, "SECCAM_MONITOR_CAMERAS") or names}

@@ -10,7 +10,8 @@ import pytest
 
 from seccam import drift, topology
 
-PASSWORDS = dict.fromkeys(topology.PERMISSIONS, "secret")
+CAMERAS = ("front", "yard")
+PASSWORDS = dict.fromkeys(topology.permissions(CAMERAS), "secret")
 Definitions = dict[str, Any]
 
 
@@ -39,13 +40,18 @@ def with_binding(source: str, queue: str, key: str) -> Callable[[Definitions], N
 
 
 def test_definitions_as_seccam_makes_them_do_not_differ() -> None:
-    assert drift.differences(topology.definitions(PASSWORDS), "/") == []
-    assert drift.differences(topology.definitions(PASSWORDS, cameras=40), "/") == []
-    assert drift.differences(topology.definitions({"camera": "secret"}), "/") == []
+    assert drift.differences(topology.definitions(PASSWORDS, cameras=CAMERAS), "/") == []
+    many = [f"c{number}" for number in range(40)]
+    assert drift.differences(topology.definitions(dict.fromkeys(topology.permissions(many), "secret"), cameras=many), "/") == []
+    assert drift.differences(topology.definitions({"monitor": "secret"}), "/") == []
+
+
+def test_the_user_of_a_former_camera_does_not_matter() -> None:
+    assert drift.differences(topology.definitions({**PASSWORDS, "camera-gone": "secret"}, cameras=CAMERAS), "/") == []
 
 
 def test_what_others_have_on_the_broker_does_not_matter() -> None:
-    found = topology.definitions(PASSWORDS)
+    found = topology.definitions(PASSWORDS, cameras=CAMERAS)
     for kind in ("queues", "exchanges", "bindings", "policies", "permissions", "topic_permissions"):
         found[kind] = [*found[kind], *({**entry, "vhost": "other"} for entry in found[kind])]
     found["queues"].append({"name": "mine", "vhost": "/", "durable": True, "arguments": {}})
@@ -67,7 +73,7 @@ def test_what_others_have_on_the_broker_does_not_matter() -> None:
             changed("queues", "seccam.notified", "durable", False),
             "queues: seccam.notified has durable False instead of True",
         ),
-        (changed("permissions", "camera", "read", ".*"), "permissions: camera has read '.*' instead of '^$'"),
+        (changed("permissions", "camera-front", "read", ".*"), "permissions: camera-front has read '.*' instead of '^$'"),
         (
             changed("policies", "seccam.notified", "definition", {}),
             "policies: seccam.notified has definition {} instead of " + repr(topology.policies()["seccam.notified"][1]),
@@ -83,7 +89,7 @@ def test_what_others_have_on_the_broker_does_not_matter() -> None:
     ],
 )
 def test_what_is_missing_or_different_is_named(change: Callable[[Definitions], None], line: str) -> None:
-    found = copy.deepcopy(topology.definitions(PASSWORDS))
+    found = copy.deepcopy(topology.definitions(PASSWORDS, cameras=CAMERAS))
 
     change(found)
 

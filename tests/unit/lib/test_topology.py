@@ -70,7 +70,7 @@ def test_the_hash_of_a_password_is_rabbitmqs() -> None:
 
 def test_the_same_passwords_make_the_same_definitions_and_no_hash_tells_that_two_users_share_one() -> None:
     """A broker skips definitions that are unchanged."""
-    shared = {"camera": "s", "mqtt": "s"}
+    shared = {"monitor": "s", "viewer": "s"}
 
     made = topology.definitions(shared)
 
@@ -79,11 +79,11 @@ def test_the_same_passwords_make_the_same_definitions_and_no_hash_tells_that_two
 
 
 def test_definitions_hold_no_password_and_only_the_users_that_have_one() -> None:
-    made = topology.definitions({"camera": "geheim-1", "mqtt": "geheim-2"}, vhost="cams", cameras=20)
+    made = topology.definitions({"monitor": "geheim-1", "viewer": "geheim-2"}, vhost="cams")
 
     assert "geheim" not in json.dumps(made)
-    assert [user["name"] for user in made["users"]] == ["camera", "mqtt"]
-    assert {p["user"] for p in made["permissions"]} == {p["user"] for p in made["topic_permissions"]} == {"camera", "mqtt"}
+    assert [user["name"] for user in made["users"]] == ["monitor", "viewer"]
+    assert {p["user"] for p in made["permissions"]} == {p["user"] for p in made["topic_permissions"]} == {"monitor", "viewer"}
     assert all(not user["tags"] for user in made["users"])
     parts = [part for name in ("permissions", "topic_permissions", "policies", "queues", "bindings") for part in made[name]]
     assert {part["vhost"] for part in parts} == {"cams"}
@@ -93,6 +93,48 @@ def test_definitions_hold_no_password_and_only_the_users_that_have_one() -> None
 def test_every_pattern_of_a_right_is_closed_at_both_ends() -> None:
     """An open one would give away every queue whose name merely contains it."""
     open_on_purpose = {r"^seccam\.", ".*"}
-    for rights in topology.PERMISSIONS.values():
+    for rights in topology.permissions(["front"]).values():
         for pattern in rights:
             assert (pattern.startswith("^") and pattern.endswith("$")) or pattern in open_on_purpose
+
+
+def may_write(cameras: list[str], user: str, key: str) -> bool:
+    return re.search(topology.permissions(cameras)[user].write_topics, key) is not None
+
+
+@pytest.mark.parametrize("flow", [topology.VIEW, topology.SECURITY, topology.STATUS])
+def test_a_camera_publishes_under_its_own_name_alone(flow: str) -> None:
+    cameras = ["front", "front-2"]
+
+    assert may_write(cameras, "camera-front", f"{flow}.front")
+    for other in ("front-2", "2-front", "fron", "front.x", "*"):
+        assert not may_write(cameras, "camera-front", f"{flow}.{other}")
+
+
+def test_a_device_publishes_under_names_that_no_camera_has() -> None:
+    for name in ("shed", "front-2", "fron", "the-front"):
+        assert may_write(["front", "yard"], topology.DEVICE_USER, f"seccam.view.{name}")
+    for name in ("front", "yard"):
+        assert not may_write(["front", "yard"], topology.DEVICE_USER, f"seccam.view.{name}")
+    assert may_write([], topology.DEVICE_USER, "seccam.view.front")
+
+
+def test_no_camera_shares_its_user_with_a_service() -> None:
+    services = topology.permissions()
+
+    assert not {topology.camera_user(name) for name in services} & services.keys()
+
+
+def test_users_of_former_cameras_and_versions_have_neither_a_password_nor_rights() -> None:
+    made = topology.definitions({"camera-front": "a", "camera-yard": "b", "camera": "c", "mqtt": "d"}, cameras=["front"])
+
+    assert {user["name"]: bool(user["password_hash"]) for user in made["users"]} == {
+        "camera-front": True,
+        "camera-yard": False,
+        "camera": False,
+        "mqtt": False,
+    }
+    for table, columns in (("permissions", ("configure", "write", "read")), ("topic_permissions", ("write", "read"))):
+        rights = [(row["user"], {row[column] for column in columns}) for row in made[table] if row["user"] != "camera-front"]
+        assert {user for user, _ in rights} == {"camera-yard", "camera", "mqtt"}
+        assert all(patterns == {"^$"} for _, patterns in rights)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from seccam import topology
 from seccam.errors import SettingsError
-from seccam_local.node import USERS, Node, Ports
+from seccam_local.node import Node, Ports
 
 PORTS = Ports(1, 2, 3, 4, 5)
 
@@ -17,7 +18,7 @@ def test_passwords_are_generated_once(tmp_path: Path) -> None:
     made = Node(tmp_path, PORTS).passwords()
 
     written = (tmp_path / "passwords.json").stat()
-    assert set(made) == set(USERS)
+    assert set(made) == set(topology.permissions())
     assert written.st_mode & 0o777 == 0o600
     assert Node(tmp_path, PORTS).passwords() == made
     later = (tmp_path / "passwords.json").stat()  # reading it may change its access time
@@ -25,12 +26,23 @@ def test_passwords_are_generated_once(tmp_path: Path) -> None:
 
 
 def test_a_new_user_gets_a_password_and_the_others_keep_theirs(tmp_path: Path) -> None:
-    (tmp_path / "passwords.json").write_text(json.dumps({"camera": "known"}))
+    (tmp_path / "passwords.json").write_text(json.dumps({"camera-yard": "known"}))
 
-    made = Node(tmp_path, PORTS).passwords()
+    made = Node(tmp_path, PORTS, cameras=["front", "yard"]).passwords()
 
-    assert made["camera"] == "known"
-    assert len(set(made.values())) == len(USERS)
+    assert made["camera-yard"] == "known"
+    assert made.keys() == topology.permissions(["front", "yard"]).keys()
+    assert len(set(made.values())) == len(made)
+
+
+def test_a_camera_that_is_no_longer_configured_cant_log_in_any_more(tmp_path: Path) -> None:
+    Node(tmp_path, PORTS, cameras=["front", "yard"]).write()
+
+    Node(tmp_path, PORTS, cameras=["front"]).write()
+
+    users = {user["name"]: user for user in json.loads((tmp_path / "definitions.json").read_text())["users"]}
+    assert users["camera-yard"]["password_hash"] == ""
+    assert users["camera-front"]["password_hash"]
 
 
 @pytest.mark.parametrize("text", ["", '{"camera": "half', "[1, 2]", "7"])

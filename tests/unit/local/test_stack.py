@@ -90,7 +90,7 @@ def test_a_configured_ops_port_is_the_first_of_its_service() -> None:
 def test_each_service_has_its_own_broker_user() -> None:
     users = {service.name: service.user for service in build_stack({}, webcam=False).services}
 
-    assert users == {"camera-demo": "camera", "monitor": "monitor", "security-1": "security", "notifier": "notifier"}
+    assert users == {"camera-demo": "camera-demo", "monitor": "monitor", "security-1": "security", "notifier": "notifier"}
 
 
 def test_with_another_broker_there_is_no_private_one_and_none_of_its_ports() -> None:
@@ -168,9 +168,12 @@ def test_the_private_brokers_lines_contain_the_complete_mqtt_command(tmp_path: P
     node = Node(tmp_path, Ports(1, 1884, 3, 4, 5))
     lines = "\n".join(report.broker_lines(node, "front", tmp_path))
 
-    password = node.passwords()["mqtt"]
-    assert f"mosquitto_sub -h 127.0.0.1 -p 1884 -u mqtt -P {password} -N -t seccam/view/front -C 1 > frame.jpg" in lines
-    assert all(other not in lines for user, other in node.passwords().items() if user != "mqtt")
+    passwords = node.passwords()
+    assert (
+        f"mosquitto_sub -h 127.0.0.1 -p 1884 -u viewer -P {passwords['viewer']} -N -t seccam/view/front -C 1 > frame.jpg" in lines
+    )
+    assert f"mosquitto_pub -h 127.0.0.1 -p 1884 -u device -P {passwords['device']} -t seccam/view/other" in lines
+    assert all(other not in lines for user, other in passwords.items() if user not in ("device", "viewer"))
 
 
 def test_missing_services_are_reported_with_the_page_once_that_is_ready() -> None:

@@ -1,12 +1,3 @@
-{{/* Number of cameras that the work queue is sized for: a power of two, so that adding a camera rarely restarts the broker. */}}
-{{- define "seccam.broker.cameras" -}}
-{{- $size := 8 -}}
-{{- range until 16 -}}
-{{- if lt $size (len $.Values.cameras) -}}{{- $size = mul 2 $size -}}{{- end -}}
-{{- end -}}
-{{- $size -}}
-{{- end -}}
-
 {{/* The `broker.persistence` that a StatefulSet was created with, as YAML; the argument is the live StatefulSet. */}}
 {{- define "seccam.broker.persistence" -}}
 {{- $claim := dig "spec" "volumeClaimTemplates" list . | first | default dict -}}

@@ -1,6 +1,25 @@
-{{/* Users of the broker, each with its own password: the keys of PERMISSIONS in the library's topology.py. */}}
+{{/* Names of the cameras, sorted, so that their order doesn't change the broker's pod. */}}
+{{- define "seccam.broker.cameras" -}}
+{{- $names := list -}}
+{{- range .Values.cameras }}{{ $names = append $names .name }}{{ end -}}
+{{- sortAlpha $names | join "," -}}
+{{- end -}}
+
+{{/* Users of the broker, each with its own password: the keys of permissions() in the library's topology.py. */}}
 {{- define "seccam.broker.users" -}}
-[camera, monitor, security, notifier, mqtt, operator]
+{{- $users := list "monitor" "security" "notifier" "device" "viewer" "operator" -}}
+{{- range .Values.cameras }}{{ $users = append $users (printf "camera-%s" .name) }}{{ end -}}
+{{- sortAlpha $users | toYaml -}}
+{{- end -}}
+
+{{/* Users of earlier versions and of former cameras that the Secret still has: the broker disables them. */}}
+{{- define "seccam.broker.formerUsers" -}}
+{{- $users := include "seccam.broker.users" . | fromYamlArray -}}
+{{- $former := list -}}
+{{- range $key, $_ := include "seccam.broker.passwords" . | fromYaml -}}
+{{- if and (regexMatch "^(camera(-.+)?|mqtt)$" $key) (not (has $key $users)) -}}{{- $former = append $former $key -}}{{- end -}}
+{{- end -}}
+{{- toYaml $former -}}
 {{- end -}}
 
 {{/* Name of the Secret with a password for each user. */}}

@@ -26,15 +26,23 @@ PROBE_SECONDS = 30.0
 _POLICIES_TOO = """\
 The queues and bindings exist now. AMQP can't set policies (lengths, delays, expiry), users and permissions, and without the
 policies the retry queues never return an event. If you haven't set them yet, use RabbitMQ's own tool:
-  seccam broker definitions --passwords passwords.json > definitions.json
+  seccam broker definitions --cameras front,yard --passwords passwords.json > definitions.json
   rabbitmqctl import_definitions definitions.json"""
 
 
-def definitions(passwords: Mapping[str, Any], vhost: str, cameras: int) -> str:
-    """The broker's definitions file as JSON. Raises SettingsError if the passwords are not usable."""
-    faults = [
-        SettingFault(user, f"not a user of seccam; the users are {', '.join(topology.PERMISSIONS)}")
-        for user in passwords.keys() - topology.PERMISSIONS
+def definitions(passwords: Mapping[str, Any], vhost: str, cameras: Sequence[str]) -> str:
+    """The broker's definitions file as JSON. Raises SettingsError if the names or the passwords are not usable."""
+    users = topology.permissions(cameras)
+    faults = [SettingFault("--cameras", f"{name!r} is not a valid camera name") for name in cameras if not topology.is_camera(name)]
+    faults += [
+        SettingFault(topology.camera_user(name), f"no password for the user of camera {name!r}")
+        for name in cameras
+        if topology.camera_user(name) not in passwords
+    ]
+    faults += [
+        SettingFault(user, f"not a user of seccam; the users are {', '.join(users)}, and camera-NAME for each camera")
+        for user in passwords.keys() - users
+        if not topology.is_former_user(user)
     ]
     faults += [
         # services strip whitespace
@@ -149,11 +157,17 @@ def _parser() -> argparse.ArgumentParser:
         "--passwords",
         required=True,
         metavar="PATH",
-        help='JSON file: {"camera": "its password", …}; - for standard input; or a folder with one file per user',
+        help='JSON file: {"monitor": "its password", …}; - for standard input; or a folder with one file per user',
     )
     made.add_argument("--output", metavar="FILE", help="file to write, readable by its owner only (default: standard output)")
     made.add_argument("--vhost", default="/", help="vhost (default: /)")
-    made.add_argument("--cameras", type=int, default=1, metavar="N", help="number of cameras (default: 1)")
+    made.add_argument(
+        "--cameras",
+        type=_names,
+        required=True,
+        metavar="NAMES",
+        help="names of all cameras, separated by commas: front,yard; each needs a password of user camera-NAME; '' for none",
+    )
     made.set_defaults(run=None)
     applied = broker.add_parser("apply", help="create the queues and bindings (but no users and policies)")
     applied.set_defaults(run=_apply)
@@ -168,6 +182,10 @@ def _parser() -> argparse.ArgumentParser:
     sent.add_argument("--id", action="append", default=[], dest="ids", metavar="ID", help="only this event; may be repeated")
     sent.set_defaults(run=_replay)
     return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _check(admin: BrokerAdmin, options: argparse.Namespace) -> int:
@@ -208,6 +226,8 @@ def _definitions(options: argparse.Namespace) -> int:
     if not isinstance(passwords, dict):
         raise SettingsError(SettingFault(f"--passwords {options.passwords}", "must be a JSON object of users and passwords"))
     made = definitions(passwords, options.vhost, options.cameras)
+    for user in sorted(passwords.keys() - topology.permissions(options.cameras)):
+        print(f"{PROGRAM}: user {user} can't log in any more, as no camera or program uses it", file=sys.stderr)
     if options.output is None:
         print(made)
         return 0

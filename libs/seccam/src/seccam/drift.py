@@ -35,15 +35,25 @@ Entry = Mapping[str, Any]
 def differences(found: Mapping[str, Any], vhost: str) -> list[str]:
     """What is missing or different in a definitions file that RabbitMQ exported, a line each.
 
-    Users that the broker doesn't have are passed over, because not every installation has all of them.
+    Users that the broker doesn't have are passed over, because not every installation has all of them. The cameras are those
+    whose users may publish.
     """
-    users = {user["name"]: "-" for user in found.get("users", []) if user["name"] in topology.PERMISSIONS}
-    wanted = topology.definitions(users, vhost=vhost)
+    cameras = _cameras(_of(vhost, found.get("permissions", [])))
+    known = topology.permissions(cameras)
+    users = {user["name"]: "-" for user in found.get("users", []) if user["name"] in known}
+    wanted = topology.definitions(users, vhost=vhost, cameras=cameras)
     return [
         *(line for kind in _IDENTITIES for line in _differing(kind, wanted[kind], _of(vhost, found.get(kind, [])))),
         *_former(_of(vhost, found.get("bindings", []))),
         *_overriding(_of(vhost, found.get("policies", []))),
     ]
+
+
+def _cameras(permissions: Sequence[Entry]) -> list[str]:
+    prefix = topology.camera_user("")
+    publishing = [str(entry["user"]) for entry in permissions if entry.get("write") != topology.Rights().write]
+    names = [user.removeprefix(prefix) for user in publishing if user.startswith(prefix)]
+    return [name for name in names if topology.is_camera(name)]
 
 
 def _of(vhost: str, entries: Sequence[Entry]) -> list[Entry]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 #: The topic exchange that RabbitMQ's MQTT plugin uses: routing key `seccam.view.front` is topic `seccam/view/front`.
 EXCHANGE = "amq.topic"
@@ -155,58 +155,87 @@ def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
     return table
 
 
-#: One user for each service, one for MQTT clients, one for the `seccam` command.
-CAMERA_USER, MONITOR_USER, SECURITY_USER, NOTIFIER_USER = "camera", "monitor", "security", "notifier"
-MQTT_USER, OPERATOR_USER = "mqtt", "operator"
+#: One user for each service and each camera, two for MQTT clients, one for the `seccam` command.
+MONITOR_USER, SECURITY_USER, NOTIFIER_USER = "monitor", "security", "notifier"
+DEVICE_USER, VIEWER_USER, OPERATOR_USER = "device", "viewer", "operator"
+#: Users of earlier versions: all cameras shared one, and all MQTT clients.
+FORMER_USERS = ("camera", "mqtt")
 
 _NOTHING = "^$"
 #: A monitor's queues, which the broker names, and its exchanges.
 _OWN = rf"(amq\.gen-|{re.escape(ROUTERS)}\.).*"
+#: The queues that RabbitMQ's MQTT plugin declares for a subscriber, with the subscriber's rights.
+_MQTT_QUEUES = r"mqtt-subscription-.*qos[01]"
 _EXCHANGE, _EVENTS_EXCHANGE = re.escape(EXCHANGE), re.escape(EVENTS_EXCHANGE)
 _DEFAULT_EXCHANGE = r"amq\.default"
 
 
+def camera_user(camera: str) -> str:
+    """The broker user of a camera."""
+    return f"camera-{camera}"
+
+
+def _topics(flows: Iterable[str], name: str) -> str:
+    return "^(" + "|".join(re.escape(f) for f in flows) + rf")\.{name}$"
+
+
+_ANY_NAME = "[a-z0-9-]+"
+
+
 def _flows(*flows: str) -> str:
-    return "^(" + "|".join(re.escape(f) for f in flows) + r")\.[a-z0-9-]+$"
+    return _topics(flows, _ANY_NAME)
 
 
 def _reading(*flows: str) -> str:
-    return "^(" + "|".join(re.escape(f) for f in flows) + r")\.([a-z0-9-]+|\*|#)$"
+    return _topics(flows, rf"({_ANY_NAME}|\*|#)")
 
 
-#: User → (configure, write, read, topics it may write, topics it may read), as regular expressions.
-PERMISSIONS: Mapping[str, tuple[str, str, str, str, str]] = {
-    CAMERA_USER: (_NOTHING, f"^{_EXCHANGE}$", _NOTHING, _flows(VIEW, SECURITY, STATUS), _NOTHING),
-    MONITOR_USER: (
-        f"^{_OWN}$",
-        f"^{_OWN}$",
-        f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
-        _NOTHING,
-        _reading(VIEW, STATUS, FACES, PRESENCE),
-    ),
-    SECURITY_USER: (
-        _NOTHING,
-        f"^({_EXCHANGE}|{_EVENTS_EXCHANGE})$",
-        f"^{re.escape(SECURITY_QUEUE)}$",
-        _flows(FACES, PRESENCE, EVENTS),
-        _NOTHING,
-    ),
-    NOTIFIER_USER: (
-        _NOTHING,
-        f"^{_DEFAULT_EXCHANGE}$",
-        f"^({re.escape(EVENTS_QUEUE)}|{re.escape(JOURNAL)})$",
-        _NOTHING,
-        _NOTHING,
-    ),
-    MQTT_USER: (
-        r"^mqtt-subscription-.*qos[01]$",
-        rf"^({_EXCHANGE}|mqtt-subscription-.*qos[01])$",
-        rf"^({_EXCHANGE}|mqtt-subscription-.*qos[01])$",
-        _flows(VIEW, SECURITY),
-        r"^seccam\.([a-z]+\.([a-z0-9-]+|\*|#)|#)$",
-    ),
-    OPERATOR_USER: (r"^seccam\.", rf"^({_EXCHANGE}|{_DEFAULT_EXCHANGE}|seccam\..*)$", rf"^({_EXCHANGE}|seccam\..*)$", ".*", ".*"),
-}
+class Rights(NamedTuple):
+    """What a user may do, as regular expressions: with queues and exchanges, and with topics of the topic exchanges."""
+
+    configure: str = _NOTHING
+    write: str = _NOTHING
+    read: str = _NOTHING
+    write_topics: str = _NOTHING
+    read_topics: str = _NOTHING
+
+
+def permissions(cameras: Iterable[str] = ()) -> dict[str, Rights]:
+    """User → rights. A camera publishes under its own name only, and a device under names that no camera has."""
+    names = sorted(cameras)
+    taken = f"(?!({'|'.join(names)})$)" if names else ""
+    own = {
+        camera_user(name): Rights(write=f"^{_EXCHANGE}$", write_topics=_topics((VIEW, SECURITY, STATUS), name)) for name in names
+    }
+    return own | {
+        MONITOR_USER: Rights(
+            configure=f"^{_OWN}$",
+            write=f"^{_OWN}$",
+            read=f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
+            read_topics=_reading(VIEW, STATUS, FACES, PRESENCE),
+        ),
+        SECURITY_USER: Rights(
+            write=f"^({_EXCHANGE}|{_EVENTS_EXCHANGE})$",
+            read=f"^{re.escape(SECURITY_QUEUE)}$",
+            write_topics=_flows(FACES, PRESENCE, EVENTS),
+        ),
+        NOTIFIER_USER: Rights(write=f"^{_DEFAULT_EXCHANGE}$", read=f"^({re.escape(EVENTS_QUEUE)}|{re.escape(JOURNAL)})$"),
+        DEVICE_USER: Rights(write=f"^{_EXCHANGE}$", write_topics=_topics((VIEW, SECURITY), taken + _ANY_NAME)),
+        VIEWER_USER: Rights(
+            configure=f"^{_MQTT_QUEUES}$",
+            write=f"^{_MQTT_QUEUES}$",  # to bind them
+            read=f"^({_EXCHANGE}|{_MQTT_QUEUES})$",
+            read_topics=r"^seccam\.([a-z]+\.([a-z0-9-]+|\*|#)|#)$",
+        ),
+        OPERATOR_USER: Rights(
+            r"^seccam\.", rf"^({_EXCHANGE}|{_DEFAULT_EXCHANGE}|seccam\..*)$", rf"^({_EXCHANGE}|seccam\..*)$", ".*", ".*"
+        ),
+    }
+
+
+def is_former_user(user: str) -> bool:
+    """Whether this may be a user of an earlier version, or of a camera that is no longer configured."""
+    return user in FORMER_USERS or is_camera(user.removeprefix(camera_user("")) if user.startswith(camera_user("")) else "")
 
 
 def password_hash(password: str, salt: bytes) -> str:
@@ -219,33 +248,37 @@ def _salt(user: str, password: str) -> bytes:
     return hashlib.sha256(f"{user}:{password}".encode()).digest()[:4]
 
 
-def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: int = 1) -> dict[str, Any]:
-    """A RabbitMQ definitions file: vhost, the users in `passwords` (name → password), rights, queues, policies."""
+def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: Collection[str] = ()) -> dict[str, Any]:
+    """A RabbitMQ definitions file: vhost, the users in `passwords` (name → password), rights, queues, policies.
+
+    The broker keeps users that its file no longer has. So a user in `passwords` without rights, of a former camera or version,
+    is defined without a password, which refuses every login.
+    """
+    rights = permissions(cameras)
+    granted = {user: rights.get(user, Rights()) for user in passwords}
     return {
         "vhosts": [{"name": vhost}],
         "users": [
             {
                 "name": user,
-                "password_hash": password_hash(password, _salt(user, password)),
+                "password_hash": password_hash(password, _salt(user, password)) if user in rights else "",
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
                 "tags": [],
             }
             for user, password in passwords.items()
         ],
         "permissions": [
-            {"user": user, "vhost": vhost, "configure": configure, "write": write, "read": read}
-            for user, (configure, write, read, _, _) in PERMISSIONS.items()
-            if user in passwords
+            {"user": user, "vhost": vhost, "configure": may.configure, "write": may.write, "read": may.read}
+            for user, may in granted.items()
         ],
         "topic_permissions": [
-            {"user": user, "vhost": vhost, "exchange": exchange, "write": write, "read": read}
-            for user, (_, _, _, write, read) in PERMISSIONS.items()
+            {"user": user, "vhost": vhost, "exchange": exchange, "write": may.write_topics, "read": may.read_topics}
+            for user, may in granted.items()
             for exchange in (EXCHANGE, *exchanges())
-            if user in passwords
         ],
         "policies": [
             {"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues", "priority": 0, "definition": definition}
-            for name, (pattern, definition) in policies(cameras).items()
+            for name, (pattern, definition) in policies(len(cameras)).items()
         ],
         "queues": [
             {"name": name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": arguments}
