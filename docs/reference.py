@@ -174,20 +174,23 @@ def _queues() -> str:
 
 def _own_queues() -> str:
     rows = [("frames of one camera", _values(topology.NEWEST_ONLY)), ("small JSON messages", _values(topology.SHORT_NEWS))]
-    mqtt = topology.policies()["seccam.mqtt"]
-    return (
-        table(("Queue for", "Arguments"), rows)
-        + "\n"
-        + table(("Queues of MQTT subscribers", "Policy"), [(f"`{mqtt[0]}`", _values(mqtt[1]))])
-    )
+    mqtt = [
+        (f"`{pattern}`", _values(policy))
+        for name, (pattern, policy) in topology.policies().items()
+        if name not in topology.queues()
+    ]
+    return table(("Queue for", "Arguments"), rows) + "\n" + table(("Queues of MQTT subscribers", "Policy"), mqtt)
 
 
 def _users() -> str:
     def shown(pattern: str) -> str:
         return "–" if pattern == topology._NOTHING else f"`{pattern}`"
 
-    rows = [(f"`{user}`", *map(shown, rights)) for user, rights in topology.permissions(["front", "yard"]).items()]
-    return table(("User", "Configure", "Write", "Read", "Write topics", "Read topics"), rows)
+    rows = [
+        (f"`{user}`", *map(shown, rights[:5]), f"{rights.connections}, {rights.channels}")
+        for user, rights in topology.permissions(["front", "yard"]).items()
+    ]
+    return table(("User", "Configure", "Write", "Read", "Write topics", "Read topics", "Connections, channels"), rows)
 
 
 _FRAME = frame.Frame("front", "5f0c3a9e7b21d468", 1042, b"", 1280, 720, 1_767_225_600_123, "Europe/Berlin")

@@ -88,3 +88,12 @@ def test_a_camera_logs_in_as_its_own_user(secrets: Path) -> None:
 
     assert "SECCAM_BROKER_USERNAME" not in SERVICES["camera"]["environment"]
     assert done.stdout.split() == ["camera-yard", (secrets / "passwords" / "camera-yard").read_text().strip()]
+
+
+@pytest.mark.parametrize("file", ["compose/rabbitmq.conf", "charts/seccam/templates/rabbitmq/_configuration.tpl"])
+def test_every_broker_limits_messages_alike_and_retains_nothing(file: str) -> None:
+    settings = dict(re.findall(r"^([a-z._]+) = (\S+)$", (ROOT / file).read_text(), re.MULTILINE))
+
+    assert settings["max_message_size"] == str(topology.MAX_MESSAGE_BYTES)
+    assert settings["mqtt.max_packet_size_authenticated"] == str(topology.MAX_MESSAGE_BYTES + topology.MQTT_HEADER_BYTES)
+    assert settings["mqtt.retained_message_store"] == "rabbit_mqtt_retained_msg_store_noop"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -195,18 +195,23 @@ def test_there_is_no_user_but_ours(broker: RunningBroker) -> None:
     assert users == set(topology.permissions(CAMERAS))
 
 
-def test_every_policy_is_in_force_on_its_queue(broker: RunningBroker) -> None:
+def policies_in_force(broker: RunningBroker, queues: Iterable[str]) -> dict[str, Any]:
     """RabbitMQ ignores a key that it doesn't know; the broker's own word counts."""
     definition = (
         'begin {ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, N)), rabbit_policy:effective_definition(Q) end'
     )
-    names = ", ".join(f'<<"{name}">>' for name in topology.queues())
+    names = ", ".join(f'<<"{name}">>' for name in queues)
     told = broker.node.ctl(
         "eval", f'io:format("~s~n", [rabbit_json:encode(maps:from_list([{{N, maps:from_list({definition})}} || N <- [{names}]]))]).'
     )
+    found: dict[str, Any] = json.loads(told.splitlines()[0])
+    return found
 
-    in_force = json.loads(told.splitlines()[0])
-    assert in_force == {name: topology.policies(len(CAMERAS))[name][1] for name in topology.queues()}
+
+def test_every_policy_is_in_force_on_its_queue(broker: RunningBroker) -> None:
+    assert policies_in_force(broker, topology.queues()) == {
+        name: topology.policies(len(CAMERAS))[name][1] for name in topology.queues()
+    }
 
 
 def test_an_event_goes_to_the_notifiers_queue_and_to_the_log(broker: RunningBroker) -> None:
@@ -314,3 +319,60 @@ def test_an_upgrade_locks_out_the_users_of_earlier_versions(broker: RunningBroke
             pika.BlockingConnection(parameters)
     finally:
         ctl("delete_user", "camera")
+
+
+def test_a_viewers_queue_is_bounded_in_bytes_and_time_whatever_its_type(broker: RunningBroker) -> None:
+    """Over AMQP a viewer may declare what the MQTT plugin declares for it, as a queue of another type, too."""
+    names = {kind: f"mqtt-subscription-{kind}qos1" for kind in ("classic", "quorum", "stream")}
+    try:
+        with channel_of(broker, topology.VIEWER_USER) as channel:
+            for kind, name in names.items():
+                channel.queue_declare(name, durable=True, arguments={"x-queue-type": kind})
+                channel.queue_bind(name, topology.EXCHANGE, "seccam.#")
+        in_force = policies_in_force(broker, names.values())
+        with channel_of(broker, CAMERA) as channel:
+            for _ in range(20):
+                channel.basic_publish(topology.EXCHANGE, "seccam.view.front", bytes(1_000_000))
+        eventually(lambda: held_bytes(broker, names["classic"]) == 8_000_000)
+    finally:
+        with channel_of(broker, topology.VIEWER_USER) as channel:
+            for name in names.values():
+                channel.queue_delete(name)
+
+    assert all(definition["max-length-bytes"] == 8 * 1024 * 1024 for definition in in_force.values())
+    assert all("expires" in in_force[names[kind]] for kind in ("classic", "quorum"))
+    assert in_force[names["stream"]]["max-age"] == "1m"
+
+
+def held_bytes(broker: RunningBroker, queue: str) -> int:
+    rows = broker.node.ctl("list_queues", "-q", "--no-table-headers", "name", "message_bytes").splitlines()
+    return int(dict(row.split("\t") for row in rows).get(queue) or 0)
+
+
+def test_a_camera_gets_so_many_connections_and_channels(broker: RunningBroker) -> None:
+    rights = topology.permissions(CAMERAS)[CAMERA]
+    with ExitStack() as held:
+        first, *_ = [held.enter_context(broker.connection(CAMERA)) for _ in range(rights.connections)]
+        with pytest.raises(pika.exceptions.ProbableAccessDeniedError, match="user connection limit"):
+            broker.connection(CAMERA)
+        for _ in range(rights.channels):
+            first.channel()
+        with pytest.raises(pika.exceptions.ConnectionClosedByBroker, match="maximum allowed user limit"):
+            first.channel()
+        with broker.connection(topology.camera_user("yard")):  # others are not affected
+            pass
+
+
+def test_the_number_of_queues_is_limited(broker: RunningBroker) -> None:
+    limits = broker.node.ctl("list_vhost_limits", "-q")
+
+    assert json.loads(limits[limits.index("{") :]) == {"max-queues": topology.MAX_QUEUES}
+
+
+def test_a_message_has_two_mebibytes_at_most(broker: RunningBroker) -> None:
+    with channel_of(broker, CAMERA) as channel:
+        channel.confirm_delivery()
+        channel.basic_publish(topology.EXCHANGE, "seccam.status.front", bytes(topology.MAX_MESSAGE_BYTES))
+
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="larger than configured max size"):
+            channel.basic_publish(topology.EXCHANGE, "seccam.status.front", bytes(topology.MAX_MESSAGE_BYTES + 1))

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from seccam import topology
 from tests.brokers import CAMERA, RunningBroker
@@ -40,11 +42,17 @@ class Clients:
         options = ["-N", "-t", topic, "-C", str(count), "-W", str(seconds), "-q", "1"]
         return subprocess.Popen(self._command("sub", who, options), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def publish(self, topic: str, payload: bytes, *, login: Sequence[str] | None = None) -> subprocess.CompletedProcess[bytes]:
+    def publish(
+        self, topic: str, payload: bytes, *options: str, login: Sequence[str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
         """QoS 1: it ends well once the broker has taken the message."""
         who = self.login(topology.DEVICE_USER) if login is None else login
         return subprocess.run(
-            self._command("pub", who, ["-t", topic, "-s", "-q", "1"]), input=payload, capture_output=True, timeout=60, check=False
+            self._command("pub", who, ["-t", topic, "-s", "-q", "1", *options]),
+            input=payload,
+            capture_output=True,
+            timeout=60,
+            check=False,
         )
 
     def _command(self, kind: str, who: Sequence[str], options: Sequence[str]) -> list[str]:
@@ -172,3 +180,43 @@ def test_who_is_no_viewer_reads_nothing_by_mqtt(clients: Clients, sender: Sender
     assert output == b""
     # RabbitMQ 3.10 ends the connection, 4.0 denies the subscription
     assert reader.returncode != 0 or b"denied" in told
+
+
+def test_a_message_has_two_mebibytes_at_most(broker: RunningBroker, clients: Clients) -> None:
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+    client.username_pw_set(topology.DEVICE_USER, broker.node.passwords()[topology.DEVICE_USER])
+    client.connect("127.0.0.1", broker.ports.mqtt)
+    client.loop_start()
+    reader = clients.subscribe("seccam/view/shed", count=2, seconds=60)
+    try:
+        eventually(lambda: consumers(broker), within=30)
+        largest = client.publish("seccam/view/shed", bytes(topology.MAX_MESSAGE_BYTES), qos=1)
+        eventually(largest.is_published, within=30)
+        larger = client.publish("seccam/view/shed", bytes(topology.MAX_MESSAGE_BYTES + topology.MQTT_HEADER_BYTES), qos=1)
+        eventually(lambda: "is larger than" in broker_log(broker) or not client.is_connected(), within=30)
+        assert clients.publish("seccam/view/shed", b"later").returncode == 0
+
+        assert reader.communicate(timeout=60)[0] == bytes(topology.MAX_MESSAGE_BYTES) + b"later"
+        assert not larger.is_published()
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def broker_log(broker: RunningBroker) -> str:
+    return (broker.node.folder / "broker.log").read_text()
+
+
+def test_nothing_is_retained(broker: RunningBroker, clients: Clients) -> None:
+    assert clients.publish("seccam/view/shed", b"kept", "--retain").returncode == 0
+
+    reader = clients.subscribe("seccam/view/shed", seconds=60)
+    eventually(lambda: consumers(broker), within=30)
+    assert clients.publish("seccam/view/shed", b"later").returncode == 0
+    assert reader.communicate(timeout=60)[0] == b"later"
+
+
+def consumers(broker: RunningBroker) -> list[str]:
+    """The queues of MQTT subscribers that are consumed."""
+    rows = broker.node.ctl("list_consumers", "-q", "--no-table-headers", "queue_name").splitlines()
+    return [row for row in rows if row.startswith("mqtt-subscription-")]

@@ -140,6 +140,8 @@ class Node:
         yield f"listeners.tcp.1 = 127.0.0.1:{ports.amqp}"
         yield f"mqtt.listeners.tcp.1 = 127.0.0.1:{ports.mqtt}"
         yield "mqtt.allow_anonymous = false"
+        yield "mqtt.retained_message_store = rabbit_mqtt_retained_msg_store_noop"  # a device could fill the disk for ever
+        yield f"max_message_size = {topology.MAX_MESSAGE_BYTES}"
         yield "prometheus.tcp.ip = 127.0.0.1"
         yield f"prometheus.tcp.port = {ports.prometheus}"
         # imported only if changed: RabbitMQ 4.0 may otherwise fail to start while it recovers a stream (rabbitmq-server#14772)
@@ -153,6 +155,7 @@ class Node:
             yield "mqtt.mailbox_soft_limit = 20"
         if version() >= (4, 0):
             yield "anonymous_login_user = none"
+            yield f"mqtt.max_packet_size_authenticated = {topology.MAX_MESSAGE_BYTES + topology.MQTT_HEADER_BYTES}"
         else:
             yield "mqtt.subscription_ttl = 60000"
 

@@ -41,13 +41,16 @@ vm_memory_high_watermark.relative = {{ $broker.memoryWatermark }}
 # Quorum queues keep the newest file of their log in memory: 512 MiB by default, more than the watermark of the chart's memory limit. With
 # that, a backlog of 8,000 to 9,000 events (43 kB each) raised the memory alarm on RabbitMQ 3.10.
 raft.wal_max_size_bytes = 64000000
-# A frame has at most 2 MiB.
-max_message_size = 4194304
+# A frame has at most 2 MiB. An MQTT packet has a header, too.
+max_message_size = 2097152
+mqtt.max_packet_size_authenticated = 2101248
 
 anonymous_login_user = none
 mqtt.allow_anonymous = false
 mqtt.exchange = amq.topic
 mqtt.vhost = /
+# What a client publishes as retained is not kept: it would stay on the disk for ever.
+mqtt.retained_message_store = rabbit_mqtt_retained_msg_store_noop
 # Frames that wait for an MQTT client that is slower than its camera.
 mqtt.mailbox_soft_limit = 20
 {{- if $broker.tls.enabled }}

@@ -12,6 +12,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from seccam import jpeg
+
 #: The topic exchange that RabbitMQ's MQTT plugin uses: routing key `seccam.view.front` is topic `seccam/view/front`.
 EXCHANGE = "amq.topic"
 #: The exchange of events, which only the events queue is bound to: the broker returns an event that the queue doesn't get.
@@ -38,6 +40,12 @@ RETRY_QUEUES = {"seccam.events.retry.10s": 10_000, "seccam.events.retry.1m": 60_
 
 #: A frame older than this many milliseconds is dropped, in a queue or by its receiver.
 FRAME_TTL_MS = 2000
+#: Bytes of the largest message: of a frame, as events have smaller pictures.
+MAX_MESSAGE_BYTES = jpeg.MAX_BYTES
+#: What an MQTT packet has beside its message: a header, a topic, an MQTT 5 client's properties.
+MQTT_HEADER_BYTES = 4096
+#: Queues in the vhost: those of a hundred monitors with 64 cameras, far from what a broker can bear.
+MAX_QUEUES = 10_000
 #: Frames that may wait for the workers: per camera, and at least.
 WORK_QUEUE_PER_CAMERA, WORK_QUEUE_LEAST = 4, 32
 
@@ -81,6 +89,9 @@ NEWEST_ONLY: Mapping[str, Any] = {
 #: Arguments of a service's own queue for small JSON messages that matter for seconds.
 SHORT_NEWS: Mapping[str, Any] = {"x-queue-type": "classic", "x-max-length": 1000, "x-message-ttl": 10_000}
 
+#: The policy of the queues that RabbitMQ's MQTT plugin declares for a subscriber, with the subscriber's rights.
+MQTT_POLICY = "seccam.mqtt"
+_MQTT_QUEUES = r"mqtt-subscription-.*qos[01]"
 _AT_LEAST_ONCE = {"overflow": "reject-publish", "dead-letter-strategy": "at-least-once"}
 _WEEK = "7D"
 
@@ -148,7 +159,21 @@ def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         JOURNAL: (exactly[JOURNAL], {"max-age": "1D", "stream-max-segment-size-bytes": 1_000_000}),
         # RabbitMQ before 3.12 has no mailbox limit for MQTT subscribers; this bounds the queue of a slow one
-        "seccam.mqtt": (r"^mqtt-subscription-.*qos[01]$", {"max-length": 20, "message-ttl": 10_000, "overflow": "drop-head"}),
+        MQTT_POLICY: (
+            f"^{_MQTT_QUEUES}$",
+            {
+                "max-length": 20,
+                "max-length-bytes": 8 * 1024 * 1024,
+                "message-ttl": 10_000,
+                "overflow": "drop-head",
+                "expires": 3_600_000,
+            },
+        ),
+        # a viewer may declare streams with such names over AMQP, and no policy with `expires` applies to a stream
+        f"{MQTT_POLICY}.streams": (
+            f"^{_MQTT_QUEUES}$",
+            {"max-age": "1m", "max-length-bytes": 8 * 1024 * 1024, "stream-max-segment-size-bytes": 1_000_000},
+        ),
     }
     for name, delay in RETRY_QUEUES.items():
         table[name] = (exactly[name], {**event_queue, "message-ttl": delay})
@@ -164,8 +189,6 @@ FORMER_USERS = ("camera", "mqtt")
 _NOTHING = "^$"
 #: A monitor's queues, which the broker names, and its exchanges.
 _OWN = rf"(amq\.gen-|{re.escape(ROUTERS)}\.).*"
-#: The queues that RabbitMQ's MQTT plugin declares for a subscriber, with the subscriber's rights.
-_MQTT_QUEUES = r"mqtt-subscription-.*qos[01]"
 _EXCHANGE, _EVENTS_EXCHANGE = re.escape(EXCHANGE), re.escape(EVENTS_EXCHANGE)
 _DEFAULT_EXCHANGE = r"amq\.default"
 
@@ -191,13 +214,18 @@ def _reading(*flows: str) -> str:
 
 
 class Rights(NamedTuple):
-    """What a user may do, as regular expressions: with queues and exchanges, and with topics of the topic exchanges."""
+    """What a user may do: with queues, exchanges, and topics of the topic exchanges (regular expressions), and how often.
+
+    RabbitMQ before 3.12 opens two channels for an MQTT connection, and doesn't answer a client that gets no channel.
+    """
 
     configure: str = _NOTHING
     write: str = _NOTHING
     read: str = _NOTHING
     write_topics: str = _NOTHING
     read_topics: str = _NOTHING
+    connections: int = 1000
+    channels: int = 10_000
 
 
 def permissions(cameras: Iterable[str] = ()) -> dict[str, Rights]:
@@ -205,7 +233,10 @@ def permissions(cameras: Iterable[str] = ()) -> dict[str, Rights]:
     names = sorted(cameras)
     taken = f"(?!({'|'.join(names)})$)" if names else ""
     own = {
-        camera_user(name): Rights(write=f"^{_EXCHANGE}$", write_topics=_topics((VIEW, SECURITY, STATUS), name)) for name in names
+        camera_user(name): Rights(
+            write=f"^{_EXCHANGE}$", write_topics=_topics((VIEW, SECURITY, STATUS), name), connections=20, channels=40
+        )
+        for name in names
     }
     return own | {
         MONITOR_USER: Rights(
@@ -220,12 +251,16 @@ def permissions(cameras: Iterable[str] = ()) -> dict[str, Rights]:
             write_topics=_flows(FACES, PRESENCE, EVENTS),
         ),
         NOTIFIER_USER: Rights(write=f"^{_DEFAULT_EXCHANGE}$", read=f"^({re.escape(EVENTS_QUEUE)}|{re.escape(JOURNAL)})$"),
-        DEVICE_USER: Rights(write=f"^{_EXCHANGE}$", write_topics=_topics((VIEW, SECURITY), taken + _ANY_NAME)),
+        DEVICE_USER: Rights(
+            write=f"^{_EXCHANGE}$", write_topics=_topics((VIEW, SECURITY), taken + _ANY_NAME), connections=200, channels=500
+        ),
         VIEWER_USER: Rights(
             configure=f"^{_MQTT_QUEUES}$",
             write=f"^{_MQTT_QUEUES}$",  # to bind them
             read=f"^({_EXCHANGE}|{_MQTT_QUEUES})$",
             read_topics=r"^seccam\.([a-z]+\.([a-z0-9-]+|\*|#)|#)$",
+            connections=200,
+            channels=500,
         ),
         OPERATOR_USER: Rights(
             r"^seccam\.", rf"^({_EXCHANGE}|{_DEFAULT_EXCHANGE}|seccam\..*)$", rf"^({_EXCHANGE}|seccam\..*)$", ".*", ".*"
@@ -264,9 +299,11 @@ def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: Coll
                 "password_hash": password_hash(password, _salt(user, password)) if user in rights else "",
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
                 "tags": [],
+                "limits": {"max-connections": granted[user].connections, "max-channels": granted[user].channels},
             }
             for user, password in passwords.items()
         ],
+        "parameters": [{"component": "vhost-limits", "vhost": vhost, "name": "limits", "value": {"max-queues": MAX_QUEUES}}],
         "permissions": [
             {"user": user, "vhost": vhost, "configure": may.configure, "write": may.write, "read": may.read}
             for user, may in granted.items()
