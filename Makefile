@@ -36,13 +36,12 @@ test: setup ## run the tests, except those of images, chart and cluster; some: T
 test-slow: setup ## run the tests that take minutes
 	$(BIN)/pytest -m "slow and not faults" $(TESTS)
 
-# the rows that .ci/run runs: FAULTS="not slow"
-FAULTS ?= faults
-.PHONY: test-faults
-test-faults: setup ## inject faults under load, and write docs/reliability.md; all rows take 40 minutes
+.PHONY: test-faults test-faults-short
+test-faults: setup ## inject faults under load and write docs/reliability.md; 30 minutes
 	rm -rf tests/artifacts/faults
-	$(BIN)/pytest -m "faults and ($(FAULTS))" $(or $(TESTS),tests/faults)
-	$(BIN)/python -m tests.faults.page
+	@$(BIN)/pytest -n 2 -m faults $(or $(TESTS),tests/faults); status=$$?; $(BIN)/python -m tests.faults.page; exit $$status
+test-faults-short: setup ## inject some of these faults; 6 minutes
+	$(BIN)/pytest -n 2 -m "faults and not slow" $(or $(TESTS),tests/faults)
 
 .PHONY: test-chart
 test-chart: $(VENV)/dev ## run the tests of the chart; needs Helm, and for some tests a cluster in KUBECONFIG

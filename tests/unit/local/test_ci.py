@@ -48,7 +48,7 @@ def test_without_a_cluster_it_passes_and_lists_what_was_not_tested(checkout: Pat
     done = run(checkout)
 
     assert done.returncode == 0
-    assert calls(checkout) == ["make setup", "make lint", "make test"]
+    assert calls(checkout) == ["make setup", "make lint", "make test", "make test-faults-short"]
     summary = done.stdout.partition("=== Summary")[2]
     assert "NOT TESTED" in summary
     for target in ("make test-images", "make test-chart", "make test-e2e", "make test-slow"):
@@ -65,7 +65,17 @@ def test_with_a_cluster_every_stage_is_in_the_summary_and_the_cluster_is_stopped
     assert "make test-e2e" not in summary
     assert summary.count("passed") == done.stdout.count("since the start)")
     made = [call.removeprefix("make ") for call in calls(checkout) if call.startswith("make ")]
-    assert made == ["setup", "lint", "test", "test-images", "e2e-image", "--silent version", "test-chart", "test-e2e"]
+    assert made == [
+        "setup",
+        "lint",
+        "test",
+        "test-faults-short",
+        "test-images",
+        "e2e-image",
+        "--silent version",
+        "test-chart",
+        "test-e2e",
+    ]
     assert calls(checkout)[-1] == "down"
 
 

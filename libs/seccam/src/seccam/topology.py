@@ -157,7 +157,11 @@ def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
             exactly[EVENTS_LOG],
             {"max-age": _WEEK, "max-length-bytes": 256 * 1024 * 1024, "stream-max-segment-size-bytes": 16 * 1024 * 1024},
         ),
-        JOURNAL: (exactly[JOURNAL], {"max-age": "1D", "stream-max-segment-size-bytes": 1_000_000}),
+        # a notifier reads all of it before its first event, at some 5,000 entries (2 MB) a second
+        JOURNAL: (
+            exactly[JOURNAL],
+            {"max-age": "1D", "max-length-bytes": 16 * 1024 * 1024, "stream-max-segment-size-bytes": 1_000_000},
+        ),
         # RabbitMQ before 3.12 has no mailbox limit for MQTT subscribers; this bounds the queue of a slow one
         MQTT_POLICY: (
             f"^{_MQTT_QUEUES}$",
