@@ -40,7 +40,7 @@ class Cluster:
     """The nodes, by number."""
 
     def __init__(self, folder: Path) -> None:
-        epmd, cookie = free_port(), secrets.token_hex(16)
+        epmd, cookie = free_port(), secrets.token_hex(32)
         names = tuple(f"seccam{number}@localhost" for number in range(SIZE))
         self.nodes: list[RunningBroker] = []
         for name in names:

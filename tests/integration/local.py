@@ -25,6 +25,7 @@ def settings(folder: Path, **more: str) -> dict[str, str]:
     own = {f"SECCAM_LOCAL_{name}_PORT": str(free_port()) for name in SEVERAL}
     own |= {f"SECCAM_{name}_OPS_PORT": str(free_port()) for name in ("CAMERA", "MONITOR", "SECURITY", "NOTIFIER")}
     own |= {"SECCAM_MONITOR_PORT": str(free_port()), "SECCAM_LOCAL_FOLDER": str(folder), "SECCAM_CAMERAS": "demo=demo"}
+    own |= {"TEST_FOLDER": str(folder)}  # by which `members` knows the processes
     # neither a person's settings, nor the flags of a `make test` around us
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("SECCAM_", "IFTTT_", "MAKE", "MFLAGS"))}
     return {**outside, **own, **more}

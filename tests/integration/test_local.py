@@ -82,7 +82,7 @@ def test_the_faces_of_the_demo_reach_ifttt_with_their_count(run: Run, ifttt: Ift
 
 
 def test_the_printed_command_gets_a_picture_over_mqtt(run: Run, mosquitto: None, tmp_path: Path) -> None:
-    line = re.search(r"mosquitto_sub .*seccam/view/demo -C 1 > frame.jpg", run.output)
+    line = re.search(r"XDG_CONFIG_HOME=.* mosquitto_sub .*seccam/view/demo -C 1 > frame.jpg", run.output)
     assert line
 
     subprocess.run(["bash", "-c", line[0]], cwd=tmp_path, check=True, timeout=30)
@@ -102,13 +102,23 @@ def test_the_printed_metrics_addresses_answer(run: Run) -> None:
 
 def test_no_secret_is_in_the_output_a_command_line_or_a_readable_file(run: Run) -> None:
     passwords = (run.folder / "state" / "broker" / "passwords.json").read_text()
-    secrets = [*re.findall(r'"(?!device|viewer)[\w-]+": "([^"]+)"', passwords), "sesame"]
+    secrets = [*re.findall(r'"[\w-]+": "([^"]+)"', passwords), "sesame"]
     assert len(secrets) > 3
 
     for text in (run.output, *members(run.folder).values()):
         assert not [secret for secret in secrets if secret in text]
     open_to_others = [path for path in (run.folder / "state").iterdir() if path.is_dir() and path.stat().st_mode & 0o077]
     assert not open_to_others
+
+
+def test_the_key_of_ifttt_is_in_the_environment_of_no_service_but_the_notifier(run: Run) -> None:
+    holders = {
+        program[0]
+        for pid, line in members(run.folder).items()
+        if (program := re.search(r"seccam-(?!local)\w+", line)) and b"IFTTT_KEY=" in Path(f"/proc/{pid}/environ").read_bytes()
+    }
+
+    assert holders == {"seccam-notifier"}
 
 
 def test_a_second_run_in_the_same_folder_is_refused(run: Run) -> None:

@@ -33,7 +33,8 @@ environment variables:
   SECCAM_BROKER_URL  (a private broker)
       A broker that has seccam's queues, to use instead of a private one.
 
-All other SECCAM_ and IFTTT_ variables are passed on to the services: see seccam-camera --help, seccam-monitor --help and so on."""
+All other SECCAM_ and IFTTT_ variables are passed on to the services that read them:
+see seccam-camera --help, seccam-monitor --help and so on."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

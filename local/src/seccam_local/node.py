@@ -19,6 +19,7 @@ from seccam.files import write_private
 #: Where Debian and Ubuntu install the scripts; those in /usr/sbin switch users and need root.
 _SCRIPTS = Path("/usr/lib/rabbitmq/bin")
 _PLUGINS = ("rabbitmq_mqtt", "rabbitmq_prometheus")
+_COOKIE_BYTES = 32
 _PLAIN = re.compile(r"[\w/.,:=@%+~-]+", re.ASCII)
 
 
@@ -54,6 +55,11 @@ class Node:
         self.name = name  # the node's data belongs to it, so it must not depend on the ports
 
     @property
+    def mqtt_options(self) -> Path:
+        """The folder in which Mosquitto's clients find the address, user and password, as their `XDG_CONFIG_HOME`."""
+        return self.folder / "mqtt"
+
+    @property
     def can_watch_disk(self) -> bool:
         """Whether the broker can monitor free disk space: it passes its folder to `df` in a shell, unquoted."""
         return _PLAIN.fullmatch(str(self.folder)) is not None
@@ -62,14 +68,18 @@ class Node:
         """Write the node's files; passwords, data and the previous run's log are kept."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        for name in ("data", "log"):
-            (self.folder / name).mkdir(exist_ok=True)
+        for folder in (self.folder / "data", self.folder / "log", self.mqtt_options):
+            folder.mkdir(exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         definitions = topology.definitions(self.passwords(), cameras=self._cameras)
         self._private("definitions.json", json.dumps(definitions, indent=1))
         self._private("rabbitmq.conf", "\n".join(self._configuration()) + "\n")
         self._private("enabled_plugins", f"[{','.join(_PLUGINS)}].\n")
+        self._write_cookie()
+        for program, user in (("mosquitto_sub", topology.VIEWER_USER), ("mosquitto_pub", topology.DEVICE_USER)):
+            options = f"-h 127.0.0.1\n-p {self.ports.mqtt}\n-u {user}\n-P {self.passwords()[user]}\n"
+            write_private(self.mqtt_options / program, options)
 
     def passwords(self) -> Mapping[str, str]:
         """The password of each user, generated once, and those of former users. Raises SettingsError if their file is broken."""
@@ -100,7 +110,7 @@ class Node:
         """The environment of both commands."""
         return {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-            "HOME": str(self.folder),  # for the Erlang cookie
+            "HOME": str(self.folder),  # where Erlang looks for its cookie
             "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": str(self.ports.epmd),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -158,6 +168,15 @@ class Node:
             yield f"mqtt.max_packet_size_authenticated = {topology.MAX_MESSAGE_BYTES + topology.MQTT_HEADER_BYTES}"
         else:
             yield "mqtt.subscription_ttl = 60000"
+
+    def _write_cookie(self) -> None:
+        """The secret with which rabbitmqctl, and whoever else has it, runs anything on the node.
+
+        Erlang would make one itself: 20 letters from a weak generator, which earlier versions left here.
+        """
+        cookie = self.folder / ".erlang.cookie"
+        if not cookie.exists() or len(cookie.read_text().strip()) < 2 * _COOKIE_BYTES:
+            write_private(cookie, secrets.token_hex(_COOKIE_BYTES))
 
     def _private(self, name: str, text: str) -> None:
         write_private(self.folder / name, text)

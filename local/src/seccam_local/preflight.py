@@ -39,7 +39,7 @@ def setting_faults(services: Sequence[Service], environ: Mapping[str, str]) -> l
 def _check(service: Service, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [*service.command, "--check=json"],
-        env={**environ, **service.environment},
+        env=service.environment_from(environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

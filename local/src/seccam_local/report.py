@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -43,16 +44,13 @@ def waiting_line(stack: Stack, services: Mapping[str, str]) -> str:
 
 
 def broker_lines(node: Node, camera: str, folder: Path) -> Iterator[str]:
-    """Commands for MQTT clients of the private broker. They contain two passwords, which are meant to be shown here."""
-    viewer, device = (
-        f"-h 127.0.0.1 -p {node.ports.mqtt} -u {user} -P {node.passwords()[user]}"
-        for user in (topology.VIEWER_USER, topology.DEVICE_USER)
-    )
+    """Commands for MQTT clients of the private broker. They read its address and password from a private file."""
+    options = f"XDG_CONFIG_HOME={shlex.quote(str(node.mqtt_options))}"
     picture, other = (topology.topic(topology.key(topology.VIEW, name)) for name in (camera, "other"))
     yield _row("metrics", f"http://127.0.0.1:{node.ports.prometheus}/metrics  broker")
-    yield _row("picture", f"mosquitto_sub {viewer} -N -t {picture} -C 1 > frame.jpg")
-    yield _row("events", f"mosquitto_sub {viewer} -t '{topology.topic(topology.EVENTS)}/#'")
-    yield _row("publish", f"mosquitto_pub {device} -t {other} -f picture.jpg")
+    yield _row("picture", f"{options} mosquitto_sub -N -t {picture} -C 1 > frame.jpg")
+    yield _row("events", f"{options} mosquitto_sub -t '{topology.topic(topology.EVENTS)}/#'")
+    yield _row("publish", f"{options} mosquitto_pub -t {other} -f picture.jpg")
     yield _row("files", f"{folder}: the broker's data, passwords and log")
 
 

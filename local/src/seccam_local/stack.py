@@ -20,6 +20,11 @@ MONITOR_PORT = 8080
 #: The first ops port of each service; further processes of the service use the ports after it.
 OPS_PORTS = {"monitor": 9101, "notifier": 9102, "security": 9111, "camera": 9151}
 
+#: Prefixes of the settings that several services read.
+_SHARED_PREFIXES = ("SECCAM_BROKER_", "SECCAM_LOG_", "SECCAM_VISIT_")
+#: Prefixes of the settings that only one service reads, beside its own.
+_FURTHER_PREFIXES = {"notifier": ("IFTTT_",)}
+
 _SCRIPTS = Path(sys.executable).parent
 _COMMANDS: Mapping[str, Sequence[str]] = {
     "camera": (str(_SCRIPTS / "seccam-camera"),),
@@ -46,15 +51,28 @@ class ListenAddress:
 
 @dataclass(frozen=True)
 class Service:
-    """One process of a service. `environment` extends the one of `make run` and the broker's URL for `user`."""
+    """One process of a service."""
 
     name: str
+    #: The service, as in the prefix of its settings.
+    kind: str
     command: Sequence[str]
     user: str
     ops: ListenAddress
+    #: Settings of this process alone; they extend `environment_from`.
     environment: Mapping[str, str] = field(default_factory=dict)
     #: The camera, if this is a camera's process.
     camera: Camera | None = None
+
+    def environment_from(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The environment of the process if that of `make run` is `environ`: without what only other services need.
+
+        So neither the key of IFTTT nor the logins of cameras are where they aren't used. Unknown names stay, to be reported.
+        """
+        own = (*_SHARED_PREFIXES, f"SECCAM_{self.kind.upper()}_", *_FURTHER_PREFIXES.get(self.kind, ()))
+        others = tuple(prefix for prefix in (*settings.PREFIXES, "IFTTT_") if prefix not in own)
+        kept = {name: value for name, value in environ.items() if not name.startswith(others) and name != "SECCAM_CAMERAS"}
+        return {**kept, **self.environment}
 
 
 @dataclass(frozen=True)
@@ -108,9 +126,9 @@ def clashes(addresses: Iterable[ListenAddress]) -> list[SettingFault]:
 def _services(
     environ: Mapping[str, str], chosen: Sequence[Camera], workers: int, page: ListenAddress, faults: list[SettingFault]
 ) -> Iterator[Service]:
-    def one(name: str, service: str, user: str, own: Mapping[str, str], nth: int = 0) -> Service:
-        ops = _address(environ, f"SECCAM_{service.upper()}_OPS_", OPS_PORTS[service], faults, nth)
-        return Service(name, _COMMANDS[service], user, ops, {ops.setting: str(ops.port), **own})
+    def one(name: str, kind: str, user: str, own: Mapping[str, str], nth: int = 0) -> Service:
+        ops = _address(environ, f"SECCAM_{kind.upper()}_OPS_", OPS_PORTS[kind], faults, nth)
+        return Service(name, kind, _COMMANDS[kind], user, ops, {ops.setting: str(ops.port), **own})
 
     for nth, camera in enumerate(chosen):
         own = {"SECCAM_CAMERA_NAME": camera.name, "SECCAM_CAMERA_SOURCE": camera.source}

@@ -33,12 +33,7 @@ def stages(node: Node | None, services: Iterable[Service], environ: Mapping[str,
         Process(
             service.name,
             service.command,
-            {
-                "SECCAM_SECURITY_SPOOL_FOLDER": str(folder / "spool"),
-                **environ,
-                **service.environment,
-                **({"SECCAM_BROKER_URL": node.url(service.user)} if node else {}),
-            },
+            _environment(service, node, environ, folder),
             may_start=_listening(node.ports.amqp) if node else lambda: True,
         )
         for service in services
@@ -61,6 +56,11 @@ def run(ordered: Sequence[Stage], stop: threading.Event) -> None:
         log_line("stopping")
     finally:
         processes.stop(reversed(ordered))
+
+
+def _environment(service: Service, node: Node | None, environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    own = {"SECCAM_SECURITY_SPOOL_FOLDER": str(folder / "spool")} if service.kind == "security" else {}
+    return {**own, **service.environment_from(environ), **({"SECCAM_BROKER_URL": node.url(service.user)} if node else {})}
 
 
 def _listening(port: int) -> Callable[[], bool]:

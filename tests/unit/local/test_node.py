@@ -9,7 +9,7 @@ import pytest
 
 from seccam import topology
 from seccam.errors import SettingsError
-from seccam_local.node import Node, Ports
+from seccam_local.node import Node, Ports, installed
 
 PORTS = Ports(1, 2, 3, 4, 5)
 
@@ -51,6 +51,31 @@ def test_a_broken_password_file_is_reported_with_a_remedy(tmp_path: Path, text: 
 
     with pytest.raises(SettingsError, match=rf"{tmp_path}/passwords.json is broken: delete it"):
         Node(tmp_path, PORTS).passwords()
+
+
+@pytest.mark.skipif(not installed(), reason="needs RabbitMQ")
+def test_secrets_are_in_files_that_only_their_owner_can_read(tmp_path: Path) -> None:
+    node = Node(tmp_path / "broker", PORTS)
+    node.write()
+
+    for program, user in (("mosquitto_sub", "viewer"), ("mosquitto_pub", "device")):
+        options = node.mqtt_options / program
+        assert options.read_text() == f"-h 127.0.0.1\n-p 2\n-u {user}\n-P {node.passwords()[user]}\n"
+        assert options.stat().st_mode & 0o777 == 0o600
+    assert (node.folder / ".erlang.cookie").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(not installed(), reason="needs RabbitMQ")
+def test_the_cookie_is_random_kept_and_replaces_one_that_erlang_made(tmp_path: Path) -> None:
+    cookie = tmp_path / ".erlang.cookie"
+    cookie.write_text("ABCDEFGHIJKLMNOPQRST")
+    cookie.chmod(0o400)
+    Node(tmp_path, PORTS).write()
+    made = cookie.read_text()
+    Node(tmp_path, PORTS).write()
+
+    assert len(bytes.fromhex(made)) == 32
+    assert cookie.read_text() == made
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_a_host_without_an_address_is_reported() -> None:
 
 
 def service(name: str, script: str) -> Service:
-    return Service(name, ["bash", "-c", script], name, ListenAddress("SECCAM_MONITOR_OPS_PORT", "127.0.0.1", 9101))
+    return Service(name, "monitor", ["bash", "-c", script], name, ListenAddress("SECCAM_MONITOR_OPS_PORT", "127.0.0.1", 9101))
 
 
 def test_a_check_that_hangs_is_reported_and_killed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,28 @@ def test_visit_settings_reach_every_service_unchanged() -> None:
     stack = build_stack(environ, webcam=False)
 
     assert not stack.faults
-    assert all({**environ, **service.environment}.items() >= environ.items() for service in stack.services)
+    assert all(service.environment_from(environ).items() >= environ.items() for service in stack.services)
+
+
+def test_each_process_gets_the_settings_of_its_own_service_and_what_is_no_setting() -> None:
+    shared = {"PATH": "/bin", "TZ": "UTC", "SECCAM_BROKER_URL": "amqp://h/", "SECCAM_LOG_LEVEL": "debug"}
+    several = {"SECCAM_CAMERAS": "a=rtsp://me:sesame@h/ b=rtsp://me:mellon@h/", "SECCAM_CAMERA_ZONE": "UTC"}
+    other = {"IFTTT_KEY": "k", "SECCAM_MONITOR_HOST": "::1", "SECCAM_SECURITY_DETECTOR": "yunet", "SECCAM_LOCAL_WORKERS": "1"}
+    environ = {**shared, **several, **other}
+
+    seen = {service.name: service.environment_from(environ) for service in build_stack(environ, webcam=False).services}
+
+    def holders(text: str) -> set[str]:
+        return {name for name, variables in seen.items() if any(text in f"{k}={v}" for k, v in variables.items())}
+
+    assert all(variables.items() >= shared.items() for variables in seen.values())
+    assert holders("sesame") == {"camera-a"}
+    assert holders("mellon") == {"camera-b"}
+    assert holders("SECCAM_CAMERA_ZONE") == {"camera-a", "camera-b"}
+    assert holders("IFTTT_KEY") == {"notifier"}
+    assert holders("SECCAM_MONITOR_HOST") == {"monitor"}
+    assert holders("SECCAM_SECURITY_DETECTOR") == {"security-1"}
+    assert holders("SECCAM_LOCAL_") == set()
 
 
 def test_whitespace_around_a_setting_is_stripped() -> None:
@@ -164,16 +185,12 @@ def test_a_camera_that_isnt_live_is_reported_with_the_reason(missing: dict[str, 
     assert report.example_camera(made, missing) == picture
 
 
-def test_the_private_brokers_lines_contain_the_complete_mqtt_command(tmp_path: Path) -> None:
+def test_the_private_brokers_lines_contain_the_complete_mqtt_command_and_no_password(tmp_path: Path) -> None:
     node = Node(tmp_path, Ports(1, 1884, 3, 4, 5))
     lines = "\n".join(report.broker_lines(node, "front", tmp_path))
 
-    passwords = node.passwords()
-    assert (
-        f"mosquitto_sub -h 127.0.0.1 -p 1884 -u viewer -P {passwords['viewer']} -N -t seccam/view/front -C 1 > frame.jpg" in lines
-    )
-    assert f"mosquitto_pub -h 127.0.0.1 -p 1884 -u device -P {passwords['device']} -t seccam/view/other" in lines
-    assert all(other not in lines for user, other in passwords.items() if user not in ("device", "viewer"))
+    assert f"XDG_CONFIG_HOME={tmp_path}/mqtt mosquitto_sub -N -t seccam/view/front -C 1 > frame.jpg" in lines
+    assert not any(password in lines for password in node.passwords().values())
 
 
 def test_missing_services_are_reported_with_the_page_once_that_is_ready() -> None:
