@@ -32,6 +32,12 @@ test: setup ## run the tests, except those of images, chart and cluster; some: T
 	$(BIN)/pytest -m "alone and not slow and not faults" $(TESTS); alone=$$?; \
 	[ $$alone -eq 0 ] || { [ $$alone -eq 5 ] && [ $$shared -eq 0 ]; } || exit $$alone
 
+# seconds for each parser; SEED=… repeats a run
+SECONDS_EACH ?= 600
+.PHONY: fuzz
+fuzz: setup ## feed hostile bytes to every parser and write docs/fuzzing.md; 70 minutes, or SECONDS_EACH=10
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS_EACH) $(if $(SEED),--seed $(SEED))
+
 .PHONY: test-slow
 test-slow: setup ## run the tests that take minutes
 	$(BIN)/pytest -m "slow and not faults" $(TESTS)

@@ -16,6 +16,9 @@ from typing import NamedTuple
 #: Digest's algorithms and their names in hashlib, the preferred one last.
 _HASHES = {"MD5": "md5", "SHA-256": "sha256"}
 _SESSION = "-SESS"
+#: Characters of a header, and headers, that are read; real ones have a few hundred. http.client would take 6 MB of them, more
+#: than a second of processor time.
+_LONGEST, _MOST = 4096, 8
 
 _TOKEN = r"[\w!#$%&'*+.^`|~-]+"  # noqa: S105  # a token of the grammar, not a secret
 #: What is between two commas: a scheme, a parameter, or both.
@@ -34,7 +37,7 @@ def authorization(headers: Iterable[str], login: tuple[str, str], target: str) -
 
     The best supported challenge is answered. Without any challenge, Basic is used.
     """
-    asked = [header for header in headers if header.strip()]
+    asked = [header[:_LONGEST] for header in headers if header.strip()][:_MOST]
     offers = [challenge for header in asked for challenge in challenges(header)]
     # headers are encoded as Latin-1, so this sends the UTF-8 bytes, which nearly all cameras expect
     user, password = (text.encode().decode("latin-1") for text in login)

@@ -14,8 +14,10 @@ from seccam.errors import BadFrame
 
 #: Most bytes of a part's header and of a picture; beyond them the stream is refused.
 MAX_HEADER, MAX_PART = 8192, 16 * 1024 * 1024
+#: Digits of a length.
+_DIGITS = 12
 
-_LENGTH = re.compile(rb"^content-length:\s*(\d+)\s*$", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length:\s*0*(\d+)\s*$", re.IGNORECASE | re.MULTILINE)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _END_OF_IMAGE = b"\xff\xd9"
 
@@ -63,6 +65,8 @@ class MultipartParser:
             return False
         header = bytes(self._buffer[: end.start()])
         length = _LENGTH.search(header)
+        if length and len(length[1]) > _DIGITS:  # Python would refuse to convert thousands of them
+            raise NotMultipartError(f"a part whose length has {len(length[1])} digits")
         self._length = int(length[1]) if length else None
         if not self._boundary:
             first = header.partition(b"\n")[0].strip()
