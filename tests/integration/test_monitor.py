@@ -271,6 +271,7 @@ def test_faces_are_boxes_and_events_are_rows(monitor: RunningMonitor, sender: Se
         assert (row["id"], row["cam"], row["faces"], row["late_s"]) == (event_id, "door", 2, 0)
         shown = monitor.http.get(row["picture"])
         assert (shown.status_code, shown.content) == (200, picture(101))
+        assert shown.headers["cache-control"] == "no-store"
     assert monitor.http.get("/events").json()[0]["id"] == event_id
     assert monitor.http.get("/events/none-b1-1/picture.jpg").status_code == 404
 

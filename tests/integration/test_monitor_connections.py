@@ -95,10 +95,10 @@ class Caller:
         """More of what is said."""
         self._writer.write(some)
 
-    async def hears(self, what: bytes) -> None:
-        """Read until this has come."""
+    async def hears(self, what: bytes) -> bytes:
+        """Read until this has come; returns all that was read."""
         async with asyncio.timeout(WITHIN):
-            await self._reader.readuntil(what)
+            return await self._reader.readuntil(what)
 
     async def is_closed(self) -> None:
         """Read to the end."""
@@ -397,6 +397,24 @@ def test_a_client_that_reads_no_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -
         await asyncio.to_thread(eventually, lambda: port.refused("write_timeout") == 1, within=WITHIN)
 
     on_a_port(body)
+
+
+@pytest.mark.parametrize("request_head", [LIST, PAGE], ids=["a request", "a websocket"])
+def test_two_host_headers_are_refused(request_head: bytes) -> None:
+    async def body(port: Port) -> None:
+        await (await port.call(request_head[:-2] + b"Host: localhost\r\n\r\n")).hears(b"HTTP/1.1 400 ")
+
+    on_a_port(body)
+
+
+def test_browsers_are_told_to_stay_with_tls_only_by_a_response_over_tls() -> None:
+    async def body(port: Port) -> None:
+        over_tls = await port.call(LIST[:-2] + b"X-Forwarded-Proto: https\r\n\r\n")
+        await over_tls.hears(b"strict-transport-security: max-age=15724800\r\n")
+        plain = await port.call(LIST)
+        assert b"strict-transport-security" not in await plain.hears(b"[]")
+
+    on_a_port(body, proxies="127.0.0.1/32")
 
 
 def test_what_comes_behind_an_unanswered_request_is_not_read() -> None:

@@ -116,7 +116,7 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
         row = hub.visits.get(event_id)
         if row is None or row.snapshot.picture is None:
             raise HTTPException(404, f"There is no picture of this visit: the last {KEPT} visits are kept.")
-        return Response(row.snapshot.picture, media_type="image/jpeg")
+        return Response(row.snapshot.picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     @app.websocket("/ws")
     async def socket(websocket: WebSocket) -> None:

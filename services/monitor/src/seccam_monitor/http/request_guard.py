@@ -31,6 +31,8 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 _FIXED = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+#: Added over TLS: browsers don't come without TLS for half a year.
+_HSTS = (b"strict-transport-security", b"max-age=15724800")
 _NO_CACHE = (b"cache-control", b"no-cache")
 #: Methods that change nothing, so other sites may make a browser use them; they can't read the response.
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -112,7 +114,9 @@ class RequestGuard:
                 del self._running[client]
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
-        if self._refused(scope) or not self._own_page(scope):
+        if _has_two_hosts(scope):
+            await _TWO_HOSTS(scope, receive, send)
+        elif self._refused(scope) or not self._own_page(scope):
             await send({"type": "websocket.close"})  # before the handshake: uvicorn answers 403
         else:
             await app(scope, receive, send)
@@ -138,12 +142,16 @@ class RequestGuard:
                 status = message["status"]
                 headers = message["headers"] = [*message.get("headers", ()), *_FIXED]
                 streams = any(k == b"content-type" and v.startswith(b"multipart/") for k, v in headers)
+                if scope["scheme"] == "https":
+                    headers.append(_HSTS)
                 if not any(k == b"cache-control" for k, _ in headers):
                     headers.append(_NO_CACHE)
             await send(message)
 
         try:
-            if self._refused(scope):
+            if _has_two_hosts(scope):
+                await _TWO_HOSTS(scope, receive, answer)
+            elif self._refused(scope):
                 await _MISDIRECTED(scope, receive, answer)
             elif scope["method"] not in _READING and not self._own_page(scope):
                 await _FOREIGN(scope, receive, answer)
@@ -166,6 +174,12 @@ def _header(scope: Scope, name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
 
 
+def _has_two_hosts(scope: Scope) -> bool:
+    """Whether a proxy in front may have read another Host than the one that is checked here."""
+    return [key for key, _ in scope["headers"]].count(b"host") > 1
+
+
+_TWO_HOSTS = PlainTextResponse("The request has more than one Host header.\n", 400, {"connection": "close"})
 _MISDIRECTED = PlainTextResponse(
     "This monitor doesn't serve the host name in your address bar. Use 127.0.0.1, "
     "or add the name to SECCAM_MONITOR_ALLOWED_HOSTS.\n",
