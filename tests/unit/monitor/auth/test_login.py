@@ -257,6 +257,29 @@ def test_an_unknown_name_is_checked_like_any_other(within: Callable[[Body], None
     within(body)
 
 
+def test_a_refusal_costs_as_much_for_a_cheap_hash_as_for_an_unknown_name(
+    within: Callable[[Body], None], checked: list[bytes]
+) -> None:
+    def work() -> int:
+        rounds: int = sum(2 ** int(known[4:6]) for known in checked)
+        checked.clear()
+        return rounds
+
+    async def body(house: House) -> None:
+        house.file.write_text(f"{entry('ann', 'open sesame', cost=5)}\n{entry('bob', 'b', cost=8)}\n")
+        house.users.refresh()
+        async with house.client() as client:
+            spent = {}
+            for name in ("ann", "bob", "nobody"):
+                await client.post("/login", data={**WRONG, "name": name})
+                spent[name] = work()
+            assert spent == dict.fromkeys(("ann", "bob", "nobody"), 2**8)
+            await client.post("/login", data=RIGHT)
+            assert work() == 2**5
+
+    within(body)
+
+
 def test_a_program_that_sends_its_password_each_time_has_it_checked_once(
     within: Callable[[Body], None], checked: list[bytes]
 ) -> None:

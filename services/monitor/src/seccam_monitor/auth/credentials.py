@@ -101,8 +101,11 @@ class Credentials:
 
     async def _compare(self, attempt: LoginAttempt) -> LoginResult:
         hashed = self._users.hash_of(attempt.name)
-        fits = await asyncio.to_thread(passwords.matches, attempt.password, hashed or self._users.dummy)
+        dearest = self._users.dummy
+        fits = await asyncio.to_thread(passwords.matches, attempt.password, hashed or dearest)
         if hashed is None or not fits:
+            for rest in passwords.padding(hashed or dearest, dearest):  # a cheaper hash would tell that the name exists
+                await asyncio.to_thread(passwords.matches, attempt.password, rest)
             self._lockout.record_failure(attempt.address, attempt.name, time.monotonic())
             return LoginResult("refused")
         self._lockout.record_success(attempt.address, attempt.name)

@@ -69,6 +69,10 @@ def _hash_fault(hashed: str) -> str:
     return ""
 
 
+def _cost(hashed: bytes) -> int:
+    return int(hashed[4:6])
+
+
 def line(name: str, password: str) -> str:
     """The line for this user in a users file."""
     return f"{name}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(COST)).decode()}"
@@ -76,8 +80,13 @@ def line(name: str, password: str) -> str:
 
 def dummy(users: Users) -> bytes:
     """A hash that no password matches, and that takes as long to check as the most expensive of these."""
-    cost = max((int(hashed[4:6]) for hashed in users.values()), default=COST)
+    cost = max(map(_cost, users.values()), default=COST)
     return bcrypt.gensalt(cost) + b"." * 31
+
+
+def padding(hashed: bytes, dearest: bytes) -> list[bytes]:
+    """Hashes that no password matches: to check this hash and all of these takes as long as to check the dearest one."""
+    return [bcrypt.gensalt(cost) + b"." * 31 for cost in range(_cost(hashed), _cost(dearest))]
 
 
 def matches(password: str, hashed: bytes) -> bool:
