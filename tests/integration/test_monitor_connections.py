@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -106,9 +107,13 @@ class Caller:
             with suppress(ConnectionResetError):  # not everything that was sent had been read
                 await self._reader.read()
 
+    def stop_reading(self) -> None:
+        """Leave what comes to the kernel."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport of a socket has it
+
     async def is_cut_while_asking(self, request: bytes, times: int) -> None:
         """Send requests and read none of the answers until the other side has enough."""
-        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport of a socket has it
+        self.stop_reading()
         self.send(request * times)
         with suppress(ConnectionError):
             while not self._writer.transport.is_closing():
@@ -415,6 +420,44 @@ def test_browsers_are_told_to_stay_with_tls_only_by_a_response_over_tls() -> Non
         assert b"strict-transport-security" not in await plain.hears(b"[]")
 
     on_a_port(body, proxies="127.0.0.1/32")
+
+
+def frame(opcode: int, payload: bytes, *, last: bool = True) -> bytes:
+    """A WebSocket's frame from a browser, of up to 125 bytes, masked with zeros."""
+    return bytes((0x80 * last | opcode, 0x80 | len(payload))) + bytes(4) + payload
+
+
+def test_pings_of_a_client_that_reads_nothing_are_not_answered_without_limit() -> None:
+    async def body(port: Port) -> None:
+        page = await port.call(PAGE)
+        await page.hears(b'"status"')
+        page.stop_reading()
+        connection = next(iter(port.connections))
+        page.send(frame(9, b"x" * 125) * 200_000)
+        await asyncio.to_thread(eventually, lambda: not page.unsent, within=WITHIN)
+        assert 0 < connection.transport.get_write_buffer_size() < 2_000_000
+
+    on_a_port(body)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "reason"),
+    [
+        pytest.param(b"", frame(1, b'{"type":"ping","c":' + b"1" * 80 + b"}"), "slow", id="pings of the page"),
+        pytest.param(frame(1, b"x", last=False), frame(0, b"", last=False), "client", id="empty fragments"),
+    ],
+)
+def test_a_page_that_only_fills_memory_is_closed(first: bytes, then: bytes, reason: str) -> None:
+    async def body(port: Port) -> None:
+        page = await port.call(PAGE)
+        await page.hears(b'"status"')
+        page.stop_reading()
+        page.send(first + then * 100_000)
+        closed = {"transport": "websocket", "reason": reason}
+        counted = partial(port.registry.get_sample_value, "seccam_monitor_viewers_closed_total", closed)
+        await asyncio.to_thread(eventually, lambda: counted() == 1, within=WITHIN)
+
+    on_a_port(body)
 
 
 def test_what_comes_behind_an_unanswered_request_is_not_read() -> None:

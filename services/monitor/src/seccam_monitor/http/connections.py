@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import resource
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -107,6 +107,9 @@ class Connections:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._open.values())
 
     def __getitem__(self, transport: asyncio.BaseTransport) -> Connection:
         return self._open[transport]

@@ -17,12 +17,15 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from seccam_monitor.http.connections import Connection, Connections
 
 #: Largest head of a request, bytes: several times what browsers send, cookies of other services on the same host included.
 MAX_HEAD = 32 * 1024
 
+#: Fragments that a message of a WebSocket may have. Their sizes are limited already, but there may be empty ones.
+_MAX_FRAGMENTS = 64
 _TRANSPORT = "seccam.transport"
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -201,6 +204,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().data_received(data)
         if not self.handshake_initiated:  # over 128 headers or a long one: websockets drops it without an answer
             self._connection.refuse("malformed", HTTPStatus.BAD_REQUEST)
+
+    # what uvicorn's protocol calls
+
+    def handle_ping(self) -> None:
+        """Send the pong that is due; none while the client reads nothing, or pongs would fill the memory."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
+    def handle_cont(self, event: Frame) -> None:
+        """A fragment of a message has come."""
+        if len(self.frames) < _MAX_FRAGMENTS:
+            super().handle_cont(event)
+        elif not self.transport.is_closing():
+            self._connection.refuse("malformed")
 
 
 def transport_of(scope: Mapping[str, Any]) -> asyncio.Transport:

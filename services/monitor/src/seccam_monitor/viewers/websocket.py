@@ -115,7 +115,7 @@ class Page:
                 continue
             match said:
                 case Ping():
-                    self._texts.append(protocol.pong(said, time.monotonic() * 1000))
+                    self.send_text(protocol.pong(said, time.monotonic() * 1000))
                 case Watch(cameras):
                     self._watch(cameras)
                 case Ack(pictures):
