@@ -29,6 +29,11 @@ class Phone:
         self._note(exchange)
         exchange.reset()
 
+    def accept_slowly(self, exchange: Exchange) -> None:
+        """Accept a notification at once, with a body that takes for ever."""
+        self._note(exchange)
+        ifttt.slow_body(exchange)
+
     def answer(self, answer: Answer) -> None:
         """Answer every call like this from now on."""
         self.server.default = answer

@@ -97,7 +97,7 @@ def test_the_broker_hangs(begin: Begin, broker: RunningBroker) -> None:
     ("alarm", "set_", "reset"),
     [
         ("memory", ("set_vm_memory_high_watermark", "absolute", "1"), ("set_vm_memory_high_watermark", "absolute", "512MB")),
-        ("disk", ("set_disk_free_limit", "1000TB"), ("set_disk_free_limit", "200MB")),
+        ("disk", ("set_disk_free_limit", "100000GB"), ("set_disk_free_limit", "200MB")),
     ],
 )
 def test_the_broker_blocks_publishers_and_the_notifier_dies_meanwhile(
