@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pika
-import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.responses import PlainTextResponse
 from uvicorn.server import ServerState
@@ -24,8 +23,9 @@ from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
 from seccam_camera.sources import http_auth
 from seccam_camera.sources.multipart import MAX_HEADER, MAX_PART, MultipartParser, NotMultipartError
+from seccam_monitor.http.connections import Connections
 from seccam_monitor.http.request_guard import RequestGuard
-from seccam_monitor.http.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+from seccam_monitor.http.uvicorn_protocols import Config, HttpProtocol
 from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_notifier.received import ReceivedMessage
@@ -126,7 +126,7 @@ class _Notifier:
         properties, content = _taken_apart(data)
         received = ReceivedMessage.of(content, text(properties.message_id or ""), properties.headers or {})
         self._world.notifier.handle(received)
-        assert self._world.value("parked_total", why="bug") == 0
+        assert self._world.value("parked_total", reason="bug") == 0
 
 
 class _Transport(asyncio.Transport):
@@ -149,6 +149,10 @@ class _Transport(asyncio.Transport):
 
     def write(self, data: Any) -> None: ...
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
@@ -156,13 +160,21 @@ class _Transport(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
 
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol
+
+
+_MOST_CONNECTIONS = 10
+
 
 class _Head:
     """A request as it comes to the monitor, in two pieces; what nobody caught reaches the event loop's handler."""
 
     def __init__(self) -> None:
-        app = RequestGuard(PlainTextResponse("hello"), frozenset(), Metrics(CollectorRegistry(), []))
-        self._config = uvicorn.Config(app, http=HttpProtocol, ws=WebSocketProtocol, log_config=None, lifespan="off")
+        metrics = Metrics(CollectorRegistry(), [])
+        app = RequestGuard(PlainTextResponse("hello"), frozenset(), metrics, _MOST_CONNECTIONS)
+        connections = Connections(_MOST_CONNECTIONS, _MOST_CONNECTIONS, (), metrics.connections_refused)
+        self._config = Config(app, connections, log_config=None, lifespan="off")
         self._config.load()
         self._loop = asyncio.new_event_loop()
         self._errors: list[Mapping[str, Any]] = []
