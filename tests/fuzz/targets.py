@@ -152,7 +152,6 @@ class _Transport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
-
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...

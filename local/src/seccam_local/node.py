@@ -6,7 +6,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,9 +14,8 @@ from pathlib import Path
 from seccam import topology
 from seccam.errors import SettingFault, SettingsError
 from seccam.files import write_private
+from seccam_local.installation import Installation, newest
 
-#: Where Debian and Ubuntu install the scripts; those in /usr/sbin switch users and need root.
-_SCRIPTS = Path("/usr/lib/rabbitmq/bin")
 _PLUGINS = ("rabbitmq_mqtt", "rabbitmq_prometheus")
 _COOKIE_BYTES = 32
 _PLAIN = re.compile(r"[\w/.,:=@%+~-]+", re.ASCII)
@@ -36,13 +34,19 @@ class Ports:
 
 def installed() -> bool:
     """Whether RabbitMQ is installed."""
-    return (_SCRIPTS / "rabbitmq-server").exists() and shutil.which("epmd") is not None
+    return newest() is not None
 
 
 def version() -> tuple[int, int]:
-    """RabbitMQ's version, such as (3, 10), from its package's folder."""
-    found = [re.search(r"rabbitmq_server-(\d+)\.(\d+)", p.name) for p in Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")]
-    return max((int(m[1]), int(m[2])) for m in found if m)
+    """RabbitMQ's version, such as (3, 10)."""
+    return _installation().version
+
+
+def _installation() -> Installation:
+    installation = newest()
+    if installation is None:
+        raise FileNotFoundError("RabbitMQ is not installed")
+    return installation
 
 
 class Node:
@@ -104,7 +108,7 @@ class Node:
 
     def server_command(self) -> list[str]:
         """Runs the broker in the foreground."""
-        return [str(_SCRIPTS / "rabbitmq-server")]
+        return [str(_installation().scripts / "rabbitmq-server")]
 
     def environment(self) -> dict[str, str]:
         """The environment of both commands."""
@@ -136,7 +140,7 @@ class Node:
     def ctl(self, *arguments: str, timeout: float = 60) -> str:
         """The output of `rabbitmqctl` with these arguments."""
         done = subprocess.run(
-            [str(_SCRIPTS / "rabbitmqctl"), "--node", self.name, *arguments],
+            [str(_installation().scripts / "rabbitmqctl"), "--node", self.name, *arguments],
             env=self.environment(),
             capture_output=True,
             text=True,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seccam import topology
+from seccam_local.installation import newest
 from seccam_local.node import Node
 from seccam_local.stack import Stack
 
@@ -51,6 +52,12 @@ def broker_lines(node: Node, camera: str, folder: Path) -> Iterator[str]:
     yield _row("picture", f"{options} mosquitto_sub -N -t {picture} -C 1 > frame.jpg")
     yield _row("events", f"{options} mosquitto_sub -t '{topology.topic(topology.EVENTS)}/#'")
     yield _row("publish", f"{options} mosquitto_pub -t {other} -f picture.jpg")
+    rabbitmq = newest()
+    if rabbitmq and not rabbitmq.is_supported:
+        number = ".".join(map(str, rabbitmq.version))
+        yield _row(
+            "note", f"RabbitMQ {number} gets no security fixes any more; a newer one in /opt or RABBITMQ_HOME is used instead"
+        )
     yield _row("files", f"{folder}: the broker's data, passwords and log")
 
 

@@ -72,9 +72,10 @@ class Spool:
 
 def _taken_place(folder: Path) -> tuple[Path, IO[str]]:
     """A place that no other process has, and the open file that locks it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in range(_PLACES):
         place = folder / str(number)
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
         lock = (place / "lock").open("a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
