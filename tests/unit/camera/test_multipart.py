@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -114,6 +115,18 @@ def test_endless_blank_lines_are_not_buffered() -> None:
 
     assert len(parser._buffer) <= MAX_HEADER
     assert [got for got, _ in parser.feed(stream(length=True), 2.0)] == PICTURES
+
+
+@pytest.mark.parametrize("start", [b"\xff\xd8\xff\xe0\x00\x04ab", b"\xff\xd8" + b"\xff" * 100_000 + b"\xd9"], ids=["junk", "fill"])
+def test_end_markers_that_end_nothing_are_little_work(start: bytes) -> None:
+    parser = MultipartParser()
+    list(parser.feed(b"--b\r\n\r\n" + start, 1.0))
+
+    began = time.process_time()
+    for _ in range(16_000):
+        assert not list(parser.feed(b"x" * 60 + b"\xff\xd9", 1.0))
+
+    assert time.process_time() - began < 1
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))

@@ -14,6 +14,8 @@ from seccam.errors import BadFrame
 
 #: Most bytes of a part's header and of a picture; beyond them the stream is refused.
 MAX_HEADER, MAX_PART = 8192, 16 * 1024 * 1024
+#: How often what has arrived of a part is tried as a whole picture. An end marker that isn't the picture's is that of a preview.
+_TRIES = 16
 #: Digits of a length.
 _DIGITS = 12
 
@@ -36,6 +38,7 @@ class MultipartParser:
         self._in_picture = False
         self._length: int | None = None
         self._searched = 0
+        self._tried = 0
         self._began = 0.0
 
     def feed(self, data: bytes, now: float) -> Iterator[tuple[bytes, float]]:
@@ -53,7 +56,7 @@ class MultipartParser:
             if picture is None:
                 return
             yield picture, self._began
-            self._in_picture, self._length, self._searched, self._began = False, None, 0, 0.0
+            self._in_picture, self._length, self._searched, self._tried, self._began = False, None, 0, 0, 0.0
 
     def _take_header(self) -> bool:
         blank = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
@@ -101,8 +104,9 @@ class MultipartParser:
     def _take_whole_jpeg(self) -> bytes | None:
         """The whole buffer if it is one complete JPEG, so that it isn't held back until the next boundary."""
         tail = bytes(self._buffer[-4:]).rstrip(b"\r\n")
-        if not tail.endswith(_END_OF_IMAGE):
+        if not tail.endswith(_END_OF_IMAGE) or self._tried == _TRIES:
             return None
+        self._tried += 1
         end = len(self._buffer) - min(4, len(self._buffer)) + len(tail)
         whole = bytes(self._buffer[:end])
         try:
