@@ -26,7 +26,8 @@ _CODECS = frozenset(
 _MAX_PIXELS = jpeg.MAX_SIDE**2
 #: What applies to every source, beside the protocols.
 _LIMITS = {"format_whitelist": _FORMATS, "codec_whitelist": ",".join(sorted(_CODECS)), "max_pixels": str(_MAX_PIXELS)}
-#: Streams use TCP, which loses no packets and needs no open ports, and are not buffered. Redirects are followed by `http`.
+#: Streams use TCP, which loses no packets and needs no open ports, and are not buffered. Redirects of HTTP are followed by `http`;
+#: those of RTSP are followed by FFmpeg, with the login, and it has no option against that.
 _STREAM_OPTIONS = {
     "rtsp_transport": "tcp",
     "fflags": "nobuffer",
