@@ -107,6 +107,18 @@ def test_a_socket_ends_with_the_logout_and_no_other_does(house: House) -> None:
     assert house.monitor.http.get("/cameras", headers=staying).status_code == 200
 
 
+def test_a_logout_holds_on_other_replicas_and_after_a_restart(house: House, broker: RunningBroker) -> None:
+    leaving, staying = house.cookie(), house.cookie()
+    shared = {"users_file": str(house.users), "session_key_file": str(house.users.with_name("key"))}
+    with running(broker, **shared) as replica, replica.socket(additional_headers=leaving) as page:
+        house.monitor.http.post("/logout", headers=leaving)
+        assert end_of(page)[1] == 4401
+        assert replica.http.get("/cameras", headers=leaving).status_code == 401
+    with running(broker, **shared) as restarted:
+        assert restarted.http.get("/cameras", headers=leaving).status_code == 401
+        assert restarted.http.get("/cameras", headers=staying).status_code == 200
+
+
 def test_the_live_view_goes_on_while_a_password_is_checked(house: House) -> None:
     costly = "$2b$14$" + "." * 53  # seconds of work; nobody's password
     house.employ(entry("ann", PASSWORD), f"slow:{costly}")

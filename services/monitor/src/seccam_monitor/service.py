@@ -23,6 +23,7 @@ from seccam.service import ServiceContext
 from seccam.settings import BrokerSettings, VisitSettings
 from seccam_monitor.auth.credentials import Credentials
 from seccam_monitor.auth.login import Login
+from seccam_monitor.auth.logouts import LogoutsFile
 from seccam_monitor.auth.sessions import MIN_KEY, Sessions
 from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.http import app
@@ -80,7 +81,8 @@ async def _serve(
     consumer = Consumer(broker, "monitor", BrokerMetrics(context.registry, ("consume",)), incoming.subscriptions())
     incoming.attach(consumer)
     users = UsersFile(settings.users_file) if settings.users_file else None
-    login = _login(settings, users, metrics) if users else None
+    sessions = _sessions(settings, users) if users else None
+    login = Login(users, sessions, Credentials(users, metrics.logins), app.WEB / "login.html") if users and sessions else None
     most_per_client = settings.max_connections_per_address
     connections = Connections(
         most_connections(settings.max_viewers),
@@ -104,7 +106,7 @@ async def _serve(
     )
     _on_stop(context, loop, lambda: _end(hub, server))
     consumer.start()
-    ticking = asyncio.create_task(_tick(hub, incoming, consumer, heartbeat, users))
+    ticking = asyncio.create_task(_tick(hub, incoming, consumer, heartbeat, users=users, sessions=sessions))
     host, port = listener.getsockname()[:2]
     log.info("listening", address=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
     await server.serve(sockets=[listener])
@@ -112,13 +114,15 @@ async def _serve(
     await asyncio.to_thread(consumer.stop, 2.0)
 
 
-def _login(settings: MonitorSettings, users: UsersFile, metrics: Metrics) -> Login:
+def _sessions(settings: MonitorSettings, users: UsersFile) -> Sessions:
     key = settings.session_key
     if not key:
         log.info("session_key_made", meaning="logins end when this process does", setting=f"{settings.PREFIX}SESSION_KEY_FILE")
         key = secrets.token_bytes(MIN_KEY)
-    sessions = Sessions(key, settings.session_hours * 3600, users.hash_of)
-    return Login(users, sessions, Credentials(users, metrics.logins), app.WEB / "login.html")
+    logouts = LogoutsFile(settings.logouts_file or f"{settings.users_file}.logouts")
+    sessions = Sessions(key, settings.session_hours * 3600, users.hash_of, logouts)
+    sessions.refresh(time.time())
+    return sessions
 
 
 def _server(application: ASGIApp, connections: Connections, proxies: str) -> Server:
@@ -140,7 +144,15 @@ def _server(application: ASGIApp, connections: Connections, proxies: str) -> Ser
     )
 
 
-async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat: Heartbeat, users: UsersFile | None) -> None:
+async def _tick(
+    hub: Hub,
+    incoming: intake.Intake,
+    consumer: Consumer,
+    heartbeat: Heartbeat,
+    *,
+    users: UsersFile | None,
+    sessions: Sessions | None,
+) -> None:
     while True:
         now = time.monotonic()
         heartbeat.beat()
@@ -151,6 +163,8 @@ async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat
         hub.has_events = incoming.has_events
         if users:
             users.refresh()
+        if sessions:
+            sessions.refresh(time.time())
         incoming.forget(now)
         hub.tick(now)
         await asyncio.sleep(1)

@@ -32,6 +32,11 @@ class MonitorSettings(settings.OpsSettings):
         description="Path of a file with the key that signs logins: 32 bytes or more, the same for all replicas. "
         "Empty: a new key at each start, which ends earlier logins.",
     )
+    logouts_file: str = Field(
+        "",
+        description="Path of a file for logouts: a restarted monitor, and replicas that share it, refuse these logins as well. "
+        "Empty: the name of the users file with `.logouts` appended. Where it can't be written, only the running process knows.",
+    )
     session_hours: float = Field(168.0, gt=0, le=8784, description="Hours until a login expires.")
     trusted_proxies: str = Field(
         "",

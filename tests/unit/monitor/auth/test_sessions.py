@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seccam_monitor.auth.logouts import LogoutsFile
 from seccam_monitor.auth.sessions import Sessions
 
 KEY = b"k" * 32
@@ -69,6 +72,45 @@ def test_a_logout_is_forgotten_once_the_session_has_expired() -> None:
         judge.end(session, now)
 
     assert len(judge._ended) == 2
+
+
+def log_out(judge: Sessions, now: float) -> str:
+    """Log in and out; returns the cookie."""
+    cookie = judge.begin("ann", PEOPLE["ann"], now)
+    session = judge.read(cookie, now)
+    assert session is not None
+    judge.end(session, now)
+    return cookie
+
+
+def test_a_logout_is_known_wherever_its_file_is(tmp_path: Path) -> None:
+    def replica() -> Sessions:
+        return Sessions(KEY, HOUR, PEOPLE.get, LogoutsFile(str(tmp_path / "logouts")))
+
+    first, second = replica(), replica()
+    second.refresh(0.0)
+    cookies = [log_out(first, 0.0), log_out(second, 0.0)]
+    for judge in (first, second, replica()):
+        judge.refresh(0.0)
+        assert [judge.read(cookie, 0.0) for cookie in cookies] == [None, None]
+    assert (tmp_path / "logouts").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_large_file_of_logouts_loses_those_that_have_expired(tmp_path: Path) -> None:
+    path = tmp_path / "logouts"
+    path.write_text("".join(f"expired{i} 10\n" for i in range(80_000)) + "kept 9000\n" + "no logout\n")
+    logouts = LogoutsFile(str(path))
+    logouts.append("new", 9000.0, 100.0)
+
+    assert logouts.news() == [("kept", 9000.0), ("new", 9000.0)]
+    assert logouts.news() == []
+
+
+def test_a_logout_that_can_not_be_written_still_holds_in_this_process(tmp_path: Path) -> None:
+    judge = Sessions(KEY, HOUR, PEOPLE.get, LogoutsFile(str(tmp_path / "missing" / "logouts")))
+    judge.refresh(0.0)
+
+    assert judge.read(log_out(judge, 0.0), 0.0) is None
 
 
 def test_a_cookie_reveals_nothing_about_the_password() -> None:

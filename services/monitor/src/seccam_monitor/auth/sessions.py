@@ -1,4 +1,4 @@
-"""Sessions without a store: signed cookies, bound to the user's password. Pure: times are arguments."""
+"""Sessions: signed cookies, bound to the user's password. What is stored are logouts. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -29,17 +30,27 @@ class Session:
     seal: str
 
 
+class Logouts(Protocol):
+    """Where logouts are kept: a session's id, and when it would have expired."""
+
+    def append(self, identity: str, ends: float, now: float) -> None:
+        """Add a logout."""
+
+    def news(self) -> list[tuple[str, float]]:
+        """All logouts, if there are new ones."""
+
+
 class Sessions:
     """Creates and checks cookies. Replicas with the same key and users accept the same ones.
 
-    A session ends when it expires, or when its user or the user's password changes. Only this process knows of a logout:
-    it refuses copies of the cookie, and closes the sockets that were opened with it.
+    A session ends when it expires, when its user or the user's password changes, or by a logout: copies of the cookie are
+    refused, and the sockets that were opened with it are closed. Without a file of logouts only this process knows of them.
     """
 
-    def __init__(self, key: bytes, seconds: float, hash_of: Callable[[str], bytes | None]) -> None:
+    def __init__(self, key: bytes, seconds: float, hash_of: Callable[[str], bytes | None], logouts: Logouts | None = None) -> None:
         #: Lifetime of a session.
         self.seconds = seconds
-        self._key, self._hash_of = key, hash_of
+        self._key, self._hash_of, self._logouts = key, hash_of, logouts
         self._serializer = URLSafeSerializer(
             key, salt="seccam.session", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
         )
@@ -70,7 +81,17 @@ class Sessions:
 
     def end(self, session: Session, now: float) -> None:
         """End the session: its user has logged out."""
-        self._ended[session.id] = session.ends
+        self._remember(session.id, session.ends, now)
+        if self._logouts:
+            self._logouts.append(session.id, session.ends, now)
+
+    def refresh(self, now: float) -> None:
+        """Learn of logouts from before a restart, and of those on other replicas."""
+        for identity, ends in self._logouts.news() if self._logouts else ():
+            self._remember(identity, ends, now)
+
+    def _remember(self, identity: str, ends: float, now: float) -> None:
+        self._ended[identity] = ends
         while self._ended and (len(self._ended) > _MOST_ENDED or next(iter(self._ended.values())) <= now):
             self._ended.popitem(last=False)
 
