@@ -9,12 +9,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from tests.brokers import RunningBroker
 from tests.integration.monitors import Camera, RunningMonitor, Sender, end_of, messages, picture, running, say
@@ -112,11 +112,36 @@ def test_a_logout_holds_on_other_replicas_and_after_a_restart(house: House, brok
     shared = {"users_file": str(house.users), "session_key_file": str(house.users.with_name("key"))}
     with running(broker, **shared) as replica, replica.socket(additional_headers=leaving) as page:
         house.monitor.http.post("/logout", headers=leaving)
+        eventually(lambda: replica.http.get("/cameras", headers=leaving).status_code == 401)
         assert end_of(page)[1] == 4401
-        assert replica.http.get("/cameras", headers=leaving).status_code == 401
     with running(broker, **shared) as restarted:
         assert restarted.http.get("/cameras", headers=leaving).status_code == 401
         assert restarted.http.get("/cameras", headers=staying).status_code == 200
+
+
+def test_one_user_can_not_take_all_places_of_the_viewers(house: House, broker: RunningBroker) -> None:
+    log = house.log.with_name("other")
+    with (
+        log.open("wb") as written,
+        running(broker, written, users_file=str(house.users), max_viewers="3") as monitor,
+        ExitStack() as pages,
+    ):
+        for _ in range(3):  # a single user has all places
+            json.loads(pages.enter_context(monitor.socket(additional_headers=BASIC)).recv())
+        pages.close()
+        house.employ(entry("ann", PASSWORD), entry("bob", "b"))
+        bob = {"Authorization": "Basic " + base64.b64encode(b"bob:b").decode()}
+        eventually(lambda: "users_read" in log.read_text())
+        eventually(lambda: monitor.metric("seccam_monitor_viewers", transport="websocket") == 0)
+
+        for _ in range(2):
+            json.loads(pages.enter_context(monitor.socket(additional_headers=BASIC)).recv())
+        with pytest.raises(ConnectionClosedError) as refused:
+            pages.enter_context(monitor.socket(additional_headers=BASIC)).recv()
+        assert refused.value.rcvd
+        assert refused.value.rcvd.code == 4429
+        assert json.loads(pages.enter_context(monitor.socket(additional_headers=bob)).recv())["user"] == "bob"
+        assert monitor.metric("seccam_monitor_viewers_closed_total", transport="websocket", reason="account_limit") == 1
 
 
 def test_the_live_view_goes_on_while_a_password_is_checked(house: House) -> None:

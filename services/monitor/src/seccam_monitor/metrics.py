@@ -11,7 +11,7 @@ from seccam.frame_age import Age
 from seccam.metrics import AGE, MAX_CAMERAS, WORK, CameraLabels
 
 TRANSPORTS = ("websocket", "mjpeg")
-ENDS = ("client", "slow", "limit", "shutdown", "login", "forgotten")
+ENDS = ("client", "slow", "limit", "account_limit", "shutdown", "login", "forgotten")
 DROPS = ("stale", "corrupt", "oversize", "unknown_camera")
 FLOWS = (topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS)
 #: Why a connection, or a request of a client behind a proxy, was refused or ended.

@@ -163,6 +163,7 @@ async def _tick(
         hub.has_events = incoming.has_events
         if users:
             users.refresh()
+            hub.accounts = len(users)
         if sessions:
             sessions.refresh(time.time())
         incoming.forget(now)

@@ -55,7 +55,12 @@ class MonitorSettings(settings.OpsSettings):
         "", description="Comma-separated cameras that are always shown, in this order. Discovered ones follow by name."
     )
     away_seconds: float = Field(30.0, ge=3, le=3600, description="Seconds without a picture after which a camera is away.")
-    max_viewers: int = Field(50, ge=1, le=10_000, description="Pages and streams that may be open at the same time.")
+    max_viewers: int = Field(
+        50,
+        ge=1,
+        le=10_000,
+        description="Pages and streams that may be open at the same time; half of them by one user if there are others.",
+    )
 
     max_connections_per_address: int = Field(
         64,

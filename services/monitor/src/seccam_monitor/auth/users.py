@@ -21,6 +21,9 @@ class UsersFile:
         self._signature = self._look()
         self._keep(read(path))
 
+    def __len__(self) -> int:
+        return len(self._users)
+
     @property
     def dummy(self) -> bytes:
         """The hash that the password of an unknown name is checked against."""

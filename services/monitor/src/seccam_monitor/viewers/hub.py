@@ -41,7 +41,9 @@ class Hub:
     ) -> None:
         self.cameras, self.visits = cameras, visits
         self._away, self._max_viewers, self._loop = away, max_viewers, loop
-        self._viewers: set[Viewer] = set()
+        self._viewers: dict[Viewer, str | None] = {}
+        #: How many users share the places.
+        self.accounts = 1
         self._with_new_picture: deque[Camera] = deque()
         self._cams: list[dict[str, Any]] = []
         #: When the broker was lost, monotonic seconds; None while connected.
@@ -87,16 +89,24 @@ class Hub:
 
     # on the loop
 
-    def join(self, viewer: Viewer) -> bool:
-        """Add a viewer; returns False if there are as many as allowed."""
-        if len(self._viewers) >= self._max_viewers or self.ended:
-            return False
-        self._viewers.add(viewer)
-        return True
+    def join(self, viewer: Viewer, account: str | None) -> str:
+        """Add a viewer of this user; returns why it can't be, as a label of the metric, or nothing."""
+        if self.ended:
+            return "shutdown"
+        if len(self._viewers) >= self._max_viewers:
+            return "limit"
+        if account is not None and list(self._viewers.values()).count(account) >= self._max_per_account():
+            return "account_limit"
+        self._viewers[viewer] = account
+        return ""
+
+    def _max_per_account(self) -> int:
+        """Half of the places, so that no user can take them all; a single user has nobody to leave any to."""
+        return (self._max_viewers + 1) // 2 if self.accounts > 1 else self._max_viewers
 
     def leave(self, viewer: Viewer) -> None:
         """Remove a viewer."""
-        self._viewers.discard(viewer)
+        self._viewers.pop(viewer, None)
 
     def end(self) -> None:
         """Disconnect all viewers."""

@@ -45,9 +45,11 @@ class MjpegStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the viewer leaves or is too slow, the camera is forgotten, or the monitor stops."""
-        if not self._hub.join(self):
-            self._counted.closed["shutdown" if self._hub.ended else "limit"].inc()
-            refusal = Response("The maximum number of viewers is connected.\n", 503, {"retry-after": "10"}, "text/plain")
+        if refused := self._hub.join(self, self._user.name if self._user else None):
+            self._counted.closed[refused].inc()
+            refusal = Response(
+                "The maximum number of viewers, or of this user's, is connected.\n", 503, {"retry-after": "10"}, "text/plain"
+            )
             await refusal(scope, receive, send)
             return
         self._transport = transport = transport_of(scope)

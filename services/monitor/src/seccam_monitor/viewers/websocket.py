@@ -31,10 +31,10 @@ async def serve(websocket: WebSocket, hub: Hub, metrics: Metrics) -> None:
     await websocket.accept(protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in websocket.scope["subprotocols"] else None)
     page = Page(websocket, hub, metrics)
     counted = metrics.transports["websocket"]
-    if not hub.join(page):
-        code, reason = (protocol.GOING_AWAY, "shutdown") if hub.ended else (protocol.TOO_MANY, "limit")
-        counted.closed[reason].inc()
-        await websocket.close(code)
+    user = user_of(websocket.scope)
+    if refused := hub.join(page, user.name if user else None):
+        counted.closed[refused].inc()
+        await websocket.close(protocol.GOING_AWAY if refused == "shutdown" else protocol.TOO_MANY)
         return
     counted.viewers.inc()
     try:
