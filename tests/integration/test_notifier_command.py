@@ -15,9 +15,12 @@ import pytest
 
 from seccam import topology
 from seccam.__main__ import main
+from seccam.broker import Subscription
 from seccam.broker.admin import BrokerAdmin
 from seccam.errors import BrokerError
+from tests.broker_clients import Received, clients_of, event
 from tests.brokers import CAMERA, RunningBroker, free_port
+from tests.waiting import eventually
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -204,3 +207,79 @@ def test_another_service_s_user_may_not_do_this(broker: RunningBroker, monkeypat
 
     assert main(["parked", "list"]) == 1
     assert "auth" in capsys.readouterr().err
+
+
+def waiting(queue: str, broker: RunningBroker, **events: tuple[str, str]) -> None:
+    """Put events (id: camera, time) into a queue."""
+    with broker.connection() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for name, (camera, time) in events.items():
+            body = json.dumps({"id": name, "time": time, "data": {"camera": camera, "snapshot": "a face"}})
+            properties = pika.BasicProperties(message_id=name, delivery_mode=2, timestamp=1_790_000_000)
+            channel.basic_publish("", queue, body.encode(), properties)
+
+
+@pytest.fixture
+def some_events(broker: RunningBroker) -> None:
+    old, new = "2026-11-01T10:00:00Z", "2026-11-20T10:00:00+00:00"
+    waiting(topology.PARKED_QUEUE, broker, a=("front", old), b=("yard", old), c=("front", new))
+    waiting("seccam.events.retry.10m", broker, d=("front", old), e=("yard", new))
+
+
+@pytest.mark.usefixtures("some_events")
+@pytest.mark.parametrize(
+    ("conditions", "gone"),
+    [
+        (["--id", "a", "--id", "e"], "ae"),
+        (["--camera", "front"], "acd"),
+        (["--before", "2026-11-10"], "abd"),
+        (["--before", "2026-11-01T11:00+01:00"], ""),
+        (["--camera", "yard", "--before", "2026-11-10"], "b"),
+        (["--camera", "nobody"], ""),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_events_are_deleted_by_id_camera_and_time(conditions: list[str], gone: str, broker: RunningBroker, capsys: Capsys) -> None:
+    assert main(["events", "delete", *conditions]) == 0
+
+    told = capsys.readouterr()
+    assert told.out.split() == list(gone)
+    assert f"deleted: {len(gone)}" in told.err
+    assert topology.EVENTS_LOG in told.err
+    left = {"a", "b", "c", "d", "e"} - set(gone)
+    eventually(lambda: broker.depth(topology.PARKED_QUEUE) == len(left & {"a", "b", "c"}))
+    eventually(lambda: broker.depth("seccam.events.retry.10m") == len(left & {"d", "e"}))
+
+
+@pytest.mark.usefixtures("some_events")
+def test_nothing_is_deleted_without_a_condition_and_an_unknown_id_is_told(broker: RunningBroker, capsys: Capsys) -> None:
+    assert main(["events", "delete"]) == 2
+    assert "--id, --camera and --before" in capsys.readouterr().err
+
+    assert main(["events", "delete", "--id", "nobody"]) == 1
+    assert "not found: nobody" in capsys.readouterr().err
+    eventually(lambda: broker.depth(topology.PARKED_QUEUE) == 3)
+
+
+@pytest.mark.usefixtures("some_events")
+def test_a_parked_event_is_listed_with_the_day_until_which_it_is_kept(capsys: Capsys) -> None:
+    assert main(["parked", "list"]) == 0
+
+    assert {json.loads(line)["kept_until"] for line in capsys.readouterr().out.splitlines()} == {"2026-10-21T14:13:20+00:00"}
+
+
+def test_the_log_of_events_is_emptied_and_goes_on(broker: RunningBroker) -> None:
+    with clients_of(broker) as clients:
+        publisher = clients.publisher(topology.SECURITY_USER)
+        publisher.publish_durable(event(1))
+        eventually(lambda: publisher.oldest_unconfirmed() == 0)
+
+        assert main(["events", "empty-log"]) == 0
+
+        publisher.publish_durable(event(2))
+        received = Received()
+        whole = Subscription(received, queue=topology.EVENTS_LOG, consume=lambda: {"x-stream-offset": "first"})
+        clients.consumer(topology.MONITOR_USER, whole)
+        eventually(lambda: received.deliveries)
+    assert received.bodies == [b"event 2"]

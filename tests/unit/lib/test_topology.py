@@ -138,3 +138,10 @@ def test_users_of_former_cameras_and_versions_have_neither_a_password_nor_rights
         rights = [(row["user"], {row[column] for column in columns}) for row in made[table] if row["user"] != "camera-front"]
         assert {user for user, _ in rights} == {"camera-yard", "camera", "mqtt"}
         assert all(patterns == {"^$"} for _, patterns in rights)
+
+
+def test_a_parked_event_is_deleted_after_thirty_days() -> None:
+    milliseconds = topology.policies()[topology.PARKED_QUEUE][1]["message-ttl"]
+
+    assert milliseconds == 30 * 24 * 3600 * 1000
+    assert milliseconds < 2**32  # RabbitMQ's limit

@@ -1,4 +1,4 @@
-"""`seccam`, the operator's command: check settings, create the topology, list and replay parked events."""
+"""`seccam`, the operator's command: check settings, create the topology; list, replay and delete events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ PROGRAM = "seccam"
 
 #: Seconds that a probe may take to the notifier and its journal.
 PROBE_SECONDS = 30.0
+_NOT_REACHED = f"""\
+Not searched: {topology.EVENTS_QUEUE}, which the notifier empties, what the notifier holds, and the stream {topology.EVENTS_LOG},
+of which RabbitMQ can't delete single messages: `seccam events empty-log` deletes all of it."""
+
 _POLICIES_TOO = """\
 The queues and bindings exist now. AMQP can't set policies (lengths, delays, expiry), users and permissions, and without the
 policies the retry queues never return an event. If you haven't set them yet, use RabbitMQ's own tool:
@@ -86,8 +91,25 @@ def summary(held: QueuedMessage) -> dict[str, Any]:
     inner = event.get("data")
     data = inner if isinstance(inner, dict) else {}
     fields = {"id": event.get("id") or held.message_id, "type": event.get("type"), "time": event.get("time")}
+    kept_until = _kept_until(held.timestamp)
     why = held.headers.get(WHY_HEADER) or held.headers.get("x-first-death-reason")
-    return {**fields, "camera": data.get("camera"), "faces": data.get("faces"), "why": why, "bytes": len(held.body)}
+    return {
+        **fields,
+        "camera": data.get("camera"),
+        "faces": data.get("faces"),
+        "why": why,
+        "bytes": len(held.body),
+        "kept_until": kept_until,
+    }
+
+
+def _kept_until(parked: int | None) -> str | None:
+    """When the broker deletes an event that was parked at this time, or later: a rejected event keeps its first timestamp."""
+    try:
+        since = None if parked is None else datetime.fromtimestamp(parked, UTC)
+        return None if since is None else (since + timedelta(days=topology.PARKED_DAYS)).isoformat()
+    except (ValueError, OverflowError, OSError):  # beyond the calendar
+        return None
 
 
 def replay(admin: BrokerAdmin, ids: Collection[str]) -> list[str]:
@@ -106,6 +128,24 @@ def replay(admin: BrokerAdmin, ids: Collection[str]) -> list[str]:
         held.done()
         sent.append(event_id)
     return sent
+
+
+def delete(admin: BrokerAdmin, matches: Callable[[Mapping[str, Any]], bool]) -> list[str]:
+    """Delete the waiting events whose summary matches; their ids. The others go back to their queues when the connection closes."""
+    deleted = []
+    for queue in topology.WAITING_QUEUES:
+        for held in admin.take(queue, admin.depth(queue) or 0):
+            event = summary(held)
+            if matches(event):
+                held.done()
+                deleted.append(str(event["id"]))
+    return deleted
+
+
+def empty_log(admin: BrokerAdmin) -> None:
+    """Replace the stream of events by an empty one; monitors notice it and start over."""
+    admin.delete(topology.EVENTS_LOG)
+    apply(admin)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,7 +221,28 @@ def _parser() -> argparse.ArgumentParser:
     sent = parked.add_parser("replay", help="send parked events to the notifier again, whatever their age")
     sent.add_argument("--id", action="append", default=[], dest="ids", metavar="ID", help="only this event; may be repeated")
     sent.set_defaults(run=_replay)
+
+    events = commands.add_parser("events", help="delete events and their pictures").add_subparsers(required=True, metavar="action")
+    deleted = events.add_parser(
+        "delete", help="delete events that are parked or wait for a retry", description=_NOT_REACHED, epilog="Conditions add up."
+    )
+    deleted.add_argument("--id", action="append", default=[], dest="ids", metavar="ID", help="this event; may be repeated")
+    deleted.add_argument("--camera", metavar="NAME", help="events of this camera")
+    deleted.add_argument(
+        "--before",
+        type=_moment,
+        metavar="TIME",
+        help="events from before this time: 2026-11-01 or 2026-11-01T12:00+01:00 (UTC if not said)",
+    )
+    deleted.set_defaults(run=_delete)
+    emptied = events.add_parser("empty-log", help="delete all events of the page's list, by replacing the stream that holds them")
+    emptied.set_defaults(run=_empty_log)
     return parser
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _names(text: str) -> list[str]:
@@ -273,6 +334,41 @@ def _replay(admin: BrokerAdmin, options: argparse.Namespace) -> int:
     if absent:
         print(f"not parked: {', '.join(sorted(absent))}", file=sys.stderr)
     return 1 if absent else 0
+
+
+def _delete(admin: BrokerAdmin, options: argparse.Namespace) -> int:
+    if not (options.ids or options.camera or options.before):
+        raise SettingsError(SettingFault("seccam events delete", "set at least one of --id, --camera and --before"))
+
+    def matches(event: Mapping[str, Any]) -> bool:
+        return (
+            (not options.ids or event["id"] in options.ids)
+            and (not options.camera or event["camera"] == options.camera)
+            and (not options.before or _is_before(event["time"], options.before))
+        )
+
+    deleted = delete(admin, matches)
+    for event_id in deleted:
+        print(event_id)
+    print(f"deleted: {len(deleted)}\n{_NOT_REACHED}", file=sys.stderr)
+    absent = set(options.ids) - set(deleted)
+    if absent:
+        print(f"not found: {', '.join(sorted(absent))}", file=sys.stderr)
+    return 1 if absent else 0
+
+
+def _is_before(time: Any, moment: datetime) -> bool:
+    """Whether an event's time is before the moment; False if it can't be read."""
+    try:
+        return _moment(time) < moment
+    except (TypeError, ValueError):
+        return False
+
+
+def _empty_log(admin: BrokerAdmin, _: argparse.Namespace) -> int:
+    empty_log(admin)
+    print(f"{topology.EVENTS_LOG} is empty")
+    return 0
 
 
 if __name__ == "__main__":

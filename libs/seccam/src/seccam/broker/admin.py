@@ -24,6 +24,8 @@ class QueuedMessage:
         self._channel, self._tag, self.properties = channel, method.delivery_tag, properties
         self.message_id = text(properties.message_id or "")
         self.headers = headers_of(properties)
+        #: When it was published, seconds since 1970; None if its publisher didn't say.
+        self.timestamp: int | None = properties.timestamp
         self.body = body
 
     def done(self) -> None:
@@ -50,6 +52,11 @@ class BrokerAdmin:
         """Declare a durable queue; an error if it exists with other arguments."""
         with _translating():
             self._connection.channel().queue_declare(queue, durable=True, arguments=dict(arguments))
+
+    def delete(self, queue: str) -> None:
+        """Delete a queue with all its messages."""
+        with _translating():
+            self._connection.channel().queue_delete(queue)
 
     def declare_exchange(self, exchange: str, kind: str) -> None:
         """Declare a durable exchange; an error if it exists with another type."""
