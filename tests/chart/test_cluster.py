@@ -130,6 +130,14 @@ def test_an_upgrade_disables_the_users_of_former_cameras_and_versions(namespace:
     assert {item["key"] for item in passwords} == {*topology.permissions(["front"]), "camera-demo"}
 
 
+@pytest.mark.usefixtures("secrets")
+def test_a_secret_without_the_password_of_a_camera_is_refused(namespace: str) -> None:
+    values = {"broker": {"auth": {"existingSecret": "seccam-broker"}}, "cameras": [{"name": "front", "source": "demo"}]}
+
+    with pytest.raises(AssertionError, match="Secret seccam-broker has no key camera-front"):
+        render(values=values, options=live(namespace))
+
+
 def test_a_new_user_name_keeps_the_password(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
     rendered = render(values={"monitor": {"login": {"username": "anna"}}}, options=live(namespace))
 

@@ -17,7 +17,7 @@
 {{- $users := include "seccam.broker.users" . | fromYamlArray -}}
 {{- $former := list -}}
 {{- range $key, $_ := include "seccam.broker.passwords" . | fromYaml -}}
-{{- if and (regexMatch "^(camera(-.+)?|mqtt)$" $key) (not (has $key $users)) -}}{{- $former = append $former $key -}}{{- end -}}
+{{- if and (regexMatch "^(camera(-[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?)?|mqtt)$" $key) (not (has $key $users)) -}}{{- $former = append $former $key -}}{{- end -}}
 {{- end -}}
 {{- toYaml $former -}}
 {{- end -}}
