@@ -9,10 +9,13 @@ import threading
 
 
 class TcpProxy:
-    """Listens on a port of its own on loopback and passes everything on to `port`, while it is open."""
+    """Listens on a port of its own on loopback and passes everything on, while it is open.
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    With several ports it takes the first one that accepts a connection, as a Service does with the pods that are ready.
+    """
+
+    def __init__(self, *ports: int) -> None:
+        self._to = ports
         self._listener: socket.socket | None = None
         self._pairs: dict[socket.socket, socket.socket] = {}
         self._frozen = threading.Event()
@@ -69,12 +72,12 @@ class TcpProxy:
 
     def _accept(self, listener: socket.socket) -> None:
         near, _ = listener.accept()
-        try:
-            far = socket.create_connection(("127.0.0.1", self._to))
-        except OSError:
-            near.close()
-            return
-        self._pairs |= {near: far, far: near}
+        for port in self._to:
+            with contextlib.suppress(OSError):  # the next one
+                far = socket.create_connection(("127.0.0.1", port))
+                self._pairs |= {near: far, far: near}
+                return
+        near.close()
 
     def _pass_on(self, one: socket.socket) -> None:
         try:

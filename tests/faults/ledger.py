@@ -38,19 +38,22 @@ class Line:
     injected: str = ""
 
     @classmethod
-    def of(cls, broker: RunningBroker, phone: Phone, published: Sequence[Published], ended: float) -> Line:
-        """The line of these confirmed events; `ended` is when the fault ended, monotonic seconds."""
+    def of(cls, broker: RunningBroker, phone: Phone, published: Sequence[Published], ended: float, recorded: set[str]) -> Line:
+        """The line of these confirmed events; `ended` is when the fault ended, monotonic seconds.
+
+        `recorded` are suppressed events whose record was deleted with the journal.
+        """
         ids = {one.event.id for one in published}
         told = {one.event.id: phone.accepted[one.told] for one in published if one.told in phone.accepted}
-        suppressed = (ids & _suppressed(broker)) - told.keys()
-        parked = (ids & _parked(broker)) - told.keys() - suppressed
+        silent = (ids & (_suppressed(broker) | recorded)) - told.keys()
+        parked = (ids & _parked(broker)) - told.keys() - silent
         late = [told[one.event.id][0] for one in published if one.event.id in told and told[one.event.id][0] - one.at > LATE]
         return cls(
             confirmed=len(ids),
             notified=len(told),
-            suppressed=len(suppressed),
+            suppressed=len(silent),
             parked=len(parked),
-            lost=len(ids - told.keys() - suppressed - parked),
+            lost=len(ids - told.keys() - silent - parked),
             doubled=sum(len(accepted) - 1 for accepted in told.values()),
             normal=round(max(0.0, max(late) - ended), 1) if late else None,
         )

@@ -35,17 +35,18 @@ class Row:
         *,
         rate: float = 5.0,
         notifiers: int = 1,
-        load_through: RunningBroker | None = None,
+        load_url: str = "",
         **settings: str,
     ) -> None:
-        """`load_through` is the node that the events are published to, if it is another one than the notifier's."""
+        """`load_url` is where the events are published, if it is not the notifier's broker."""
         self.broker, self._folder, self._settings = broker, folder, settings
         self.phone = Phone()
         self.phone.server.start()
         self._url = self.phone.server.url
         self.notifiers = [self.start_notifier() for _ in range(notifiers)]
-        self.load = Load(BrokerSettings(url=(load_through or broker).url(topology.SECURITY_USER)), rate)
+        self.load = Load(BrokerSettings(url=load_url or broker.url(topology.SECURITY_USER)), rate)
         self._ended = 0.0
+        self._recorded: set[str] = set()
 
     @property
     def notifier(self) -> NotifierProcess:
@@ -81,6 +82,10 @@ class Row:
         """The fault has ended."""
         self._ended = time.monotonic()
 
+    def keep_records(self) -> None:
+        """Remember what was suppressed until now, because the journal with the records has just been deleted."""
+        self._recorded |= {line["event_id"] for line in self.notifier.lines("event_suppressed")}
+
     def settle(self, fault: str, injected: str) -> Line:
         """Load for a moment more, then wait until each event is accounted for; writes and returns the line."""
         time.sleep(AFTER)
@@ -103,7 +108,7 @@ class Row:
         self.phone.server.stop()
 
     def _line(self, fault: str, injected: str) -> Line:
-        line = Line.of(self.broker, self.phone, self.load.confirmed(), self._ended)
+        line = Line.of(self.broker, self.phone, self.load.confirmed(), self._ended, self._recorded)
         print(line)
         return replace(line, fault=fault, injected=injected)
 

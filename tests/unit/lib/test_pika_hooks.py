@@ -14,6 +14,7 @@ import pika.spec
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from pika.adapters.select_connection import SelectConnection
 from pika.adapters.utils import io_services_utils
+from pika.channel import Channel
 
 from seccam.broker.connection import Properties
 
@@ -45,6 +46,14 @@ def test_pika_still_has_the_connection_below_the_blocking_one() -> None:
     assert "_impl" in BlockingConnection.__init__.__code__.co_names
     for name in ("add_on_connection_blocked_callback", "add_on_connection_unblocked_callback", "_terminate_stream", "ioloop"):
         assert hasattr(SelectConnection, name), name
+
+
+def test_pika_still_lets_the_channel_below_the_blocking_one_confirm_several_messages() -> None:
+    assert "_impl" in BlockingChannel.__init__.__code__.co_names
+    assert "ack_nack_callback" in Channel.confirm_delivery.__code__.co_varnames
+    assert hasattr(Channel, "add_on_return_callback")
+    # BlockingChannel doesn't know of the confirms, and so doesn't wait for them
+    assert "_delivery_confirmation" in BlockingChannel.basic_publish.__code__.co_names
 
 
 def test_pika_still_keeps_the_reason_for_which_a_channel_was_closed() -> None:

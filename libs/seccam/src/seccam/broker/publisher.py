@@ -70,6 +70,8 @@ class _Unconfirmed(_Waiting):
     sent: float = 0.0
     #: Whether the broker left it without an answer.
     unanswered: bool = False
+    #: Whether it waits until earlier messages to the same destination are answered.
+    queued: bool = False
     backoff: Backoff = field(default_factory=lambda: Backoff(*TRY_AGAIN))
 
 
@@ -117,7 +119,8 @@ class Publisher(ReconnectingConnection):
         self._refusals = logs.Throttle()
         # used only in the connection's thread
         self._connection: BlockingConnection | None = None
-        self._confirms: ConfirmChannel | None = None
+        #: By exchange, or by queue: in RabbitMQ a channel stops while a quorum queue that it publishes to doesn't answer.
+        self._confirms: dict[str, ConfirmChannel] = {}
         #: Whether the thread waits for answers of the broker.
         self._is_listening = False
         self._to_copy: deque[Message] = deque()
@@ -197,31 +200,33 @@ class Publisher(ReconnectingConnection):
 
     def _session(self, connection: BlockingConnection) -> None:
         transient = connection.channel()
-        self._connection, self._confirms = connection, ConfirmChannel(connection, self._answered)
+        self._connection = connection
         self._established()
         while not self._halt.is_set():
             self.heartbeat.beat()
-            pause = self._await_work(self._confirms)
+            pause = self._await_work()
             if not self._is_blocked:
                 self._send_latest(transient)
                 self._send_copies(transient)
-                self._send_durable(self._confirms)
+                self._send_durable(connection)
             self._listen(connection, pause)
             if not transient.is_open:
                 raise why_closed(transient)
-            if not self._confirms.channel.is_open:
-                self._confirms = self._reopened(connection, self._confirms)
-            self._check_answers(self._confirms)
+            for place, confirms in list(self._confirms.items()):
+                if confirms.channel.is_open:
+                    self._check_answers(confirms)
+                else:
+                    self._give_up(self._confirms.pop(place))
 
-    def _await_work(self, confirms: ConfirmChannel) -> float:
+    def _await_work(self) -> float:
         """Wait until there is something to send; returns the seconds to listen for answers instead."""
         with self._work:
             if self._is_blocked:
                 self._work.wait(TURN)
             elif not self._slots and not self._to_copy:
-                next_due = min((waiting.due for waiting in self._outbox), default=math.inf)
+                next_due = min((waiting.due for waiting in self._outbox if not waiting.queued), default=math.inf)
                 pause = min(TURN, max(0.0, next_due - time.monotonic()))
-                if confirms.outstanding:
+                if any(confirms.outstanding for confirms in self._confirms.values()):
                     self._is_listening = True
                     return pause
                 self._work.wait(pause)
@@ -266,19 +271,28 @@ class Publisher(ReconnectingConnection):
             copy = self._to_copy.popleft()
             channel.basic_publish(topology.EXCHANGE, copy.key, copy.body, properties_of(copy, durable=True))
 
-    def _send_durable(self, confirms: ConfirmChannel) -> None:
+    def _send_durable(self, connection: BlockingConnection) -> None:
         """Publish the durable messages that are due, as far as their destinations have answered the earlier ones."""
         now = time.monotonic()
         with self._work:
             due = [waiting for waiting in self._outbox if waiting.due <= now]
         for waiting in due:
-            if not confirms.has_room(waiting.message.destination):
+            message = waiting.message
+            confirms = self._confirms_of(connection, message)
+            waiting.queued = not confirms.has_room(message.destination)
+            if waiting.queued:
                 continue
             waiting.due, waiting.sent = math.inf, time.monotonic()
-            message = waiting.message
             confirms.publish(waiting, message.destination, message.body, properties_of(message, durable=True))
             if self._is_blocked:
                 return
+
+    def _confirms_of(self, connection: BlockingConnection, message: Message) -> ConfirmChannel:
+        """The channel for the message's exchange, or for its queue."""
+        place = message.exchange or message.key
+        if place not in self._confirms:
+            self._confirms[place] = ConfirmChannel(connection, self._answered)
+        return self._confirms[place]
 
     def _answered(self, waiting: _Unconfirmed, answer: Answer) -> None:
         """The broker's answer to a durable message; it leaves the outbox if it is confirmed, and is retried otherwise."""
@@ -310,12 +324,11 @@ class Publisher(ReconnectingConnection):
         if self._refusals.allows(key):
             log.warning("message_refused", cause=why, to=key, unconfirmed=self.unconfirmed(), **_names(waiting.message))
 
-    def _reopened(self, connection: BlockingConnection, closed: ConfirmChannel) -> ConfirmChannel:
-        """A new channel in place of one that the broker closed, because an exchange is missing or may not be used."""
+    def _give_up(self, closed: ConfirmChannel) -> None:
+        """The broker closed this channel, because its exchange is missing or may not be used."""
         for waiting in closed.outstanding:
             self._count_attempt(waiting.message, "returned")
             self._retry(waiting, str(why_closed(closed.channel)))
-        return ConfirmChannel(connection, self._answered)
 
     def _check_answers(self, confirms: ConfirmChannel) -> None:
         """End the connection if the broker owes an answer for too long; BrokerError says so."""
@@ -359,10 +372,11 @@ class Publisher(ReconnectingConnection):
         self._hindrance = "disconnected"
         self._is_blocked = False
         self._metrics.blocked.set(0)
-        if self._confirms:
-            for waiting in self._confirms.outstanding:
+        for confirms in self._confirms.values():
+            for waiting in confirms.outstanding:
                 self._count_attempt(waiting.message, "error")
-        self._connection = self._confirms = None
+        self._connection = None
+        self._confirms.clear()
         super()._lost(why)
         self._wake()
 
@@ -373,8 +387,8 @@ class Publisher(ReconnectingConnection):
             self._hindrance = "blocked"
             log.warning("broker_blocked")
         else:
-            if self._confirms:
-                self._confirms.restart_clocks()
+            for confirms in self._confirms.values():
+                confirms.restart_clocks()
             log.info("broker_unblocked")
 
     def _wake(self) -> None:
