@@ -222,6 +222,7 @@ def test_a_retry_keeps_body_id_and_headers_and_loses_the_broker_s_tale_of_its_de
     assert response.status_code == 200
     (message,) = world.outbox.to("seccam.events.retry.1m")
     assert json.loads(message.body) == sent
+    assert message.expires_ms == 60_000
     assert (message.message_id, dict(message.headers)) == ("front-b-1", {"x-seccam-attempt": 2, "camera": "front"})
     assert world.value("requeued_total", delay="1m", cause="rate_limited") == 1
     assert world.outcomes() == ["requeued"]

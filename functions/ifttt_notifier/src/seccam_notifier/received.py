@@ -51,5 +51,17 @@ class ReceivedMessage:
         return REPLAYED_HEADER in self.headers
 
     def to(self, queue: str, message_id: str, headers: Mapping[str, str | int]) -> Message:
-        """The same message for another queue, with these headers, too."""
-        return Message(queue, self.body, CONTENT_TYPE, {**self.headers, **headers}, message_id, exchange=topology.DEFAULT_EXCHANGE)
+        """The same message for another queue, with these headers, too.
+
+        It says itself how long it stays in a delay queue: a message that came while the queue lacked its policy would never
+        leave it.
+        """
+        return Message(
+            queue,
+            self.body,
+            CONTENT_TYPE,
+            {**self.headers, **headers},
+            message_id,
+            exchange=topology.DEFAULT_EXCHANGE,
+            expires_ms=topology.RETRY_QUEUES.get(queue),
+        )

@@ -35,6 +35,8 @@ class Message:
     #: CloudEvents type of an event, for its metric.
     kind: str | None = None
     exchange: str = topology.EXCHANGE
+    #: Milliseconds after which the broker takes it out of its queue; None: as the queue's policy says.
+    expires_ms: int | None = None
     #: Whether, once it is confirmed, a copy goes to the topic exchange, without a confirm.
     copied: bool = False
 
@@ -66,7 +68,13 @@ def probe_message(probe: ProbeEvent) -> Message:
 
 def properties_of(message: Message, *, durable: bool) -> pika.BasicProperties:
     """The message's properties. A durable message is sent without its id and headers if AMQP can't hold them."""
-    always = {"content_type": message.content_type, "delivery_mode": 2 if durable else 1, "timestamp": int(time.time())}
+    always: dict[str, Any] = {
+        "content_type": message.content_type,
+        "delivery_mode": 2 if durable else 1,
+        "timestamp": int(time.time()),
+    }
+    if message.expires_ms is not None:
+        always["expiration"] = str(message.expires_ms)
     properties = pika.BasicProperties(**always, headers=dict(message.headers) or None, message_id=message.message_id)
     if durable:
         try:
