@@ -5,7 +5,7 @@ SHELL := /bin/bash
 VENV  := .venv
 BIN   := $(VENV)/bin
 PARTS := libs/seccam services/camera services/monitor services/security functions/ifttt_notifier local
-CODE  := libs services functions local observability tests bench docs
+CODE  := libs services functions local observability supply tests bench docs
 # of the demo camera, cut out of photos that come with scikit-image and matplotlib
 PICTURES := services/camera/src/seccam_camera/pictures/room.png
 

@@ -26,7 +26,7 @@ LABEL org.opencontainers.image.title="seccam-notifier" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="https://github.com/seccam/seccam" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0 AND MPL-2.0"
 
 FROM ${NUCLIO_IMAGE} AS processor
 

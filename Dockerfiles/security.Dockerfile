@@ -47,4 +47,4 @@ LABEL org.opencontainers.image.title="seccam-security" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="https://github.com/seccam/seccam" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0 AND LGPL-2.1-or-later"

@@ -2,19 +2,17 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from seccam.version import __version__
+from supply import licences, lock
 from tests.images import engine
 from tests.images.contents import Contents, look
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.images
 
-LOCKS = Path(__file__).parents[2] / "requirements"
 LABEL = "org.opencontainers.image."
 #: What each needs to find its settings good.
 SETTINGS = {"camera": ("--env", "SECCAM_CAMERA_NAME=front", "--env", "SECCAM_CAMERA_SOURCE=demo")}
@@ -42,10 +40,8 @@ def contents(image: str) -> Contents:
 
 def locked(component: str, python: str) -> set[str]:
     """The distributions that the component's lock has for this Python."""
-    lines = re.findall(r"^([^\s#].*?) \\$", (LOCKS / f"{component}.txt").read_text(), re.MULTILINE)
     environment = {"python_full_version": python, "python_version": python.rpartition(".")[0], "sys_platform": "linux"}
-    needed = [one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate(environment)]
-    return {one.name.lower() for one in needed}
+    return {package.name for package in lock.read(lock.path(component)) if package.fits(environment)}
 
 
 def test_nobody_is_root(image: str) -> None:
@@ -67,7 +63,7 @@ def test_labels_say_what_it_is_and_where_from(component: str, image: str) -> Non
     labels = engine.config(image)["Labels"]
 
     assert labels[f"{LABEL}title"] == f"seccam-{component}"
-    assert labels[f"{LABEL}licenses"] == "Apache-2.0"
+    assert labels[f"{LABEL}licenses"] == licences.read().label(lock.read(lock.path(component)))
     assert labels[f"{LABEL}description"]
     assert labels[f"{LABEL}source"].startswith("https://")
     assert re.fullmatch("[0-9a-f]{40}(-dirty)?", labels[f"{LABEL}revision"])
