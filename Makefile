@@ -125,12 +125,16 @@ image-nuclio: ## build the image of the notifier for Nuclio
 test-images: $(VENV)/dev images ## build the images and run their tests, and those of compose.yaml
 	$(BIN)/pytest $(or $(TESTS),tests/images)
 
+.PHONY: sbom
+sbom: $(VENV)/dev ## write an SBOM of each image and of the complete lock into dist/
+	$(BIN)/python -m supply.sbom dist
+
 RELEASE_IMAGES ?= $(IMAGES) notifier-nuclio
 release: override IMAGE_TAG := $(VERSION)
 .PHONY: release release-check
 release-check:
 	@scripts/release-check $(VERSION)
-release: release-check $(VENV)/dev $(PICTURES) $(addprefix image-,$(RELEASE_IMAGES:notifier-nuclio=nuclio)) ## build wheels, images, chart and checksums into dist/
+release: release-check $(VENV)/dev $(PICTURES) $(addprefix image-,$(RELEASE_IMAGES:notifier-nuclio=nuclio)) ## build wheels, images, chart, SBOMs and checksums into dist/
 	@scripts/release dist $(VERSION) "$(IMAGE_PREFIX)" "$(RELEASE_IMAGES)" $(PARTS)
 
 .PHONY: clean
