@@ -129,6 +129,11 @@ test-images: $(VENV)/dev images ## build the images and run their tests, and tho
 sbom: $(VENV)/dev ## write an SBOM of each image and of the complete lock into dist/
 	$(BIN)/python -m supply.sbom dist
 
+.PHONY: audit
+audit: $(VENV)/dev ## look for known vulnerabilities of the locked packages in DATA, a file of OSV
+	@[ -f "$(DATA)" ] || { echo "DATA=$(DATA): no such file. docs/images.md says where it comes from." >&2; exit 2; }
+	@$(BIN)/python -m supply.audit "$(DATA)" requirements/*.txt tests/e2e/requirements.txt
+
 RELEASE_IMAGES ?= $(IMAGES) notifier-nuclio
 release: override IMAGE_TAG := $(VERSION)
 .PHONY: release release-check
