@@ -20,6 +20,7 @@ COPY --from=pictures /build/src/seccam_camera/pictures services/camera/src/secca
 RUN Dockerfiles/install-parts libs/seccam services/camera
 
 FROM ${BASE_IMAGE}
+RUN --mount=type=bind,source=Dockerfiles/remove-installers,target=/tmp/remove-installers python /tmp/remove-installers
 COPY LICENSE /usr/share/doc/seccam/
 COPY --from=builder /opt/seccam /opt/seccam
 ENV PATH=/opt/seccam/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1

@@ -11,6 +11,7 @@ COPY services/monitor services/monitor
 RUN Dockerfiles/install-parts libs/seccam services/monitor
 
 FROM ${BASE_IMAGE}
+RUN --mount=type=bind,source=Dockerfiles/remove-installers,target=/tmp/remove-installers python /tmp/remove-installers
 COPY LICENSE /usr/share/doc/seccam/
 COPY --from=builder /opt/seccam /opt/seccam
 ENV PATH=/opt/seccam/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1

@@ -14,6 +14,7 @@ COPY functions/ifttt_notifier functions/ifttt_notifier
 RUN Dockerfiles/install-parts libs/seccam functions/ifttt_notifier
 
 FROM ${BASE_IMAGE} AS base
+RUN --mount=type=bind,source=Dockerfiles/remove-installers,target=/tmp/remove-installers python /tmp/remove-installers
 COPY LICENSE /usr/share/doc/seccam/
 ENV PATH=/opt/seccam/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 COPY --from=builder /opt/seccam /opt/seccam

@@ -33,6 +33,7 @@ FROM faces-source AS faces-arm64
 FROM faces-${FACES} AS faces
 
 FROM ${BASE_IMAGE}
+RUN --mount=type=bind,source=Dockerfiles/remove-installers,target=/tmp/remove-installers python /tmp/remove-installers
 COPY LICENSE /usr/share/doc/seccam/
 COPY --from=faces /opt/seccam /opt/seccam
 ENV PATH=/opt/seccam/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1

@@ -12,14 +12,14 @@ LOOK = """
 import importlib.metadata, importlib.util, json, os, pathlib, platform, shutil, sys
 
 site = pathlib.Path(next(p for p in sys.path if p.startswith("/opt/seccam/")))
-base = ("/proc/", "/sys/", "/usr/share/python-wheels/")  # the base image's, as is what ensurepip bundles
+base = ("/proc/", "/sys/", "/usr/share/python-wheels/")  # the base image's
 paths = [os.path.join(folder, file) for folder, _, files in os.walk("/") for file in files]
 print(json.dumps({
     "python": platform.python_version(),
     "compilers": [tool for tool in ("cc", "gcc", "g++", "clang", "cmake", "make") if shutil.which(tool)],
-    "wheels": [p for p in paths if p.endswith(".whl") and not p.startswith(base) and "/ensurepip/" not in p],
+    "wheels": [p for p in paths if p.endswith(".whl") and not p.startswith(base)],
     "cached": [p for p in paths if "/.cache/" in p],
-    "pip": importlib.util.find_spec("pip") is not None,
+    "installers": [p for p in paths if p.endswith(("-packages/pip/__init__.py", "-packages/setuptools/__init__.py"))],
     "distributions": [d.metadata["Name"].lower().replace("_", "-") for d in importlib.metadata.distributions(path=[str(site)])],
     "uncompiled": [str(p) for p in site.rglob("*.py") if not pathlib.Path(importlib.util.cache_from_source(str(p))).exists()],
 }))
@@ -34,7 +34,7 @@ class Contents:
     compilers: list[str]
     wheels: list[str]
     cached: list[str]
-    pip: bool
+    installers: list[str]
     distributions: list[str]
     uncompiled: list[str]
 

@@ -102,7 +102,7 @@ def test_what_its_lock_names_is_installed_and_one_service(component: str, conten
 
 def test_what_built_it_stayed_behind(contents: Contents) -> None:
     assert (contents.compilers, contents.wheels, contents.cached) == ([], [], [])
-    assert not contents.pip
+    assert contents.installers == []
 
 
 def test_nothing_is_compiled_at_each_start(contents: Contents) -> None:
