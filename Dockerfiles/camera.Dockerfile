@@ -28,11 +28,12 @@ USER 10001:10001
 EXPOSE 9090
 ENTRYPOINT ["seccam-camera"]
 
-ARG VERSION=unknown REVISION=unknown
+ARG BASE_IMAGE VERSION=unknown REVISION=unknown
 ENV SECCAM_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="seccam-camera" \
       org.opencontainers.image.description="Takes pictures from one camera and publishes them, in time slots, for viewing and for security" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
       org.opencontainers.image.source="https://github.com/seccam/seccam" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-2.0-or-later AND LGPL-2.0-or-later AND LGPL-2.1-or-later AND LGPL-3.0-or-later AND ODbL-1.0"

@@ -19,11 +19,12 @@ USER 10001:10001
 EXPOSE 8080 9090
 ENTRYPOINT ["seccam-monitor"]
 
-ARG VERSION=unknown REVISION=unknown
+ARG BASE_IMAGE VERSION=unknown REVISION=unknown
 ENV SECCAM_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="seccam-monitor" \
       org.opencontainers.image.description="Shows the cameras as live video in a browser" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
       org.opencontainers.image.source="https://github.com/seccam/seccam" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -20,12 +20,13 @@ ENV PATH=/opt/seccam/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 COPY --from=builder /opt/seccam /opt/seccam
 USER 10001:10001
 EXPOSE 9090
-ARG VERSION=unknown REVISION=unknown
+ARG BASE_IMAGE VERSION=unknown REVISION=unknown
 ENV SECCAM_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="seccam-notifier" \
       org.opencontainers.image.description="Notifies IFTTT Webhooks of seccam's events" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
       org.opencontainers.image.source="https://github.com/seccam/seccam" \
       org.opencontainers.image.licenses="Apache-2.0 AND MPL-2.0"
 

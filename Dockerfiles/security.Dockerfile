@@ -41,11 +41,12 @@ USER 10001:10001
 EXPOSE 9090
 ENTRYPOINT ["seccam-security"]
 
-ARG VERSION=unknown REVISION=unknown
+ARG BASE_IMAGE VERSION=unknown REVISION=unknown
 ENV SECCAM_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="seccam-security" \
       org.opencontainers.image.description="Counts faces in camera pictures and announces them" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
       org.opencontainers.image.source="https://github.com/seccam/seccam" \
       org.opencontainers.image.licenses="Apache-2.0 AND LGPL-2.1-or-later"

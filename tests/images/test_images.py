@@ -65,6 +65,7 @@ def test_labels_say_what_it_is_and_where_from(component: str, image: str) -> Non
     assert labels[f"{LABEL}title"] == f"seccam-{component}"
     assert labels[f"{LABEL}licenses"] == licences.read().label(lock.read(lock.path(component)))
     assert labels[f"{LABEL}description"]
+    assert labels[f"{LABEL}base.name"]
     assert labels[f"{LABEL}source"].startswith("https://")
     assert re.fullmatch("[0-9a-f]{40}(-dirty)?", labels[f"{LABEL}revision"])
     assert f"SECCAM_REVISION={labels[f'{LABEL}revision']}" in engine.config(image)["Env"]
