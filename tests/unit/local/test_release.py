@@ -81,7 +81,7 @@ def test_a_missing_program_is_refused_before_anything_is_built(checkout: Path, t
     assert b"helm is not installed" in done.stderr
 
 
-def test_wheels_images_chart_and_checksums_are_built(tmp_path: Path) -> None:
+def test_wheels_images_chart_sboms_and_checksums_are_built(tmp_path: Path) -> None:
     folder = tmp_path / "dist"
     folder.mkdir()
     (folder / "of an earlier release").touch()
@@ -91,10 +91,11 @@ def test_wheels_images_chart_and_checksums_are_built(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     wheels = {f"{name}-{__version__}-py3-none-any.whl" for name in ("seccam", "seccam_camera")}
     images = {f"seccam-{name}-{__version__}.image.tar.gz" for name in ("camera", "monitor")}
-    assert {p.name for p in folder.iterdir()} == {*wheels, *images, f"seccam-{__version__}.tgz", "SHA256SUMS"}
+    boms = {f"seccam-{name}-{__version__}.cdx.json" for name in ("run", "camera", "monitor", "security", "notifier")}
+    assert {p.name for p in folder.iterdir()} == {*wheels, *images, *boms, f"seccam-{__version__}.tgz", "SHA256SUMS"}
     saved = subprocess.run(["gunzip", "--stdout", folder / min(images)], capture_output=True, check=True).stdout
     assert saved.decode() == f"registry/camera:{__version__}\n"
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
-    assert len((folder / "SHA256SUMS").read_text().splitlines()) == 5
+    assert len((folder / "SHA256SUMS").read_text().splitlines()) == 10
     with zipfile.ZipFile(folder / f"seccam_camera-{__version__}-py3-none-any.whl") as wheel:
         assert "seccam_camera/pictures/room.png" in wheel.namelist()
