@@ -303,7 +303,7 @@ def test_a_message_whose_handler_fails_is_counted_and_dropped_and_the_next_ones_
     consumer = clients.consumer("monitor", Subscription(handle, keys=("seccam.view.*",)))
     eventually(lambda: consumer.connected)
 
-    with capture_logs() as lines, broker.connection("camera") as connection:
+    with capture_logs() as lines, broker.connection(CAMERA) as connection:
         channel = connection.channel()
         for body in (b"bad", b"bad", b"good"):
             channel.basic_publish(topology.EXCHANGE, "seccam.view.front", body)
