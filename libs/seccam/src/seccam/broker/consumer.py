@@ -247,9 +247,9 @@ class Consumer(ReconnectingConnection):
         while self._arrived:
             subscription, delivery = self._arrived.popleft()
             if subscription in self._channels:  # else it was removed meanwhile, and the broker has the message again
-                self._handle(subscription, delivery)
+                self._pass_on(subscription, delivery)
 
-    def _handle(self, subscription: Subscription, delivery: Delivery) -> None:
+    def _pass_on(self, subscription: Subscription, delivery: Delivery) -> None:
         """One message that a handler can't digest must not stop the ones behind it, nor come again for ever."""
         try:
             subscription.handle(delivery)
