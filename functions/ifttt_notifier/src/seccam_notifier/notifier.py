@@ -220,7 +220,9 @@ class Notifier:
         queues = [DELAY_QUEUES[delay], *DELAYS, topology.PARKED_QUEUE]
         queue = self._hand_over(received, event.id, {ATTEMPT_HEADER: attempt}, queues)
         entry = JournalEntry.of(event, "requeued")
-        if not self._memory.is_pending(entry):
+        with self._remembering:
+            is_recorded = self._memory.is_pending(entry)
+        if not is_recorded:
             self._journal.write(self.remember(entry), wait=False)
         self._metrics.requeued.labels(delay_name(delay), cause).inc()
         log.warning("event_requeued", queue=queue, delay=delay_name(delay), cause=cause, **_names(event))
