@@ -23,13 +23,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Workers for `-n auto`: more than there are cores, as half of a test's time is spent waiting."""
-    return min(3 * (os.cpu_count() or 1), 12)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests in the emulated machine first: they take longest, and mustn't begin when all others are done."""
-    items.sort(key=lambda item: item.get_closest_marker("webcam") is None)
+    """Workers for `-n auto`: more than there are cores, as most of a test's time is spent waiting."""
+    return min(2 * (os.cpu_count() or 1), 8)
 
 
 # of the session, because fixtures of a wider scope start processes, too

@@ -24,11 +24,12 @@ from tests.scenes import scaled, scene
 
 REPOSITORY = Path(__file__).parents[2]
 MACHINE = REPOSITORY.parent / "shared" / "webcam" / "run"
-#: Seconds the machine may run; it needs about 40 alone on two cores, and other tests run beside it.
-SECONDS = 600
+#: Seconds the machine may run; it needs about 40 alone on two cores.
+SECONDS = 420
 
 pytestmark = [
     pytest.mark.webcam,
+    pytest.mark.alone,
     pytest.mark.timeout(2 * SECONDS + 240),  # the first time, the machine is built; the other test's may run before
     pytest.mark.skipif(not MACHINE.exists(), reason="there is no emulated webcam here (../shared/webcam)"),
 ]

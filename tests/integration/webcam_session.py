@@ -18,8 +18,8 @@ from pathlib import Path
 
 PLUG = Path("/run/webcam")
 PORT = 9101
-#: Everything is ten times slower in there, and slower still beside other tests.
-PATIENCE = 180.0
+#: Everything is ten times slower in there.
+PATIENCE = 120.0
 
 
 def metrics() -> dict[str, float]:
