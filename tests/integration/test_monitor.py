@@ -385,15 +385,15 @@ def test_a_monitor_that_was_too_slow_shows_the_newest_picture_of_every_camera(br
     sender.close()
 
 
+@pytest.mark.alone  # judges times
 def test_a_viewer_that_reads_nothing_is_disconnected_and_does_not_slow_the_others(
     running_broker: RunningBroker, monitor: RunningMonitor
 ) -> None:
     def received() -> float:
         return monitor.metric("seccam_monitor_frames_received_total", camera="many") or 0
 
-    with Camera(running_broker, "many", [noise(1), noise(2)]):
+    with Camera(running_broker, "many", [noise(1), noise(2)]), socket.socket() as stuck:
         eventually(lambda: monitor.snapshot("many"))
-        stuck = socket.socket()
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         stuck.connect(("127.0.0.1", monitor.port))
         stuck.sendall(b"GET /cameras/many/stream.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -410,7 +410,6 @@ def test_a_viewer_that_reads_nothing_is_disconnected_and_does_not_slow_the_other
             assert end_of(deaf) == (2, 4408)
         eventually(lambda: monitor.metric("seccam_monitor_viewers_closed_total", transport="mjpeg", reason="slow"), within=20)
         assert monitor.metric("seccam_monitor_viewers_closed_total", transport="websocket", reason="slow") == 1
-        stuck.close()
 
 
 def test_a_viewer_that_reads_slowly_gets_new_pictures(running_broker: RunningBroker, monitor: RunningMonitor) -> None:
