@@ -24,7 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Workers for `-n auto`: more than there are cores, as most of a test's time is spent waiting."""
-    return min(2 * (os.cpu_count() or 1), 8)
+    return min(5 * (os.cpu_count() or 1) // 2, 10)
 
 
 # of the session, because fixtures of a wider scope start processes, too
