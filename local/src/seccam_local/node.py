@@ -76,13 +76,14 @@ class Node:
             folder.mkdir(exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        definitions = topology.definitions(self.passwords(), cameras=self._cameras)
+        passwords = self.passwords()
+        definitions = topology.definitions(passwords, cameras=self._cameras)
         self._private("definitions.json", json.dumps(definitions, indent=1))
         self._private("rabbitmq.conf", "\n".join(self._configuration()) + "\n")
         self._private("enabled_plugins", f"[{','.join(_PLUGINS)}].\n")
         self._write_cookie()
         for program, user in (("mosquitto_sub", topology.VIEWER_USER), ("mosquitto_pub", topology.DEVICE_USER)):
-            options = f"-h 127.0.0.1\n-p {self.ports.mqtt}\n-u {user}\n-P {self.passwords()[user]}\n"
+            options = f"-h 127.0.0.1\n-p {self.ports.mqtt}\n-u {user}\n-P {passwords[user]}\n"
             write_private(self.mqtt_options / program, options)
 
     def passwords(self) -> Mapping[str, str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
 import pika
 import pika.exceptions
+from pika.adapters.blocking_connection import BlockingChannel
 
-from seccam.broker.connection import PIKA_ERRORS, connect, headers_of, text, translated
-from seccam.broker.consumer import NOT_FOUND
-from seccam.broker.outgoing import Message
+from seccam import topology
+from seccam.broker.connection import NOT_FOUND, PIKA_ERRORS, connect, headers_of, text, translated
+from seccam.broker.outgoing import Message, properties_of
 from seccam.errors import BrokerError
 from seccam.settings import BrokerSettings
 
@@ -75,26 +76,12 @@ class BrokerAdmin:
 
     def has_exchange(self, exchange: str) -> bool:
         """Whether the exchange exists."""
-        try:
-            self._connection.channel().exchange_declare(exchange, passive=True)
-        except pika.exceptions.ChannelClosedByBroker as e:
-            if e.reply_code == NOT_FOUND:
-                return False
-            raise translated(e) from None
-        except PIKA_ERRORS as e:
-            raise translated(e) from None
-        return True
+        return self._found(lambda channel: channel.exchange_declare(exchange, passive=True)) is not None
 
     def depth(self, queue: str) -> int | None:
         """Number of messages in the queue; None if it does not exist."""
-        try:
-            return int(self._connection.channel().queue_declare(queue, passive=True).method.message_count)
-        except pika.exceptions.ChannelClosedByBroker as e:
-            if e.reply_code == NOT_FOUND:
-                return None
-            raise translated(e) from None
-        except PIKA_ERRORS as e:
-            raise translated(e) from None
+        found = self._found(lambda channel: channel.queue_declare(queue, passive=True))
+        return None if found is None else int(found.method.message_count)
 
     def take(self, queue: str, limit: int) -> Iterator[QueuedMessage]:
         """Up to `limit` messages, oldest first."""
@@ -118,15 +105,7 @@ class BrokerAdmin:
 
             channel.basic_qos(prefetch_count=100)
             channel.basic_consume(stream, note, arguments={"x-stream-offset": "next"})
-            publishing = self._connection.channel()
-            publishing.confirm_delivery()
-            properties = pika.BasicProperties(content_type=message.content_type, message_id=message.message_id, delivery_mode=2)
-            try:
-                publishing.basic_publish(*message.destination, message.body, properties, mandatory=True)
-            except pika.exceptions.UnroutableError:
-                raise BrokerError("closed", f"exchange {message.exchange} has no queue for {message.key}") from None
-            except pika.exceptions.NackError:
-                raise BrokerError("closed", f"a queue of exchange {message.exchange} is full") from None
+            self._publish(message.destination, message.body, properties_of(message, durable=True))
             deadline = time.monotonic() + seconds
             while message.message_id not in arrived and time.monotonic() < deadline:
                 self._connection.process_data_events(0.1)
@@ -138,15 +117,32 @@ class BrokerAdmin:
             content_type=held.properties.content_type, message_id=held.properties.message_id, delivery_mode=2, headers=dict(headers)
         )
         with _translating():
-            channel = self._connection.channel()
-            channel.confirm_delivery()
-            try:
-                channel.basic_publish("", queue, held.body, properties, mandatory=True)
-            except pika.exceptions.UnroutableError:
-                raise BrokerError("closed", f"queue {queue} does not exist") from None
-            except pika.exceptions.NackError:
-                raise BrokerError("closed", f"queue {queue} is full") from None
-            channel.close()
+            self._publish((topology.DEFAULT_EXCHANGE, queue), held.body, properties)
+
+    def _found(self, declare: Callable[[BlockingChannel], Any]) -> Any:
+        """What the broker says to a passive declaration; None if there is no such thing."""
+        try:
+            return declare(self._connection.channel())
+        except pika.exceptions.ChannelClosedByBroker as e:
+            if e.reply_code == NOT_FOUND:
+                return None
+            raise translated(e) from None
+        except PIKA_ERRORS as e:
+            raise translated(e) from None
+
+    def _publish(self, destination: tuple[str, str], body: bytes, properties: pika.BasicProperties) -> None:
+        """Returns once the broker has confirmed the message. Raises BrokerError, and pika's errors."""
+        exchange, key = destination
+        channel = self._connection.channel()
+        channel.confirm_delivery()
+        try:
+            channel.basic_publish(exchange, key, body, properties, mandatory=True)
+        except pika.exceptions.UnroutableError:
+            missing = f"exchange {exchange} has no queue for {key}" if exchange else f"queue {key} does not exist"
+            raise BrokerError("closed", missing) from None
+        except pika.exceptions.NackError:
+            raise BrokerError("closed", f"a queue of exchange {exchange} is full" if exchange else f"queue {key} is full") from None
+        channel.close()
 
 
 @contextmanager

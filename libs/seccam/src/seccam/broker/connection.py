@@ -46,6 +46,10 @@ _PULSE = 0.25
 PIKA_ERRORS = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
 
 
+#: AMQP's reply code for a queue or an exchange that does not exist.
+NOT_FOUND = 404
+
+
 class Properties(pika.BasicProperties):  # type: ignore[misc]  # pika's has no types
     """pika's properties, but a message with unreadable headers arrives without them instead of ending the connection.
 

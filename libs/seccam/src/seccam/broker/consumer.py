@@ -13,15 +13,22 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
 from seccam import logs, topology
-from seccam.broker.connection import BACKOFF, PIKA_ERRORS, TURN, ReconnectingConnection, headers_of, text, translated, why_closed
+from seccam.broker.connection import (
+    BACKOFF,
+    NOT_FOUND,
+    PIKA_ERRORS,
+    TURN,
+    ReconnectingConnection,
+    headers_of,
+    text,
+    translated,
+    why_closed,
+)
 from seccam.errors import BrokerError
 from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings
 
 log = logs.get(__name__)
-
-#: AMQP's reply code for a queue that does not exist.
-NOT_FOUND = 404
 
 
 class Delivery:
