@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -143,6 +144,17 @@ class RunningBroker:
         """Ready messages in a durable queue."""
         with self.connection() as connection:
             return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
+
+    @contextlib.contextmanager
+    def policy(self, queue: str, **changes: object) -> Iterator[None]:
+        """The queue has its own policy with these changes: `max_length=1`."""
+        definition = {**topology.policies()[queue][1], **{name.replace("_", "-"): value for name, value in changes.items()}}
+        pattern = f"^{queue.replace('.', '[.]')}$"
+        self.node.ctl("set_policy", "--apply-to", "queues", "--priority", "9", "changed", pattern, json.dumps(definition))
+        try:
+            yield
+        finally:
+            self.node.ctl("clear_policy", "changed")
 
     @contextlib.contextmanager
     def hanging(self, queue: str) -> Iterator[None]:

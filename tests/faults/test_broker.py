@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -38,18 +37,6 @@ def delete(broker: RunningBroker, *queues: str) -> None:
     with broker.connection() as connection:
         for queue in queues:
             connection.channel().queue_delete(queue)
-
-
-@contextmanager
-def policy(broker: RunningBroker, queue: str, **definition: object) -> Iterator[None]:
-    """A queue with another policy than its own."""
-    merged = {**topology.policies()[queue][1], **{name.replace("_", "-"): value for name, value in definition.items()}}
-    pattern = f"^{queue.replace('.', '[.]')}$"
-    broker.node.ctl("set_policy", "--apply-to", "queues", "--priority", "9", "fault", pattern, json.dumps(merged))
-    try:
-        yield
-    finally:
-        broker.node.ctl("clear_policy", "fault")
 
 
 def test_the_broker_is_killed_three_times(begin: Begin, broker: RunningBroker) -> None:
@@ -156,7 +143,7 @@ def test_the_exchange_of_events_is_deleted(begin: Begin, broker: RunningBroker) 
 
 def test_the_events_queue_is_full_while_the_notifier_is_away(begin: Begin, broker: RunningBroker) -> None:
     row = begin()
-    with policy(broker, topology.EVENTS_QUEUE, max_length=20), row.fault():
+    with broker.policy(topology.EVENTS_QUEUE, max_length=20), row.fault():
         row.notifier.end()
         time.sleep(10)
         row.replace_notifier()
@@ -222,7 +209,7 @@ def test_the_journal_is_deleted(begin: Begin, broker: RunningBroker) -> None:
 @pytest.mark.slow
 def test_the_parked_queue_is_full_of_poison(begin: Begin, broker: RunningBroker) -> None:
     row = begin()
-    with policy(broker, topology.PARKED_QUEUE, max_length=1), row.fault():
+    with broker.policy(topology.PARKED_QUEUE, max_length=1), row.fault():
         with broker.connection() as connection:
             for number in range(8):
                 connection.channel().basic_publish("", topology.EVENTS_QUEUE, b"poison %d" % number)

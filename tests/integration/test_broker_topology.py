@@ -231,21 +231,9 @@ def test_an_event_goes_to_the_notifiers_queue_and_to_the_log(broker: RunningBrok
     assert broker.depth(topology.EVENTS_QUEUE) == 3
 
 
-@contextmanager
-def shorter_delay(broker: RunningBroker, queue: str, milliseconds: int) -> Iterator[None]:
-    """The policy that is in force, with another time."""
-    definition = {**topology.policies()[queue][1], "message-ttl": milliseconds}
-    pattern = f"^{queue.replace('.', '[.]')}$"
-    broker.node.ctl("set_policy", "--apply-to", "queues", "--priority", "9", "shorter", pattern, json.dumps(definition))
-    try:
-        yield
-    finally:
-        broker.node.ctl("clear_policy", "shorter")
-
-
 def test_a_delayed_event_comes_back_with_its_id_headers_and_body(broker: RunningBroker) -> None:
     queue = "seccam.events.retry.10s"
-    with shorter_delay(broker, queue, 300), clients_of(broker) as clients:
+    with broker.policy(queue, message_ttl=300), clients_of(broker) as clients:
         headers = {"x-seccam-attempt": 1, "text": "as it was"}
         with channel_of(broker, "notifier") as channel:
             publish(queue, "", message_id="front-a1-7", headers=headers, content_type="application/json")(channel)
@@ -263,7 +251,7 @@ def test_an_event_may_go_through_the_same_delay_many_times(broker: RunningBroker
     """RabbitMQ drops a message that comes to a queue it died in, if it trusts the old x-death headers: they are not sent on."""
     queue = "seccam.events.retry.10s"
     rounds: list[int] = []
-    with shorter_delay(broker, queue, 100), channel_of(broker, "notifier") as channel:
+    with broker.policy(queue, message_ttl=100), channel_of(broker, "notifier") as channel:
         channel.basic_qos(prefetch_count=1)
         publish(queue, "", message_id="front-a1-7", headers={"x-seccam-attempt": 1})(channel)
         for method, properties, _ in channel.consume(topology.EVENTS_QUEUE, inactivity_timeout=10):
