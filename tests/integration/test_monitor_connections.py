@@ -7,6 +7,7 @@ import ipaddress
 import json
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -19,9 +20,9 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seccam.frame import Frame
-from seccam_monitor import service
 from seccam_monitor.http import app
 from seccam_monitor.http.connections import Connection, Connections, most_connections
+from seccam_monitor.http.server import Server
 from seccam_monitor.http.uvicorn_protocols import MAX_HEAD, HttpProtocol
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Cameras
 from seccam_monitor.ingest.visits import VisitList
@@ -38,7 +39,13 @@ class Port:
     """A monitor's port, with nothing behind it but what the test puts in."""
 
     def __init__(
-        self, application: ASGIApp | None = None, *, most: int = 100, most_per_address: int = 64, proxies: str = ""
+        self,
+        application: ASGIApp | None = None,
+        *,
+        most: int = 100,
+        most_per_address: int = 64,
+        proxies: str = "",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, [])
@@ -46,10 +53,10 @@ class Port:
         self.hub = Hub(self.cameras, VisitList(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
         networks = [ipaddress.ip_network(proxies)] if proxies else []
         self.connections = Connections(most, most_per_address, networks, metrics.connections_refused)
-        self.server = service._server(
-            application or app.create(self.hub, metrics, frozenset(), most_per_client=most_per_address), self.connections, proxies
-        )
+        application = application or app.create(self.hub, metrics, frozenset(), most_per_client=most_per_address)
+        self.server = Server(application, self.connections, proxies, tls)
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self._listener.getsockname()
         self._callers: list[Caller] = []
         self._seq = 0
 
@@ -66,9 +73,9 @@ class Port:
         """The metric."""
         return self.registry.get_sample_value("seccam_monitor_connections_refused_total", {"reason": reason})
 
-    async def call(self, request: bytes, *, address: str = "127.0.0.1") -> Caller:
+    async def call(self, request: bytes, *, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Caller:
         """A new connection from this address on which this has been sent."""
-        caller = Caller(*await asyncio.open_connection(*self._listener.getsockname(), local_addr=(address, 0)))
+        caller = Caller(*await asyncio.open_connection(*self.address, local_addr=(address, 0), ssl=tls))
         self._callers.append(caller)
         caller.send(request)
         return caller

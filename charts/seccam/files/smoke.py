@@ -3,16 +3,25 @@
 import http.client
 import os
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 
-def status(host: str, port: int, path: str) -> tuple[int, str]:
+def status(url: str) -> tuple[int, str]:
     """Return status and Location of the response."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme == "https":
+        # the page's certificate is for its name outside the cluster
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=5, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
-        connection.request("GET", path, headers={"Accept": "text/html"})  # as a browser
+        connection.request("GET", parts.path, headers={"Accept": "text/html"})  # as a browser
         answer = connection.getresponse()
         return answer.status, answer.getheader("Location") or ""
     finally:
@@ -37,13 +46,13 @@ def eventually(what: str, holds: Callable[[], object], seconds: float = 60) -> N
 
 def ready() -> object:
     """Return True, or the monitor's response."""
-    seen = status(os.environ["OPS_HOST"], 9090, "/readyz")
+    seen = status(f"http://{os.environ['OPS_HOST']}:9090/readyz")
     return seen[0] == 200 or seen
 
 
 def requires_login() -> object:
     """Return True, or the page's response to a browser without a login."""
-    seen = status(os.environ["PAGE_HOST"], int(os.environ["PAGE_PORT"]), "/")
+    seen = status(f"{os.environ['PAGE_URL']}/")
     return (seen[0] in (302, 303, 307) and urlsplit(seen[1]).path == "/login") or seen
 
 

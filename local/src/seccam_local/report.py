@@ -14,7 +14,7 @@ from seccam_local.stack import Stack
 
 def ready_lines(stack: Stack, environ: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
     """The page's address, the cameras, the notifications, the metrics; `missing` are camera services that aren't ready."""
-    yield f"seccam is ready: http://{stack.page.client_address}"
+    yield f"seccam is ready: {stack.page_url}"
     phone = "notifications through IFTTT" if environ.get("IFTTT_KEY") else "notifications are only logged, as IFTTT_KEY is not set"
     yield _row("cameras", "; ".join(_cameras(stack, missing)))
     yield _row("phone", phone)
@@ -41,7 +41,7 @@ def example_camera(stack: Stack, missing: Mapping[str, str]) -> str:
 def waiting_line(stack: Stack, services: Mapping[str, str]) -> str:
     """The services that aren't ready and why, and the page's address if that is ready, as a camera may be away for long."""
     text = "not ready yet: " + "; ".join(f"{name} ({why})" for name, why in services.items())
-    return text if "monitor" in services else f"{text}; the page is ready: http://{stack.page.client_address}"
+    return text if "monitor" in services else f"{text}; the page is ready: {stack.page_url}"
 
 
 def broker_lines(node: Node, camera: str, folder: Path) -> Iterator[str]:

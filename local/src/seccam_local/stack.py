@@ -84,9 +84,16 @@ class Stack:
     services: Sequence[Service]
     #: The address of the monitor's page.
     page: ListenAddress
+    #: Whether the page has a certificate.
+    https: bool
     #: Whether the run includes a private broker: not if SECCAM_BROKER_URL names another one.
     private_broker: bool
     faults: Sequence[SettingFault] = ()
+
+    @property
+    def page_url(self) -> str:
+        """The page's URL for a browser on this machine."""
+        return f"http{'s' if self.https else ''}://{self.page.client_address}"
 
     @property
     def addresses(self) -> list[ListenAddress]:
@@ -108,7 +115,8 @@ def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
     chosen = chosen or [Camera("demo", "demo")]  # so that a camera's other settings are checked as well
     page = _address(environ, "SECCAM_MONITOR_", MONITOR_PORT, faults)
     services = list(_services(environ, chosen, own.workers, page, faults))
-    stack = Stack(own, chosen, services, page, private_broker=not given(environ, "SECCAM_BROKER_URL"))
+    https = bool(given(environ, "SECCAM_MONITOR_CERTIFICATE_FILE"))
+    stack = Stack(own, chosen, services, page, https, private_broker=not given(environ, "SECCAM_BROKER_URL"))
     return replace(stack, faults=tuple(dict.fromkeys([*faults, *clashes(stack.addresses)])))
 
 

@@ -161,6 +161,8 @@ def test_the_ready_line_contains_the_pages_address_and_no_secret() -> None:
     lines = list(report.ready_lines(build_stack(environ, webcam=False), environ, {}))
 
     assert lines[0] == "seccam is ready: http://127.0.0.1:18080"
+    secured = build_stack({**environ, "SECCAM_MONITOR_CERTIFICATE_FILE": "page.pem"}, webcam=False)
+    assert next(report.ready_lines(secured, environ, {})) == "seccam is ready: https://127.0.0.1:18080"
     assert "sesame" not in "".join(lines)
 
 

@@ -21,6 +21,11 @@ because the Deployment's checksum must match the Secret.
 {{- toYaml .seccamLogin -}}
 {{- end -}}
 
+{{/* Scheme of the page's URL, and name of its port. */}}
+{{- define "seccam.monitor.scheme" -}}
+{{- empty .Values.monitor.tls.existingSecret | ternary "http" "https" -}}
+{{- end -}}
+
 {{/* Host names that the page answers to, comma-separated. */}}
 {{- define "seccam.monitor.hosts" -}}
 {{- $monitor := .Values.monitor -}}
@@ -44,6 +49,13 @@ because the Deployment's checksum must match the Secret.
 - {name: SECCAM_MONITOR_ALLOWED_HOSTS, value: {{ include "seccam.monitor.hosts" . | quote }}}
 {{- with $own.trustedProxies }}
 - {name: SECCAM_MONITOR_TRUSTED_PROXIES, value: {{ join "," . | quote }}}
+{{- end }}
+{{- if $own.tls.existingSecret }}
+- {name: SECCAM_MONITOR_CERTIFICATE_FILE, value: /etc/seccam/page/tls.crt}
+- {name: SECCAM_MONITOR_CERTIFICATE_KEY_FILE, value: /etc/seccam/page/tls.key}
+{{- else if not $own.trustedProxies }}
+# Inside the cluster; templates/checks.yaml refuses a Service that reaches further, unless allowPlainHttp says so.
+- {name: SECCAM_MONITOR_ALLOW_PLAIN_HTTP, value: "true"}
 {{- end }}
 {{- $names := list }}{{ range .Values.cameras }}{{ $names = append $names .name }}{{ end }}
 - {name: SECCAM_MONITOR_CAMERAS, value: {{ join "," $names | quote }}}

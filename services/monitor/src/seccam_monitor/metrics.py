@@ -15,7 +15,7 @@ ENDS = ("client", "slow", "limit", "account_limit", "shutdown", "login", "forgot
 DROPS = ("stale", "corrupt", "oversize", "unknown_camera")
 FLOWS = (topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS)
 #: Why a connection, or a request of a client behind a proxy, was refused or ended.
-REFUSALS = ("limit", "address_limit", "head_timeout", "head_too_large", "malformed", "write_timeout")
+REFUSALS = ("limit", "address_limit", "handshake", "head_timeout", "head_too_large", "malformed", "write_timeout")
 LOGINS = ("ok", "refused", "limited")
 CODES = ("2xx", "3xx", "4xx", "5xx")
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import uvicorn
 import uvloop
-from starlette.types import ASGIApp
 
 from seccam import logs
 from seccam.broker import Consumer
@@ -27,31 +25,20 @@ from seccam_monitor.auth.logouts import LogoutsFile
 from seccam_monitor.auth.sessions import MIN_KEY, Sessions
 from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.http import app
+from seccam_monitor.http.certificate import Certificate
 from seccam_monitor.http.connections import Connections, most_connections
-from seccam_monitor.http.uvicorn_protocols import Config
+from seccam_monitor.http.server import Server
 from seccam_monitor.ingest import intake
 from seccam_monitor.ingest.cameras import Cameras
 from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.settings import MonitorSettings
 from seccam_monitor.viewers.hub import Hub
-from seccam_monitor.viewers.protocol import MAX_INCOMING
 
 log = logs.get(__name__)
 
-#: Seconds that connections have to close when the service stops.
-_GRACE = 2
 #: Seconds of silence after which the event loop or the broker's thread counts as dead.
 _LOOP_SILENCE, _CONSUMER_SILENCE = 10.0, 30.0
-
-
-class Server(uvicorn.Server):
-    """uvicorn in a service that handles signals itself."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them to seccam.service."""
-        yield
 
 
 def run(context: ServiceContext, broker: BrokerSettings, visit: VisitSettings, settings: MonitorSettings) -> int:
@@ -90,8 +77,9 @@ async def _serve(
         settings.proxy_networks,
         metrics.connections_refused,
     )
+    certificate = settings.certificate
     application = app.create(hub, metrics, settings.host_names, login, most_per_client=most_per_client)
-    server = _server(application, connections, settings.trusted_proxies)
+    server = Server(application, connections, settings.trusted_proxies, certificate.context if certificate else None)
     heartbeat = Heartbeat()
     context.probes.watch(
         live=lambda: {
@@ -106,9 +94,11 @@ async def _serve(
     )
     _on_stop(context, loop, lambda: _end(hub, server))
     consumer.start()
-    ticking = asyncio.create_task(_tick(hub, incoming, consumer, heartbeat, users=users, sessions=sessions))
+    refreshed = _Refreshed(users, sessions, certificate)
+    ticking = asyncio.create_task(_tick(hub, incoming, consumer, heartbeat, refreshed))
     host, port = listener.getsockname()[:2]
-    log.info("listening", address=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+    scheme = "https" if certificate else "http"
+    log.info("listening", address=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/")
     await server.serve(sockets=[listener])
     ticking.cancel()
     await asyncio.to_thread(consumer.stop, 2.0)
@@ -125,34 +115,24 @@ def _sessions(settings: MonitorSettings, users: UsersFile) -> Sessions:
     return sessions
 
 
-def _server(application: ASGIApp, connections: Connections, proxies: str) -> Server:
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    return Server(
-        Config(
-            application,
-            connections,
-            ws_max_size=MAX_INCOMING,
-            ws_per_message_deflate=False,  # uvicorn would compress JPEGs, in vain
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(proxies),
-            forwarded_allow_ips=proxies,
-            timeout_graceful_shutdown=_GRACE,
-        )
-    )
+@dataclass(frozen=True)
+class _Refreshed:
+    """What is read again when its files change."""
+
+    users: UsersFile | None
+    sessions: Sessions | None
+    certificate: Certificate | None
+
+    def refresh(self) -> None:
+        if self.users:
+            self.users.refresh()
+        if self.sessions:
+            self.sessions.refresh(time.time())
+        if self.certificate:
+            self.certificate.refresh()
 
 
-async def _tick(
-    hub: Hub,
-    incoming: intake.Intake,
-    consumer: Consumer,
-    heartbeat: Heartbeat,
-    *,
-    users: UsersFile | None,
-    sessions: Sessions | None,
-) -> None:
+async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat: Heartbeat, refreshed: _Refreshed) -> None:
     while True:
         now = time.monotonic()
         heartbeat.beat()
@@ -161,11 +141,9 @@ async def _tick(
         elif hub.broker_lost is None:
             hub.broker_lost = now
         hub.has_events = incoming.has_events
-        if users:
-            users.refresh()
-            hub.accounts = len(users)
-        if sessions:
-            sessions.refresh(time.time())
+        refreshed.refresh()
+        if refreshed.users:
+            hub.accounts = len(refreshed.users)
         incoming.forget(now)
         hub.tick(now)
         await asyncio.sleep(1)

@@ -12,6 +12,8 @@ from seccam import settings, topology
 from seccam_monitor.auth import users
 from seccam_monitor.auth.passwords import BadUsers
 from seccam_monitor.auth.sessions import MIN_KEY
+from seccam_monitor.http import certificate
+from seccam_monitor.http.certificate import BadCertificate, Certificate
 
 
 class MonitorSettings(settings.OpsSettings):
@@ -42,8 +44,26 @@ class MonitorSettings(settings.OpsSettings):
         "",
         description="Comma-separated addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted.",
     )
+    certificate_file: str = Field(
+        "",
+        description="Path of a PEM file with the page's certificate and its chain: the page is served over HTTPS. The file is read "
+        "again when it changes.",
+    )
+    certificate_key_file: str = Field(
+        "",
+        validate_default=True,
+        description="Path of a PEM file with the certificate's key, without a password. Empty: the key is in "
+        "SECCAM_MONITOR_CERTIFICATE_FILE, too.",
+    )
+    allow_plain_http: bool = Field(
+        False,
+        description="`true`: listen beyond loopback without TLS and without a trusted proxy, on a network that you trust; "
+        "passwords and pictures can be read on the way.",
+    )
     host: str = Field(
-        "127.0.0.1", description="Address of the page. Beyond loopback it needs a login, or SECCAM_MONITOR_ALLOW_OPEN=true."
+        "127.0.0.1",
+        description="Address of the page. Beyond loopback it needs a login, or SECCAM_MONITOR_ALLOW_OPEN=true, and a certificate "
+        "or a trusted proxy, or SECCAM_MONITOR_ALLOW_PLAIN_HTTP=true.",
     )
     port: settings.Port = Field(8080, description="Port of the page.")
     allowed_hosts: str = Field(
@@ -97,16 +117,37 @@ class MonitorSettings(settings.OpsSettings):
                 raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
         return proxies
 
+    @field_validator("certificate_key_file")
+    @classmethod
+    def _matching(cls, key_file: str, info: ValidationInfo) -> str:
+        certificate_file = info.data["certificate_file"]
+        if certificate_file:
+            try:
+                certificate.read(certificate_file, key_file or certificate_file)
+            except BadCertificate as e:
+                raise ValueError(str(e)) from None
+        elif key_file:
+            raise ValueError("is of no use without SECCAM_MONITOR_CERTIFICATE_FILE")
+        return key_file
+
     @field_validator("host")
     @classmethod
     def _closed(cls, host: str, info: ValidationInfo) -> str:
-        # a users file that can't be used has a fault of its own, and is missing from the data
-        login = info.data.get("users_file") != ""
-        if not is_loopback(host) and not login and not info.data.get("allow_open"):
-            raise ValueError(
-                f"{host!r} is beyond loopback and there is no login: set SECCAM_MONITOR_USERS_FILE, "
-                "or SECCAM_MONITOR_ALLOW_OPEN=true if anyone who reaches it may watch"
+        # a setting that is wrong has a fault of its own, and is missing from the data
+        given = info.data.get
+        missing = []
+        if given("users_file") == "" and not given("allow_open"):
+            missing.append(
+                "there is no login: set SECCAM_MONITOR_USERS_FILE, or SECCAM_MONITOR_ALLOW_OPEN=true if anyone who reaches it "
+                "may watch"
             )
+        if given("certificate_file") == "" and given("trusted_proxies") == "" and not given("allow_plain_http"):
+            missing.append(
+                "there is no TLS: set SECCAM_MONITOR_CERTIFICATE_FILE, or SECCAM_MONITOR_TRUSTED_PROXIES if a proxy adds TLS, "
+                "or SECCAM_MONITOR_ALLOW_PLAIN_HTTP=true if you trust the network"
+            )
+        if missing and not is_loopback(host):
+            raise ValueError(f"{host!r} is beyond loopback and {'; and '.join(missing)}")
         return host
 
     @field_validator("cameras")
@@ -121,6 +162,13 @@ class MonitorSettings(settings.OpsSettings):
     def session_key(self) -> bytes:
         """The key that signs logins; empty if no file is set."""
         return _key_in(self.session_key_file) if self.session_key_file else b""
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The page's certificate; None: it is served without TLS. Raises BadCertificate."""
+        if not self.certificate_file:
+            return None
+        return Certificate(self.certificate_file, self.certificate_key_file or self.certificate_file)
 
     @property
     def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

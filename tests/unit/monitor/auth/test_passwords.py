@@ -119,8 +119,8 @@ def environ(tmp_path: Path, **more: str) -> dict[str, str]:
     return {"SECCAM_MONITOR_USERS_FILE": str(path), **{f"SECCAM_MONITOR_{name.upper()}": value for name, value in more.items()}}
 
 
-def test_with_a_login_the_monitor_may_listen_everywhere(tmp_path: Path) -> None:
-    (settings,) = load(MonitorSettings, environ=environ(tmp_path, host="0.0.0.0"))
+def test_with_a_login_and_a_proxy_the_monitor_may_listen_everywhere(tmp_path: Path) -> None:
+    (settings,) = load(MonitorSettings, environ=environ(tmp_path, host="0.0.0.0", trusted_proxies="10.0.0.1"))
     assert settings.host == "0.0.0.0"
     assert settings.session_key == b""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from seccam.errors import SettingsError
 from seccam.settings import load
 from seccam_monitor.http.request_guard import may_call, same_origin
 from seccam_monitor.settings import MonitorSettings
+from tests import certificates
 
 NAMES = frozenset({"cam.example", "door.example:8443", "fd00::1"})
 
@@ -65,13 +68,50 @@ def test_loopback_needs_no_permission(host: str) -> None:
     assert settings.host == host
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "monitor.example"])  # refused is what is tested
-def test_beyond_loopback_needs_an_explicit_permission(host: str) -> None:
-    if host:
-        with pytest.raises(SettingsError, match="SECCAM_MONITOR_ALLOW_OPEN=true"):
-            load(MonitorSettings, environ={"SECCAM_MONITOR_HOST": host})
-    (settings,) = load(MonitorSettings, environ={"SECCAM_MONITOR_HOST": host, "SECCAM_MONITOR_ALLOW_OPEN": "true"})
-    assert settings.host == (host or "127.0.0.1")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "monitor.example"])  # refused is what is tested
+@pytest.mark.parametrize(
+    ("more", "missing"),
+    [
+        ({}, ["SECCAM_MONITOR_ALLOW_OPEN=true", "SECCAM_MONITOR_ALLOW_PLAIN_HTTP=true"]),
+        ({"ALLOW_OPEN": "true"}, ["SECCAM_MONITOR_ALLOW_PLAIN_HTTP=true"]),
+        ({"ALLOW_PLAIN_HTTP": "true"}, ["SECCAM_MONITOR_ALLOW_OPEN=true"]),
+        ({"ALLOW_OPEN": "true", "ALLOW_PLAIN_HTTP": "true"}, []),
+        ({"ALLOW_OPEN": "true", "TRUSTED_PROXIES": "10.0.0.1"}, []),
+    ],
+    ids=["nothing", "no TLS", "no login", "told", "behind a proxy"],
+)
+def test_beyond_loopback_login_and_tls_are_needed_or_an_explicit_permission(
+    host: str, more: dict[str, str], missing: list[str]
+) -> None:
+    environ = {"SECCAM_MONITOR_HOST": host, **{f"SECCAM_MONITOR_{name}": value for name, value in more.items()}}
+    if not missing:
+        (settings,) = load(MonitorSettings, environ=environ)
+        assert settings.host == host
+        return
+    with pytest.raises(SettingsError) as refused:
+        load(MonitorSettings, environ=environ)
+    named = [way for way in ("SECCAM_MONITOR_ALLOW_OPEN=true", "SECCAM_MONITOR_ALLOW_PLAIN_HTTP=true") if way in str(refused.value)]
+    assert named == missing
+
+
+def test_an_empty_host_is_loopback() -> None:
+    (settings,) = load(MonitorSettings, environ={"SECCAM_MONITOR_HOST": ""})
+    assert settings.host == "127.0.0.1"
+
+
+def test_a_certificate_that_can_not_be_used_is_refused_at_the_start(tmp_path: Path) -> None:
+    certificates.make(tmp_path, "IP:127.0.0.1")
+
+    def fault(**files: str) -> str:
+        environ = {f"SECCAM_MONITOR_{name.upper()}": str(tmp_path / file) for name, file in files.items()}
+        with pytest.raises(SettingsError) as refused:
+            load(MonitorSettings, environ=environ)
+        return str(refused.value)
+
+    assert "doesn't belong" in fault(certificate_file="broker.pem", certificate_key_file="other.key")
+    assert "can't be read: No such file" in fault(certificate_file="missing.pem", certificate_key_file="broker.key")
+    assert "can't be used" in fault(certificate_file="broker.pem")
+    assert "of no use without SECCAM_MONITOR_CERTIFICATE_FILE" in fault(certificate_key_file="broker.key")
 
 
 def test_lists_are_split_and_deduplicated() -> None:

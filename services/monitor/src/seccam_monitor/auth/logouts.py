@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seccam import logs
+from seccam.files import Signature, signature
 
 log = logs.get(__name__)
 
@@ -18,15 +19,13 @@ _MAX_BYTES, _MOST = 1_000_000, 10_000
 #: A session's id, and when it would have expired: seconds since 1970 UTC.
 Logout = tuple[str, float]
 
-_Signature = tuple[int, int, int]
-
 
 class LogoutsFile:
     """Lines `id time`, appended under a lock. What can't be read or written is logged, and then only this process knows."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
-        self._seen: _Signature | None = None
+        self._seen: Signature | None = None
         if not os.access(self._path.parent, os.W_OK):
             log.info("logouts_not_kept", file=path, meaning="a restarted monitor and other replicas don't know them")
 
@@ -45,10 +44,10 @@ class LogoutsFile:
     def news(self) -> list[Logout]:
         """All logouts, if the file has changed."""
         try:
-            if _signature(self._path.stat()) == self._seen:
+            if signature(self._path) == self._seen:
                 return []
             with self._locked(os.O_RDONLY, fcntl.LOCK_SH) as descriptor:
-                self._seen = _signature(os.fstat(descriptor))
+                self._seen = signature(descriptor)
                 return list(_parsed(_content(descriptor)))
         except FileNotFoundError:  # nobody has logged out
             return []
@@ -64,10 +63,6 @@ class LogoutsFile:
             yield descriptor
         finally:
             os.close(descriptor)
-
-
-def _signature(found: os.stat_result) -> _Signature:
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _content(descriptor: int) -> bytes:

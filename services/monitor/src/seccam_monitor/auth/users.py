@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from seccam import logs
+from seccam.files import signature
 from seccam_monitor.auth import passwords
 from seccam_monitor.auth.passwords import BadUsers
 
 log = logs.get(__name__)
-
-_Signature = tuple[int, int, int]
 
 
 class UsersFile:
@@ -18,7 +17,7 @@ class UsersFile:
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
-        self._signature = self._look()
+        self._signature = signature(self._path)
         self._keep(read(path))
 
     def __len__(self) -> int:
@@ -35,10 +34,10 @@ class UsersFile:
 
     def refresh(self) -> None:
         """Read the file if it has changed. A broken one changes nothing and is logged once."""
-        signature = self._look()
-        if signature == self._signature:
+        found = signature(self._path)
+        if found == self._signature:
             return
-        self._signature = signature
+        self._signature = found
         try:
             self._keep(read(str(self._path)))
         except BadUsers as e:
@@ -48,14 +47,6 @@ class UsersFile:
 
     def _keep(self, users: passwords.Users) -> None:
         self._users, self._dummy = users, passwords.dummy(users)
-
-    def _look(self) -> _Signature | None:
-        """What differs if the file was replaced; for a mounted Secret, Kubernetes changes a symbolic link."""
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def read(path: str) -> passwords.Users:

@@ -11,12 +11,14 @@ import resource
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from prometheus_client import Counter as Metric
 
 from seccam_monitor.auth.lockout import network_of
 
+#: A client's address and port, and more for IPv6.
+Peer = tuple[Any, ...]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: Connections besides those of viewers: browsers open up to six for the page, its files and its pictures.
@@ -103,10 +105,12 @@ class Connections:
         self._most, self._most_per_address = most, most_per_address
         self._proxies, self._refused = proxies, refused
         self._open: dict[asyncio.BaseTransport, Connection] = {}
+        #: Connections in TLS's handshake.
+        self._handshakes: dict[Peer, str] = {}
         self._of_network = Counter[str]()
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._open) + len(self._handshakes)
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(self._open.values())
@@ -114,17 +118,30 @@ class Connections:
     def __getitem__(self, transport: asyncio.BaseTransport) -> Connection:
         return self._open[transport]
 
+    def begin_handshake(self, peer: Peer) -> bool:
+        """A client has connected and begins with TLS. Beyond a limit it is to be closed, and the result is False."""
+        if self._is_refused(peer[0]):
+            return False
+        self._handshakes[peer] = self._enter(peer[0])
+        return True
+
+    def end_handshake(self, peer: Peer, *, failed: bool = False) -> None:
+        """The handshake is over."""
+        network = self._handshakes.pop(peer, None)
+        if network is not None:
+            self._leave(network)
+        if failed:
+            self._refused["handshake"].inc()
+
     def open(self, transport: asyncio.Transport) -> Connection | None:
-        """A client has connected. Beyond a limit it is refused at once, and the result is None."""
-        peer = transport.get_extra_info("peername")
-        address = peer[0] if peer else ""
-        if reason := self._reason_to_refuse(address):
-            self._refused[reason].inc()
+        """A client has connected, and TLS is established. Beyond a limit it is refused at once, and the result is None."""
+        peer = transport.get_extra_info("peername") or ("",)
+        self.end_handshake(peer)
+        if self._is_refused(peer[0]):
             transport.write(answer(HTTPStatus.SERVICE_UNAVAILABLE))
             transport.close()
             return None
-        connection = self._open[transport] = Connection(transport, network_of(address), self._refused)
-        self._of_network[connection.network] += 1
+        connection = self._open[transport] = Connection(transport, self._enter(peer[0]), self._refused)
         return connection
 
     def close(self, transport: asyncio.BaseTransport) -> None:
@@ -132,12 +149,26 @@ class Connections:
         connection = self._open.pop(transport, None)
         if connection:
             connection.forget()
-            self._of_network[connection.network] -= 1
-            if not self._of_network[connection.network]:
-                del self._of_network[connection.network]
+            self._leave(connection.network)
+
+    def _enter(self, address: str) -> str:
+        network = network_of(address)
+        self._of_network[network] += 1
+        return network
+
+    def _leave(self, network: str) -> None:
+        self._of_network[network] -= 1
+        if not self._of_network[network]:
+            del self._of_network[network]
+
+    def _is_refused(self, address: str) -> bool:
+        reason = self._reason_to_refuse(address)
+        if reason:
+            self._refused[reason].inc()
+        return bool(reason)
 
     def _reason_to_refuse(self, address: str) -> str:
-        if len(self._open) >= self._most:
+        if len(self) >= self._most:
             return "limit"
         if self._of_network[network_of(address)] >= self._most_per_address and not self._is_proxy(address):
             return "address_limit"
