@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -81,6 +82,17 @@ def _bare(name: str, pod: Object) -> Object:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": pod["metadata"]["labels"]}, "spec": spec}
 
 
+CERTIFICATES = ("seccam-rabbitmq-ca", "seccam-rabbitmq-tls")
+
+
+def owner(namespace: str) -> dict[str, dict[str, str]]:
+    """Metadata of an object that belongs to the release."""
+    return {
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {"meta.helm.sh/release-name": "seccam", "meta.helm.sh/release-namespace": namespace},
+    }
+
+
 @pytest.fixture
 def secrets(namespace: str) -> Iterator[dict[str, dict[str, str]]]:
     """Secrets that an earlier revision created."""
@@ -95,12 +107,8 @@ def kept_secrets(namespace: str) -> Iterator[dict[str, dict[str, str]]]:
         "seccam-login": {"users": f"admin:{hashed}\n", "password": "kept-password", "session-key": "k" * 64},
         "seccam-broker": PASSWORDS,
     }
-    owner = {
-        "labels": {"app.kubernetes.io/managed-by": "Helm"},
-        "annotations": {"meta.helm.sh/release-name": "seccam", "meta.helm.sh/release-namespace": namespace},
-    }
     made: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, **owner}, "stringData": data}
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, **owner(namespace)}, "stringData": data}
         for name, data in kept.items()
     ]
     assert kubectl("create", f"--namespace={namespace}", "--filename=-", objects=made).returncode == 0
@@ -120,6 +128,53 @@ def test_an_upgrade_keeps_generated_passwords_and_restarts_no_pod(namespace: str
     for name, data in secrets.items():
         assert {key: text for found, key, text in first.secrets() if found == name} == data
     assert dict(first.pods()) == dict(second.pods())
+
+
+@pytest.fixture
+def certificates(namespace: str) -> Iterator[Callable[[float], dict[str, dict[str, str]]]]:
+    """Creates the Secrets of an installation whose authority is valid for so many days; returns their data."""
+
+    def create(days: float) -> dict[str, dict[str, str]]:
+        rendered = render(options=(f"--namespace={namespace}",))
+        made = [rendered.one("Secret", name) for name in CERTIFICATES]
+        made[0]["metadata"]["annotations"]["seccam.dev/expires"] = str(round(time.time() + days * 24 * 3600))
+        for one in made:
+            one["metadata"]["annotations"] |= owner(namespace)["annotations"]
+        assert kubectl("create", f"--namespace={namespace}", "--filename=-", objects=made).returncode == 0
+        return {one["metadata"]["name"]: one["data"] for one in made}
+
+    try:
+        yield create
+    finally:
+        kubectl("delete", "secret", f"--namespace={namespace}", *CERTIFICATES)
+
+
+def upgraded(namespace: str, **broker: Any) -> dict[str, dict[str, str]]:
+    """The data of the Secrets after an upgrade."""
+    rendered = render(values={"broker": broker}, options=live(namespace))
+    return {name: rendered.one("Secret", name)["data"] for name in CERTIFICATES}
+
+
+def test_an_upgrade_keeps_the_brokers_certificate(
+    namespace: str, certificates: Callable[[float], dict[str, dict[str, str]]]
+) -> None:
+    before = certificates(3650)
+
+    assert upgraded(namespace) == before
+    renamed = upgraded(namespace, tls={"dnsNames": ["mqtt.example.org"]})
+    assert renamed["seccam-rabbitmq-ca"] == before["seccam-rabbitmq-ca"]
+    assert renamed["seccam-rabbitmq-tls"]["ca.crt"] == before["seccam-rabbitmq-tls"]["ca.crt"]
+    assert renamed["seccam-rabbitmq-tls"]["tls.crt"] != before["seccam-rabbitmq-tls"]["tls.crt"]
+
+
+def test_an_upgrade_renews_a_certificate_that_expires_within_a_year(
+    namespace: str, certificates: Callable[[float], dict[str, dict[str, str]]]
+) -> None:
+    before = certificates(300)
+
+    after = upgraded(namespace)
+    assert after["seccam-rabbitmq-ca"]["tls.crt"] != before["seccam-rabbitmq-ca"]["tls.crt"]
+    assert after["seccam-rabbitmq-tls"]["ca.crt"] == after["seccam-rabbitmq-ca"]["tls.crt"]
 
 
 def test_an_upgrade_disables_the_users_of_former_cameras_and_versions(namespace: str, secrets: dict[str, dict[str, str]]) -> None:
@@ -167,10 +222,10 @@ def test_the_notes_show_the_next_three_commands_and_no_password(namespace: str, 
 
 
 def test_the_notes_say_that_an_exposed_page_needs_allowed_hosts(namespace: str) -> None:
-    beyond = "--set=monitor.service.type=LoadBalancer"
+    beyond = ("--set=monitor.service.type=LoadBalancer", "--set=monitor.tls.existingSecret=page")
 
-    assert "monitor.allowedHosts" in notes("default", namespace, beyond)
-    assert "monitor.allowedHosts" not in notes("default", namespace, beyond, "--set=monitor.allowedHosts={192.168.1.9}")
+    assert "monitor.allowedHosts" in notes("default", namespace, *beyond)
+    assert "monitor.allowedHosts" not in notes("default", namespace, *beyond, "--set=monitor.allowedHosts={192.168.1.9}")
     assert "monitor.allowedHosts" not in notes("default", namespace)
 
 

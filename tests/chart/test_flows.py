@@ -99,7 +99,7 @@ ALLOWED = [
     Flow("the broker's streams are replicated", ["three-brokers"], ["seccam-rabbitmq"], ["seccam-rabbitmq"], [6000, 6500]),
     Flow("three brokers discover their peers", ["three-brokers"], ["seccam-rabbitmq"], ["api server"], [443, 6443, 8443, 16443]),
     Flow("sensors outside the cluster publish", ["three-brokers"], ["lan"], ["seccam-rabbitmq"], ["mqtts"]),
-    Flow("KEDA wakes workers", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["amqp"]),
+    Flow("KEDA wakes workers", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["amqps"]),
     Flow("other pods can connect as before", CASES, ["neighbour", "other release"], ["internet", "stranger"], [22, 443]),
     Flow("other pods are reachable as before", CASES, ["internet", "stranger"], ["neighbour", "other release"], [22, 443]),
 ]
@@ -210,7 +210,7 @@ DENIED = [
         ["seccam-rabbitmq"],
         ["amqp*"],
     ),
-    Flow("KEDA doesn't reach MQTT", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["mqtt"]),
+    Flow("KEDA doesn't reach MQTT", ["autoscaling-keda"], ["keda"], ["seccam-rabbitmq"], ["mqtts"]),
 ]
 
 
@@ -271,10 +271,10 @@ def test_other_connections_are_denied(flow: Flow) -> None:
 
 def test_sensors_may_have_any_address_by_default() -> None:
     rendered = render(values={"broker": {"mqtt": {"service": {"enabled": True}}}})
-    flow = Flow("sensors", (), ["lan", "internet6", "stranger"], ["seccam-rabbitmq"], ["mqtt"])
+    flow = Flow("sensors", (), ["lan", "internet6", "stranger"], ["seccam-rabbitmq"], ["mqtts"])
 
     assert all(can for _, can in connections(flow, rendered))
-    assert not any(can for _, can in connections(replace(flow, ports=["amqp"]), rendered))
+    assert not any(can for _, can in connections(replace(flow, ports=["amqps"]), rendered))
 
 
 def test_a_camera_without_restrictions_reaches_no_more_of_its_release_than_any_pod() -> None:

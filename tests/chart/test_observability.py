@@ -153,9 +153,28 @@ def test_triggers_that_wake_workers_exist_only_with_scale_to_zero() -> None:
     zero = {"security": {"keda": KEDA | {"scaleToZero": True}}}
     assert triggers(security={"keda": KEDA}) == (1, ["work", "busy", "age"])
     assert triggers(**zero) == (0, ["work", "busy", "age", "slots", "wake"])
-    # KEDA can't be given a private certificate authority.
-    tls = {"broker": {"tls": {"enabled": True, "existingSecret": "broker-tls"}}}
-    assert triggers(**zero, **tls) == (0, ["work", "busy", "age", "slots"])
+
+
+@pytest.mark.parametrize(
+    ("broker", "scheme", "authority"),
+    [
+        ({}, "amqps", "seccam-rabbitmq-tls"),
+        ({"tls": {"existingSecret": "broker-tls"}}, "amqps", "broker-tls"),
+        ({"tls": {"enabled": False}}, "amqp", None),
+    ],
+    ids=["own certificate", "existing certificate", "no TLS"],
+)
+def test_keda_verifies_the_broker(broker: dict[str, Any], scheme: str, authority: str | None) -> None:
+    rendered = render(values={"security": {"keda": KEDA | {"scaleToZero": True}}, "broker": broker})
+    (wake,) = [one for one in the_only(rendered, "ScaledObject")["spec"]["triggers"] if one["name"] == "wake"]
+    assert wake["metadata"]["host"].startswith(f"{scheme}://seccam-rabbitmq.default.svc:")
+    if authority is None:
+        assert "authenticationRef" not in wake
+        return
+    given = rendered.one("TriggerAuthentication", wake["authenticationRef"]["name"])["spec"]
+    assert given["secretTargetRef"] == [{"parameter": "ca", "name": authority, "key": "ca.crt"}]
+    (tls,) = given["configMapTargetRef"]
+    assert (tls["parameter"], rendered.one("ConfigMap", tls["name"])["data"][tls["key"]]) == ("tls", "enable")
 
 
 def test_without_cameras_no_trigger_queries_metrics_of_cameras() -> None:
@@ -169,7 +188,7 @@ def test_keda_logs_in_to_prometheus_for_every_query(modes: str, written: str | N
     login = {"authenticationRef": "prometheus", "authModes": modes}
     spec = the_only(render(values={"security": {"keda": KEDA | login | {"scaleToZero": True}}}), "ScaledObject")["spec"]
     triggers = {one["name"]: one for one in spec["triggers"]}
-    assert "authenticationRef" not in triggers.pop("wake")
+    assert triggers.pop("wake")["authenticationRef"] == {"name": "seccam-security"}  # for the broker
     assert triggers.keys() == {"work", "busy", "age", "slots"}
     for one in triggers.values():
         assert one["authenticationRef"] == {"name": "prometheus"}

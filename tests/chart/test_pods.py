@@ -140,7 +140,7 @@ def test_the_cases_need_only_the_listed_extensions() -> None:
     kinds = {f"{one['apiVersion']}/{one['kind']}" for case in CASES for one in rendered_case(case).objects}
     foreign = {kind for kind in kinds if "." in kind.split("/")[0] and not kind.split("/")[0].endswith(".k8s.io")}
     foreign |= {kind for kind in kinds if kind.startswith("gateway.")}
-    assert foreign - {"nuclio.io/v1beta1/NuclioProject"} <= set(EXTENSIONS)
+    assert foreign - {"nuclio.io/v1beta1/NuclioProject", "keda.sh/v1alpha1/TriggerAuthentication"} <= set(EXTENSIONS)
 
 
 def _replicas(rendered: Rendered, name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,7 @@ def test_no_secret_is_created_if_one_is_named() -> None:
 
     assert not [name for name, _, _ in rendered.secrets() if name == "seccam-broker"]
     named = [one["secret"]["secretName"] for one in rendered.pod(BROKER)["volumes"] if "secret" in one]
-    assert set(named) == {"mine"}
+    assert set(named) == {"mine", "seccam-rabbitmq-tls"}
 
 
 def test_the_pods_command_creates_the_definitions_that_the_broker_imports(tmp_path: Path) -> None:
@@ -166,8 +167,8 @@ def test_with_tls_no_port_accepts_plain_text() -> None:
 
 
 def test_cert_manager_issues_a_certificate_for_all_names_of_the_broker() -> None:
-    manager = {"issuerRef": {"name": "house"}, "dnsNames": ["mqtt.example.org"], "ipAddresses": ["192.168.1.9"]}
-    rendered = render(values=broker(tls={"enabled": True, "certManager": manager}, mqtt={"service": {"enabled": True}}))
+    tls = {"certManager": {"issuerRef": {"name": "house"}}, "dnsNames": ["mqtt.example.org"], "ipAddresses": ["192.168.1.9"]}
+    rendered = render(values=broker(tls=tls, mqtt={"service": {"enabled": True}}))
 
     made = rendered.one("Certificate", "seccam-rabbitmq-tls")["spec"]
     assert {"seccam-rabbitmq", "seccam-mqtt.default.svc", "mqtt.example.org"} <= set(made["dnsNames"])
@@ -175,10 +176,54 @@ def test_cert_manager_issues_a_certificate_for_all_names_of_the_broker() -> None
     assert {"name": "tls", "secret": {"secretName": made["secretName"]}} in rendered.pod(BROKER)["volumes"]
 
 
+def test_the_chart_makes_a_certificate_that_clients_can_verify(tmp_path: Path) -> None:
+    tls = {"dnsNames": ["mqtt.example.org"], "ipAddresses": ["127.0.0.1"]}
+    rendered = render(values=broker(tls=tls, mqtt={"service": {"enabled": True}}))
+    for name, file, text in rendered.secrets():
+        if name == "seccam-rabbitmq-tls":
+            (tmp_path / file).write_text(text)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    trusting = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+    trusting.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 does
+    for name in ("seccam-rabbitmq", "seccam-mqtt.default.svc", "mqtt.example.org", "127.0.0.1"):
+        assert _accepts(trusting, serving, name), name
+    assert not _accepts(trusting, serving, "seccam-monitor")
+    assert not _accepts(ssl.create_default_context(), serving, "seccam-rabbitmq")
+
+
+def _accepts(trusting: ssl.SSLContext, serving: ssl.SSLContext, name: str) -> bool:
+    """Whether a client verifies this server under this name."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting.wrap_bio(to_client, to_server, server_hostname=name)
+    server = serving.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, server, client):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
+
+
+def test_the_authoritys_key_is_in_no_pod() -> None:
+    rendered = render()
+    mounted = {
+        volume["secret"]["secretName"] for _, pod in rendered.pods() for volume in pod["spec"]["volumes"] if "secret" in volume
+    }
+    assert "seccam-rabbitmq-tls" in mounted
+    assert "seccam-rabbitmq-ca" not in mounted
+    assert {key for name, key, _ in rendered.secrets() if name == "seccam-rabbitmq-ca"} == {"tls.crt", "tls.key"}
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (broker(tls={"enabled": True}), "broker.tls: set existingSecret to a Secret with the certificate"),
+        (
+            broker(tls={"certManager": {"dnsNames": ["a.example"]}}),
+            "certManager.dnsNames: renamed to broker.tls.dnsNames",
+        ),
         (broker(replicas=3, persistence={"enabled": False}), "broker.persistence.enabled: must be true with broker.replicas 3"),
         (
             broker(persistence={"size": "1Gi"}),

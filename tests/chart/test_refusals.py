@@ -106,6 +106,7 @@ def test_hpa_and_keda_cant_be_combined() -> None:
             {"security": {"keda": KEDA | {"maxReplicas": 1, "minReplicas": 2}}},
             "security.keda: minReplicas 2 is greater than maxReplicas 1",
         ),
+        ({"monitor": {"service": {"type": "NodePort"}}}, "passwords and pictures would leave the cluster without TLS"),
         ({"security": {"keda": KEDA | {"authenticationRef": "prometheus"}}}, "set both authenticationRef and authModes"),
         ({"security": {"keda": KEDA | {"authModes": "bearer"}}}, "set both authenticationRef and authModes"),
         (

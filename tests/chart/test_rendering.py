@@ -48,6 +48,7 @@ def test_the_services_accept_the_settings_of_the_chart(case: str) -> None:
         assert {one for one in variables if one.startswith("SECCAM_")} <= known, name
         from_elsewhere = {"SECCAM_BROKER_PASSWORD", "SECCAM_CAMERA_SOURCE", "SECCAM_MONITOR_USERS_FILE"}
         from_elsewhere |= {"SECCAM_MONITOR_SESSION_KEY_FILE", "SECCAM_MONITOR_HOST", "SECCAM_BROKER_CA_FILE"}
+        from_elsewhere |= {"SECCAM_MONITOR_CERTIFICATE_FILE", "SECCAM_MONITOR_CERTIFICATE_KEY_FILE"}
         plain = {one: value for one, value in variables.items() if value is not None and one not in from_elsewhere}
         load(*used, environ=plain)  # raises if one is invalid
 
@@ -235,11 +236,38 @@ def test_the_page_is_exposed_and_the_metrics_are_not() -> None:
 
 def test_services_can_preserve_the_clients_address() -> None:
     local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
-    rendered = render(values={"monitor": {"service": local}, "broker": {"mqtt": {"service": {"enabled": True, **local}}}})
+    monitor = {"service": local, "allowPlainHttp": True}
+    rendered = render(values={"monitor": monitor, "broker": {"mqtt": {"service": {"enabled": True, **local}}}})
 
     for name in ("seccam-monitor", "seccam-mqtt"):
         assert rendered.one("Service", name)["spec"]["externalTrafficPolicy"] == "Local"
     assert "externalTrafficPolicy" not in rendered_case("ingress").one("Service", "seccam-monitor")["spec"]
+
+
+@pytest.mark.parametrize("kind", ["NodePort", "LoadBalancer"])
+@pytest.mark.parametrize(
+    "more",
+    [{"tls": {"existingSecret": "page"}}, {"trustedProxies": ["10.0.0.0/8"]}, {"allowPlainHttp": True}],
+    ids=["certificate", "proxy", "told"],
+)
+def test_a_page_that_leaves_the_cluster_has_tls_or_a_permission(kind: str, more: dict[str, Any]) -> None:
+    rendered = render(values={"monitor": {"service": {"type": kind}, **more}})
+
+    assert ("SECCAM_MONITOR_ALLOW_PLAIN_HTTP" in rendered.environment("seccam-monitor")) == ("allowPlainHttp" in more)
+
+
+def test_with_a_certificate_the_monitor_serves_https() -> None:
+    ingress = {"enabled": True, "hosts": ["cam.example.org"]}
+    rendered = render(values={"monitor": {"tls": {"existingSecret": "page"}, "ingress": ingress}})
+
+    environment = rendered.environment("seccam-monitor")
+    (mount,) = [one["mountPath"] for one in rendered.container("seccam-monitor")["volumeMounts"] if one["name"] == "page"]
+    assert environment["SECCAM_MONITOR_CERTIFICATE_FILE"] == f"{mount}/tls.crt"
+    assert environment["SECCAM_MONITOR_CERTIFICATE_KEY_FILE"] == f"{mount}/tls.key"
+    (port,) = rendered.one("Service", "seccam-monitor")["spec"]["ports"]
+    assert (port["name"], port["targetPort"], port["appProtocol"]) == ("https", "https", "https")
+    (rule,) = rendered.one("Ingress", "seccam-monitor")["spec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"]["service"]["port"] == {"name": "https"}
 
 
 def test_a_route_forwards_to_the_page() -> None:
@@ -299,7 +327,7 @@ def test_monitors_of_two_releases_in_a_shared_namespace_have_different_names() -
 def test_a_release_with_dots_in_its_name_has_valid_service_names() -> None:
     rendered = render(release="cam.home")
 
-    assert rendered.environment("cam-home-seccam-monitor")["SECCAM_BROKER_URL"] == "amqp://cam-home-seccam-rabbitmq:5672/"
+    assert rendered.environment("cam-home-seccam-monitor")["SECCAM_BROKER_URL"] == "amqps://cam-home-seccam-rabbitmq:5671/"
     assert not [one for one in rendered.every("Service") if "." in one["metadata"]["name"]]
 
 
@@ -457,7 +485,8 @@ def test_the_newline_after_a_password_is_stripped_for_nuclio(tmp_path: Path) -> 
     asked = helm("template", "seccam", str(copy), "--show-only=templates/asked.yaml", f"--kube-version={KUBERNETES}")
 
     assert asked.returncode == 0, asked.stderr
-    assert yaml.safe_load(asked.stdout) == {"url": "amqp://notifier:p%20w%2B@seccam-rabbitmq:5672/"}
+    url = "amqps://notifier:p%20w%2B@seccam-rabbitmq:5671/?cacertfile=/etc/seccam/broker-ca/ca.crt"
+    assert yaml.safe_load(asked.stdout) == {"url": url}
 
 
 def test_the_function_and_the_standalone_notifier_have_the_same_environment() -> None:

@@ -74,8 +74,7 @@ class Namespace:
 
     def secret(self, name: str, key: str) -> str:
         """Return a value of a Secret."""
-        path = key.replace(".", "\\.")
-        return self.kubectl("get", "secret", name, "--output", f"go-template={{{{index .data {json.dumps(path)} | base64decode}}}}")
+        return self.kubectl("get", "secret", name, "--output", f"go-template={{{{index .data {json.dumps(key)} | base64decode}}}}")
 
     def execute(self, pod: str, *command: str) -> str:
         """Run a command in the pod and return its output."""

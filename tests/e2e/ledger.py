@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,9 +28,12 @@ _PATIENCE = 60.0
 @contextmanager
 def channel(release: Release, user: str = topology.OPERATOR_USER) -> Iterator[BlockingChannel]:
     """Open a channel to the release's broker through a forwarded port."""
-    with release.namespace.forward(f"service/{release.prefix}-rabbitmq", 5672) as port:
+    with release.namespace.forward(f"service/{release.prefix}-rabbitmq", 5671) as port:
         login = pika.PlainCredentials(user, release.broker_password(user))
-        with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port, credentials=login)) as connection:
+        tls = pika.SSLOptions(ssl.create_default_context(cadata=release.authority()), "127.0.0.1")
+        with pika.BlockingConnection(
+            pika.ConnectionParameters("127.0.0.1", port, credentials=login, ssl_options=tls)
+        ) as connection:
             yield connection.channel()
 
 

@@ -75,6 +75,10 @@ class Release:
         """Return the password of a user of the broker."""
         return self.namespace.secret(f"{self.prefix}-broker", user)
 
+    def authority(self) -> str:
+        """Return the authority's certificate, PEM, that the broker's is verified with."""
+        return self.namespace.secret(f"{self.prefix}-rabbitmq-tls", "ca.crt")
+
     def login(self) -> tuple[str, str]:
         """Return user and password of the page."""
         return "admin", self.namespace.secret(f"{self.prefix}-login", "password")

@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 from collections import Counter
+from pathlib import Path
 
 from playwright.sync_api import expect
 
@@ -97,9 +98,11 @@ def test_a_wrong_password_shows_no_camera(release: Release, open_page: Open) -> 
         expect(page.locator(".tile")).to_have_count(0)
 
 
-def test_an_mqtt_client_outside_receives_frames_and_can_be_a_camera(release: Release) -> None:
-    with release.namespace.forward(f"service/{release.prefix}-rabbitmq", 1883) as port:
-        where = ["-h", "127.0.0.1", "-p", str(port), "-q", "1"]
+def test_an_mqtt_client_outside_receives_frames_and_can_be_a_camera(release: Release, tmp_path: Path) -> None:
+    authority = tmp_path / "ca.crt"
+    authority.write_text(release.authority())
+    with release.namespace.forward(f"service/{release.prefix}-rabbitmq", 8883) as port:
+        where = ["-h", "127.0.0.1", "-p", str(port), "--cafile", str(authority), "-q", "1"]
         viewer, device = (
             ["-u", user, "-P", release.broker_password(user)] for user in (topology.VIEWER_USER, topology.DEVICE_USER)
         )

@@ -28,18 +28,6 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
-{{/* Host names of the broker, for which its certificate is issued, as a list. */}}
-{{- define "seccam.broker.names" -}}
-{{- $services := list "rabbitmq" -}}
-{{- if .Values.broker.mqtt.service.enabled -}}{{- $services = append $services "mqtt" -}}{{- end -}}
-{{- $names := list -}}
-{{- range $service := $services -}}
-{{- $name := include "seccam.component.name" (list $ $service) -}}
-{{- $names = concat $names (list $name (printf "%s.%s" $name $.Release.Namespace) (printf "%s.%s.svc" $name $.Release.Namespace) (printf "%s.%s.svc.cluster.local" $name $.Release.Namespace)) -}}
-{{- end -}}
-{{- toYaml $names -}}
-{{- end -}}
-
 {{/* Environment of a node. */}}
 {{- define "seccam.broker.env" -}}
 - {name: HOME, value: /home/rabbitmq}
