@@ -36,7 +36,7 @@ OTHERS = {
             "seccam.dev/camera": "yard",
         },
     ),
-    "prometheus": End("10.1.0.5", "monitoring"),
+    "prometheus": End("10.1.0.5", "monitoring", {"app.kubernetes.io/name": "prometheus"}),
     "ingress": End("10.1.0.6", "ingress-nginx"),
     # The label of KEDA's manifests; its chart adds more.
     "keda": End("10.1.0.7", "keda", {"app": "keda-operator"}),
@@ -80,10 +80,8 @@ ALLOWED = [
     Flow("DNS pods with other ports are reachable", CASES, ["seccam-*"], ["dns"], [5353, 8053], ["UDP", "TCP"]),
     Flow("anyone reaches the page", cases("ingress"), ["stranger", "ingress", "lan", "internet6"], ["seccam-monitor"], ["http"]),
     Flow("the page's proxy reaches it", ["ingress"], ["ingress"], ["seccam-monitor"], ["http"]),
-    Flow("any pod of the cluster scrapes", cases("observed"), ["stranger", "prometheus", "neighbour"], RUNNING, [9090]),
-    Flow("any pod scrapes the broker", [*set(INSIDE) - {"observed"}], ["stranger"], ["seccam-rabbitmq"], ["prometheus"]),
-    Flow("the allowed Prometheus scrapes", ["observed"], ["prometheus"], RUNNING, [9090]),
-    Flow("the allowed Prometheus scrapes the broker", ["observed"], ["prometheus"], ["seccam-rabbitmq"], ["prometheus"]),
+    Flow("Prometheus scrapes", CASES, ["prometheus"], RUNNING, [9090]),
+    Flow("Prometheus scrapes the broker", INSIDE, ["prometheus"], ["seccam-rabbitmq"], ["prometheus"]),
     Flow("helm test reaches the monitor", CASES, ["seccam-test"], ["seccam-monitor"], ["http", "ops"]),
     Flow(
         "network cameras are reachable",
@@ -125,11 +123,11 @@ DENIED = [
     ),
     # except cameras, some of which are network cameras
     Flow(
-        "the other ports of DNS pods are closed elsewhere",
+        "names go to the cluster's DNS only",
         CASES,
         ["seccam-[!c]*"],
-        ["internet", "lan"],
-        [5353, 8053],
+        ["internet", "lan", "stranger"],
+        [53, 5353, 8053],
         ["UDP", "TCP"],
     ),
     # Nodes of RabbitMQ connect to the API server, which may have any address.
@@ -161,10 +159,10 @@ DENIED = [
     ),
     Flow("metrics are only open to the cluster", CASES, ["lan", "internet"], RUNNING, [9090]),
     Flow("the broker's metrics are only open to the cluster", INSIDE, ["lan", "internet"], ["seccam-rabbitmq"], ["prometheus"]),
-    Flow("metrics are only open to allowed pods", ["observed"], ["stranger", "neighbour", "ingress"], RUNNING, [9090]),
+    Flow("metrics are only open to allowed pods", CASES, ["stranger", "neighbour", "ingress"], RUNNING, [9090]),
     Flow(
         "the broker's metrics are only open to allowed pods",
-        ["observed"],
+        INSIDE,
         ["stranger", "neighbour"],
         ["seccam-rabbitmq"],
         ["prometheus"],
@@ -286,6 +284,24 @@ def test_a_camera_without_restrictions_reaches_no_more_of_its_release_than_any_p
     assert not any(can for _, can in connections(replace(flow, targets=["metadata", "metadata6"], ports=[80]), rendered))
     assert all(can for _, can in connections(replace(flow, targets=["seccam-rabbitmq"], ports=["amqps"]), rendered))
     assert not [name for name, can in connections(inside, rendered) if can]
+
+
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("rtsp://192.168.1.20/stream", "192.168.1.20/32"),
+        ("http://192.168.1.20:8080/video", "192.168.1.20/32"),
+        ("rtsp://[2001:db8::7]:554/stream", "2001:db8::7/128"),
+        ("rtsp://camera.lan/stream", "0.0.0.0/0"),
+        ("rtsp://192.168.1.20.example.org/stream", "0.0.0.0/0"),
+    ],
+)
+def test_a_camera_reaches_the_address_in_its_source_and_no_other(source: str, address: str) -> None:
+    rendered = render(values={"cameras": [{"name": "yard", "source": source}]})
+    (policy,) = [one for one in rendered.every("NetworkPolicy") if one["metadata"]["name"] == "seccam-camera-yard"]
+    assert policy["spec"]["egress"][0]["to"][0]["ipBlock"]["cidr"] == address
+    flow = Flow("another network", (), ["seccam-camera-yard"], ["internet", "other lan"], [554])
+    assert all(can is (address == "0.0.0.0/0") for _, can in connections(flow, rendered))
 
 
 def test_the_notifier_reaches_only_allowed_networks() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.chart import CASES, EXTENSIONS, Object, Rendered, rendered_case
+from tests.chart.chart import CASES, EXTENSIONS, Object, Rendered, render, rendered_case
 
 #: Volumes that Pod Security "restricted" allows.
 _VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
@@ -66,13 +66,19 @@ def test_no_pod_gets_the_addresses_of_services_as_environment_variables(rendered
         assert pod["spec"]["enableServiceLinks"] is False, name
 
 
-def test_every_container_has_requests_and_a_memory_limit(rendered: Rendered) -> None:
+def test_every_container_has_requests_and_limits(rendered: Rendered) -> None:
     for name, pod in rendered.pods():
         for _, container in containers(pod):
             resources = container["resources"]
             assert {"cpu", "memory"} <= resources["requests"].keys(), name
-            assert "memory" in resources["limits"], name
-            assert "cpu" not in resources["limits"], f"{name}: a CPU limit would only cause delays"
+            assert {"cpu", "memory", "ephemeral-storage"} <= resources["limits"].keys(), name
+            assert int(resources["limits"]["cpu"]) >= 1, f"{name}: a limit near what it needs would cause delays"
+
+
+def test_a_broker_without_claims_may_fill_its_volume() -> None:
+    rendered = render(values={"broker": {"persistence": {"enabled": False}}})
+
+    assert "ephemeral-storage" not in rendered.container("seccam-rabbitmq")["resources"]["limits"]
 
 
 def test_every_service_is_probed(rendered: Rendered) -> None:

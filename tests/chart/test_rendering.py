@@ -127,7 +127,7 @@ def test_a_webcam_by_device_plugin_has_a_resource_and_the_devices_group() -> Non
 
     assert rendered.pod("seccam-camera-front")["securityContext"]["supplementalGroups"] == [44]
     resources = rendered.container("seccam-camera-front")["resources"]
-    assert resources["limits"] == {"squat.ai/video": 1, "memory": "384Mi"}
+    assert resources["limits"] == {"squat.ai/video": 1, "cpu": "2", "memory": "384Mi", "ephemeral-storage": "512Mi"}
     assert resources["requests"]["cpu"] == "200m"
     assert rendered.pod("seccam-camera-front")["nodeSelector"] == {"kubernetes.io/hostname": "porch"}
 

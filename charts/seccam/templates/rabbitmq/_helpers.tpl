@@ -18,6 +18,15 @@
 {{- .Values.broker.tls.existingSecret | default (include "seccam.component.name" (list . "rabbitmq-tls")) -}}
 {{- end -}}
 
+{{/* Resources of its containers. Without claims its data are ephemeral, and have a limit of their own. */}}
+{{- define "seccam.broker.resources" -}}
+{{- $resources := deepCopy .Values.broker.resources -}}
+{{- if and (not .Values.broker.persistence.enabled) $resources.limits -}}
+{{- $_ := unset $resources.limits "ephemeral-storage" -}}
+{{- end -}}
+{{- toYaml $resources -}}
+{{- end -}}
+
 {{/* Pod security context with the user of RabbitMQ's image. */}}
 {{- define "seccam.broker.podSecurityContext" -}}
 runAsNonRoot: true
