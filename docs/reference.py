@@ -188,7 +188,7 @@ def _users() -> str:
 
     rows = [
         (f"`{user}`", *map(shown, rights[:5]), f"{rights.connections}, {rights.channels}")
-        for user, rights in topology.permissions(["front", "yard"]).items()
+        for user, rights in topology.permissions(["front", "yard"], ["shed"]).items()
     ]
     return table(("User", "Configure", "Write", "Read", "Write topics", "Read topics", "Connections, channels"), rows)
 

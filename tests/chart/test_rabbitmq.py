@@ -155,6 +155,18 @@ def test_no_login_works_without_a_password() -> None:
     assert plugins == "[rabbitmq_mqtt,rabbitmq_prometheus].\n"
 
 
+@pytest.mark.parametrize(
+    ("mqtt", "option"),
+    [({}, "--mqtt-cameras="), ({"cameras": ["shed", "pond"]}, "--mqtt-cameras=pond,shed"), ({"discovery": True}, "--discovery")],
+    ids=["none", "named", "discovery"],
+)
+def test_devices_publish_as_the_named_mqtt_cameras_or_with_discovery_as_any(mqtt: dict[str, Any], option: str) -> None:
+    rendered = render(values=broker(mqtt=mqtt))
+
+    assert option in rendered.pod(BROKER)["initContainers"][0]["args"]
+    assert rendered.environment("seccam-monitor")["SECCAM_MONITOR_CAMERAS"] == ",".join(["demo", *mqtt.get("cameras", [])])
+
+
 def test_with_tls_no_port_accepts_plain_text() -> None:
     rendered = render("three-brokers")
 

@@ -106,6 +106,7 @@ def test_hpa_and_keda_cant_be_combined() -> None:
             {"security": {"keda": KEDA | {"maxReplicas": 1, "minReplicas": 2}}},
             "security.keda: minReplicas 2 is greater than maxReplicas 1",
         ),
+        ({"broker": {"mqtt": {"cameras": ["demo"]}}}, "broker.mqtt.cameras: demo is in cameras, too"),
         ({"monitor": {"service": {"type": "NodePort"}}}, "passwords and pictures would leave the cluster without TLS"),
         ({"security": {"keda": KEDA | {"authenticationRef": "prometheus"}}}, "set both authenticationRef and authModes"),
         ({"security": {"keda": KEDA | {"authModes": "bearer"}}}, "set both authenticationRef and authModes"),
@@ -230,7 +231,7 @@ def test_the_generated_users_name_must_be_valid_for_the_monitor(name: str) -> No
 
 
 def test_a_cameras_name_must_be_valid_in_topics() -> None:
-    pattern = re.compile(SCHEMA["$defs"]["camera"]["properties"]["name"]["pattern"])
+    pattern = re.compile(SCHEMA["$defs"]["cameraName"]["pattern"])
 
     for name in ("a", "front", "front-2", "0", "a" * 32, "a" * 33, "-a", "a-", "A", "a.b", "", "a_b", "ä", "a b"):
         assert bool(pattern.search(name)) == topology.is_camera(name), name

@@ -77,7 +77,7 @@ class Node:
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         passwords = self.passwords()
-        definitions = topology.definitions(passwords, cameras=self._cameras)
+        definitions = topology.definitions(passwords, cameras=self._cameras, mqtt_cameras=None)
         self._private("definitions.json", json.dumps(definitions, indent=1))
         self._private("rabbitmq.conf", "\n".join(self._configuration()) + "\n")
         self._private("enabled_plugins", f"[{','.join(_PLUGINS)}].\n")

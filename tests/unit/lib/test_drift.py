@@ -44,6 +44,9 @@ def test_definitions_as_seccam_makes_them_do_not_differ() -> None:
     many = [f"c{number}" for number in range(40)]
     assert drift.differences(topology.definitions(dict.fromkeys(topology.permissions(many), "secret"), cameras=many), "/") == []
     assert drift.differences(topology.definitions({"monitor": "secret"}), "/") == []
+    for mqtt_cameras in (None, ["shed", "pond"]):
+        made = topology.definitions(PASSWORDS, cameras=CAMERAS, mqtt_cameras=mqtt_cameras)
+        assert drift.differences(made, "/") == []
 
 
 def test_the_user_of_a_former_camera_does_not_matter() -> None:

@@ -98,8 +98,8 @@ def test_every_pattern_of_a_right_is_closed_at_both_ends() -> None:
             assert (pattern.startswith("^") and pattern.endswith("$")) or pattern in open_on_purpose
 
 
-def may_write(cameras: list[str], user: str, key: str) -> bool:
-    return re.search(topology.permissions(cameras)[user].write_topics, key) is not None
+def may_write(cameras: list[str], user: str, key: str, mqtt_cameras: list[str] | None = None) -> bool:
+    return re.search(topology.permissions(cameras, mqtt_cameras)[user].write_topics, key) is not None
 
 
 @pytest.mark.parametrize("flow", [topology.VIEW, topology.SECURITY, topology.STATUS])
@@ -111,7 +111,19 @@ def test_a_camera_publishes_under_its_own_name_alone(flow: str) -> None:
         assert not may_write(cameras, "camera-front", f"{flow}.{other}")
 
 
-def test_a_device_publishes_under_names_that_no_camera_has() -> None:
+def test_a_device_publishes_under_the_names_of_mqtt_cameras_alone() -> None:
+    for mqtt_cameras in ([], ["shed"], ["shed", "pond"]):
+        for name in ("shed", "pond", "front", "shed-2", "she", "a-shed"):
+            may = may_write(["front"], topology.DEVICE_USER, f"seccam.view.{name}", mqtt_cameras)
+            assert may == (name in mqtt_cameras)
+        assert not may_write(["front"], topology.DEVICE_USER, "seccam.status.shed", mqtt_cameras)
+        written = topology.permissions(["front"], mqtt_cameras)[topology.DEVICE_USER].write_topics
+        assert topology.mqtt_cameras_in(written) == sorted(mqtt_cameras)
+
+
+def test_with_discovery_a_device_publishes_under_names_that_no_camera_has() -> None:
+    assert topology.mqtt_cameras_in(topology.permissions(["front"], None)[topology.DEVICE_USER].write_topics) is None
+    assert topology.mqtt_cameras_in(topology.permissions([], None)[topology.DEVICE_USER].write_topics) is None
     for name in ("shed", "front-2", "fron", "the-front"):
         assert may_write(["front", "yard"], topology.DEVICE_USER, f"seccam.view.{name}")
     for name in ("front", "yard"):

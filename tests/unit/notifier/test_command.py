@@ -122,3 +122,35 @@ def test_a_broker_that_is_not_there_is_told_in_a_line(monkeypatch: pytest.Monkey
     said = capsys.readouterr().err
     assert said.startswith("seccam: refused: ")
     assert "c4nary" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        ([], "^$"),
+        (["--mqtt-cameras", "shed,pond"], r"^(seccam\.view|seccam\.security)\.(pond|shed)$"),
+        (["--discovery"], r"^(seccam\.view|seccam\.security)\.(?!(front)$)[a-z0-9-]+$"),
+    ],
+    ids=["none", "named", "discovery"],
+)
+def test_devices_may_publish_as_the_named_mqtt_cameras(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], written: str
+) -> None:
+    file = tmp_path / "passwords.json"
+    file.write_text('{"camera-front": "a", "device": "b"}')
+
+    assert main(["broker", "definitions", "--passwords", str(file), "--cameras", "front", *options]) == 0
+
+    rights = json.loads(capsys.readouterr().out)["topic_permissions"]
+    assert {one["write"] for one in rights if one["user"] == topology.DEVICE_USER} == {written}
+
+
+def test_an_mqtt_camera_needs_a_name_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "passwords.json"
+    file.write_text('{"camera-front": "a"}')
+
+    assert main(["broker", "definitions", "--passwords", str(file), "--cameras", "front", "--mqtt-cameras", "front,The Shed"]) == 2
+
+    said = capsys.readouterr().err
+    assert "'front' is in --cameras, too" in said
+    assert "'The Shed' is not a valid camera name" in said

@@ -58,6 +58,7 @@ because the Deployment's checksum must match the Secret.
 - {name: SECCAM_MONITOR_ALLOW_PLAIN_HTTP, value: "true"}
 {{- end }}
 {{- $names := list }}{{ range .Values.cameras }}{{ $names = append $names .name }}{{ end }}
+{{- $names = concat $names .Values.broker.mqtt.cameras }}
 - {name: SECCAM_MONITOR_CAMERAS, value: {{ join "," $names | quote }}}
 - {name: SECCAM_MONITOR_AWAY_SECONDS, value: {{ $own.awaySeconds | quote }}}
 - {name: SECCAM_MONITOR_MAX_VIEWERS, value: {{ $own.maxViewers | quote }}}

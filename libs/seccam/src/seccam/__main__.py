@@ -35,10 +35,20 @@ policies the retry queues never return an event. If you haven't set them yet, us
   rabbitmqctl import_definitions definitions.json"""
 
 
-def definitions(passwords: Mapping[str, Any], vhost: str, cameras: Sequence[str]) -> str:
+def definitions(passwords: Mapping[str, Any], vhost: str, cameras: Sequence[str], mqtt_cameras: Sequence[str] | None = None) -> str:
     """The broker's definitions file as JSON. Raises SettingsError if the names or the passwords are not usable."""
     users = topology.permissions(cameras)
-    faults = [SettingFault("--cameras", f"{name!r} is not a valid camera name") for name in cameras if not topology.is_camera(name)]
+    faults = [
+        SettingFault(option, f"{name!r} is not a valid camera name")
+        for option, names in (("--cameras", cameras), ("--mqtt-cameras", mqtt_cameras or ()))
+        for name in names
+        if not topology.is_camera(name)
+    ]
+    faults += [
+        SettingFault("--mqtt-cameras", f"{name!r} is in --cameras, too; two cameras can't have one name")
+        for name in mqtt_cameras or ()
+        if name in cameras
+    ]
     faults += [
         SettingFault(topology.camera_user(name), f"no password for the user of camera {name!r}")
         for name in cameras
@@ -57,7 +67,7 @@ def definitions(passwords: Mapping[str, Any], vhost: str, cameras: Sequence[str]
     ]
     if faults:
         raise SettingsError(*sorted(faults, key=str))
-    return json.dumps(topology.definitions(passwords, vhost=vhost, cameras=cameras), indent=2)
+    return json.dumps(topology.definitions(passwords, vhost=vhost, cameras=cameras, mqtt_cameras=mqtt_cameras), indent=2)
 
 
 def apply(admin: BrokerAdmin) -> None:
@@ -208,6 +218,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAMES",
         help="names of all cameras, separated by commas: front,yard; each needs a password of user camera-NAME; '' for none",
     )
+    devices = made.add_mutually_exclusive_group()
+    devices.add_argument(
+        "--mqtt-cameras",
+        type=_names,
+        default=[],
+        metavar="NAMES",
+        help="names under which the user for devices may publish frames over MQTT (default: none)",
+    )
+    devices.add_argument(
+        "--discovery",
+        dest="mqtt_cameras",
+        action="store_const",
+        const=None,
+        help="let devices publish frames under any name that no camera has, so that new MQTT cameras need no configuration",
+    )
     made.set_defaults(run=None)
     applied = broker.add_parser("apply", help="create the queues and bindings (but no users and policies)")
     applied.set_defaults(run=_apply)
@@ -286,7 +311,7 @@ def _definitions(options: argparse.Namespace) -> int:
         raise SettingsError(SettingFault(f"--passwords {options.passwords}", str(e))) from None
     if not isinstance(passwords, dict):
         raise SettingsError(SettingFault(f"--passwords {options.passwords}", "must be a JSON object of users and passwords"))
-    made = definitions(passwords, options.vhost, options.cameras)
+    made = definitions(passwords, options.vhost, options.cameras, options.mqtt_cameras)
     for user in sorted(passwords.keys() - topology.permissions(options.cameras)):
         print(f"{PROGRAM}: user {user} can't log in any more, as no camera or program uses it", file=sys.stderr)
     if options.output is None:

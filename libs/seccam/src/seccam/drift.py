@@ -36,12 +36,13 @@ def differences(found: Mapping[str, Any], vhost: str) -> list[str]:
     """What is missing or different in a definitions file that RabbitMQ exported, a line each.
 
     Users that the broker doesn't have are passed over, because not every installation has all of them. The cameras are those
-    whose users may publish.
+    whose users may publish, and the MQTT cameras those under whose names devices may.
     """
     cameras = _cameras(_of(vhost, found.get("permissions", [])))
+    mqtt_cameras = _mqtt_cameras(_of(vhost, found.get("topic_permissions", [])))
     known = topology.permissions(cameras)
     users = {user["name"]: "-" for user in found.get("users", []) if user["name"] in known}
-    wanted = topology.definitions(users, vhost=vhost, cameras=cameras)
+    wanted = topology.definitions(users, vhost=vhost, cameras=cameras, mqtt_cameras=mqtt_cameras)
     return [
         *(line for kind in _IDENTITIES for line in _differing(kind, wanted[kind], _of(vhost, found.get(kind, [])))),
         *_former(_of(vhost, found.get("bindings", []))),
@@ -54,6 +55,11 @@ def _cameras(permissions: Sequence[Entry]) -> list[str]:
     publishing = [str(entry["user"]) for entry in permissions if entry.get("write") != topology.Rights().write]
     names = [user.removeprefix(prefix) for user in publishing if user.startswith(prefix)]
     return [name for name in names if topology.is_camera(name)]
+
+
+def _mqtt_cameras(permissions: Sequence[Entry]) -> list[str] | None:
+    found = [str(entry.get("write")) for entry in permissions if entry["user"] == topology.DEVICE_USER]
+    return topology.mqtt_cameras_in(found[0]) if found else []
 
 
 def _of(vhost: str, entries: Sequence[Entry]) -> list[Entry]:

@@ -232,6 +232,23 @@ def _reading(*flows: str) -> str:
     return _topics(flows, rf"({_ANY_NAME}|\*|#)")
 
 
+def _of_devices(cameras: Collection[str], mqtt_cameras: Iterable[str] | None) -> str:
+    flows = (VIEW, SECURITY)
+    if mqtt_cameras is None:
+        taken = f"(?!({'|'.join(cameras)})$)" if cameras else ""
+        return _topics(flows, taken + _ANY_NAME)
+    names = sorted(mqtt_cameras)
+    return _topics(flows, f"({'|'.join(names)})") if names else _NOTHING
+
+
+def mqtt_cameras_in(write_topics: str) -> list[str] | None:
+    """The MQTT cameras in the rights of the user for devices; None: discovery."""
+    if write_topics == _NOTHING:
+        return []
+    names = write_topics.removesuffix(")$").rpartition(r"\.(")[2].split("|")
+    return names if _topics((VIEW, SECURITY), f"({'|'.join(names)})") == write_topics and all(map(is_camera, names)) else None
+
+
 class Rights(NamedTuple):
     """What a user may do: with queues, exchanges, and topics of the topic exchanges (regular expressions), and how often.
 
@@ -247,10 +264,12 @@ class Rights(NamedTuple):
     channels: int = 10_000
 
 
-def permissions(cameras: Iterable[str] = ()) -> dict[str, Rights]:
-    """User → rights. A camera publishes under its own name only, and a device under names that no camera has."""
+def permissions(cameras: Iterable[str] = (), mqtt_cameras: Iterable[str] | None = ()) -> dict[str, Rights]:
+    """User → rights. A camera publishes under its own name only, and devices under those of the MQTT cameras.
+
+    With None instead of their names, discovery: under any name that no camera has.
+    """
     names = sorted(cameras)
-    taken = f"(?!({'|'.join(names)})$)" if names else ""
     own = {
         camera_user(name): Rights(
             write=f"^{_EXCHANGE}$", write_topics=_topics((VIEW, SECURITY, STATUS), name), connections=20, channels=40
@@ -270,9 +289,7 @@ def permissions(cameras: Iterable[str] = ()) -> dict[str, Rights]:
             write_topics=_flows(FACES, PRESENCE, EVENTS),
         ),
         NOTIFIER_USER: Rights(write=f"^{_DEFAULT_EXCHANGE}$", read=f"^({re.escape(EVENTS_QUEUE)}|{re.escape(JOURNAL)})$"),
-        DEVICE_USER: Rights(
-            write=f"^{_EXCHANGE}$", write_topics=_topics((VIEW, SECURITY), taken + _ANY_NAME), connections=200, channels=500
-        ),
+        DEVICE_USER: Rights(write=f"^{_EXCHANGE}$", write_topics=_of_devices(names, mqtt_cameras), connections=200, channels=500),
         VIEWER_USER: Rights(
             configure=f"^{_MQTT_QUEUES}$",
             write=f"^{_MQTT_QUEUES}$",  # to bind them
@@ -302,13 +319,19 @@ def _salt(user: str, password: str) -> bytes:
     return hashlib.sha256(f"{user}:{password}".encode()).digest()[:4]
 
 
-def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: Collection[str] = ()) -> dict[str, Any]:
+def definitions(
+    passwords: Mapping[str, str],
+    *,
+    vhost: str = "/",
+    cameras: Collection[str] = (),
+    mqtt_cameras: Collection[str] | None = (),
+) -> dict[str, Any]:
     """A RabbitMQ definitions file: vhost, the users in `passwords` (name → password), rights, queues, policies.
 
     The broker keeps users that its file no longer has. So a user in `passwords` without rights, of a former camera or version,
     is defined without a password, which refuses every login.
     """
-    rights = permissions(cameras)
+    rights = permissions(cameras, mqtt_cameras)
     granted = {user: rights.get(user, Rights()) for user in passwords}
     return {
         "vhosts": [{"name": vhost}],
@@ -334,7 +357,7 @@ def definitions(passwords: Mapping[str, str], *, vhost: str = "/", cameras: Coll
         ],
         "policies": [
             {"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues", "priority": 0, "definition": definition}
-            for name, (pattern, definition) in policies(len(cameras)).items()
+            for name, (pattern, definition) in policies(len(cameras) + len(mqtt_cameras or ())).items()
         ],
         "queues": [
             {"name": name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": arguments}
