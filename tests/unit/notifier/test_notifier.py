@@ -487,6 +487,7 @@ def test_a_retry_goes_to_the_next_queue_where_one_is_full_or_missing(world: Worl
 
     (message,) = world.outbox.to(taking)
     assert message.headers["x-seccam-attempt"] == 1
+    assert message.expires_ms == (10_000 if taking in DELAYS else None)
     assert world.value("holding") == (taking == EVENTS_QUEUE)
 
 

@@ -176,8 +176,9 @@ class Notifier:
         is_durable = event.type != FACE_PRESENT
         if self._journal.write(entry, wait=is_durable) or not is_durable or datetime.now(UTC) - event.time > MAX_AGE:
             return "suppressed"
-        queue = self._hand_over(received, event.id, {SUPPRESSED_HEADER: True}, DELAYS)
-        self._metrics.requeued.labels(delay_name(min(DELAY_QUEUES)), "journal").inc()
+        delay = min(DELAY_QUEUES)
+        queue = self._hand_over(received, event.id, {SUPPRESSED_HEADER: True}, DELAYS, delay)
+        self._metrics.requeued.labels(delay_name(delay), "journal").inc()
         log.debug("event_requeued", queue=queue, cause="journal", **_names(event))
         return "requeued"
 
@@ -218,7 +219,7 @@ class Notifier:
         delay = retry_delay(received.attempt, retry_after, outage=self._breaker.outage)
         attempt = received.attempt + called
         queues = [DELAY_QUEUES[delay], *DELAYS, topology.PARKED_QUEUE]
-        queue = self._hand_over(received, event.id, {ATTEMPT_HEADER: attempt}, queues)
+        queue = self._hand_over(received, event.id, {ATTEMPT_HEADER: attempt}, queues, delay)
         entry = JournalEntry.of(event, "requeued")
         with self._remembering:
             is_recorded = self._memory.is_pending(entry)
@@ -238,17 +239,24 @@ class Notifier:
         log.error("event_parked", why=why, detail=detail, **(_names(event) if event else {"event_id": received.message_id}))
         return "parked"
 
-    def _hand_over(self, received: ReceivedMessage, event_id: str, headers: Mapping[str, Any], queues: Sequence[str]) -> str:
+    def _hand_over(
+        self,
+        received: ReceivedMessage,
+        event_id: str,
+        headers: Mapping[str, Any],
+        queues: Sequence[str],
+        delay: int | None = None,
+    ) -> str:
         """Returns when a queue has the message, with the queue's name; until then the event is ours, and not acknowledged.
 
-        The first of the queues that takes it gets it. If none does, it goes back to the end of the events queue, so that
-        the other events are not held up.
+        The first of the queues that takes it gets it, for `delay` seconds if it is a delay queue. If none does, it goes back
+        to the end of the events queue, so that the other events are not held up.
         """
         while True:
             for queue in dict.fromkeys(queues):
                 if self._paused.get(queue, 0.0) > time.monotonic():
                     continue
-                if self._is_taken(received.to(queue, event_id, headers)):
+                if self._is_taken(received.to(queue, event_id, headers, delay)):
                     self._metrics.holding.set(0)
                     return queue
                 self._paused[queue] = time.monotonic() + PAUSE_SECONDS

@@ -50,12 +50,13 @@ class ReceivedMessage:
         """Whether an operator sent it again."""
         return REPLAYED_HEADER in self.headers
 
-    def to(self, queue: str, message_id: str, headers: Mapping[str, str | int]) -> Message:
+    def to(self, queue: str, message_id: str, headers: Mapping[str, str | int], delay: int | None = None) -> Message:
         """The same message for another queue, with these headers, too.
 
-        It says itself how long it stays in a delay queue: a message that came while the queue lacked its policy would never
-        leave it.
+        It says itself how long it stays in a delay queue: at most `delay` seconds, also where a queue for longer delays
+        stands in, and not for ever, should the queue lack its policy.
         """
+        longest = topology.RETRY_QUEUES.get(queue)
         return Message(
             queue,
             self.body,
@@ -63,5 +64,5 @@ class ReceivedMessage:
             {**self.headers, **headers},
             message_id,
             exchange=topology.DEFAULT_EXCHANGE,
-            expires_ms=topology.RETRY_QUEUES.get(queue),
+            expires_ms=min(longest, delay * 1000) if longest and delay else longest,
         )
