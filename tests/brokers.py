@@ -67,6 +67,11 @@ class RunningBroker:
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process of the node."""
+        return int((self.node.folder / "pid").read_text())
+
     def url(self, user: str) -> str:
         """The broker's URL for one of the services' users."""
         return self.node.url(user)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -13,16 +11,10 @@ import pytest
 from seccam import topology
 from tests.brokers import RunningBroker
 from tests.faults.conftest import Begin
+from tests.faults.injections import ALARMS, alarm, apply, delete, frozen, killed, stopped, unbound, without, without_exchange
 from tests.faults.row import check
 from tests.servers import ifttt
 from tests.waiting import eventually
-
-
-def apply(broker: RunningBroker) -> None:
-    """Declare what is missing, as `rabbitmqctl import_definitions` does."""
-    file = broker.node.folder / "whole.json"
-    file.write_text(json.dumps(topology.definitions({})))
-    broker.node.ctl("import_definitions", str(file))
 
 
 @pytest.fixture(autouse=True)
@@ -33,19 +25,12 @@ def _whole(broker: RunningBroker) -> Iterator[None]:
     apply(broker)
 
 
-def delete(broker: RunningBroker, *queues: str) -> None:
-    with broker.connection() as connection:
-        for queue in queues:
-            connection.channel().queue_delete(queue)
-
-
 def test_the_broker_is_killed_three_times(begin: Begin, broker: RunningBroker) -> None:
     row = begin(rate=10)
     with row.fault():
         for _ in range(3):
-            broker.kill()
-            time.sleep(3)
-            broker.ensure_running()
+            with killed(broker):
+                time.sleep(3)
             eventually(lambda: row.notifier.metric('seccam_broker_connected{direction="consume"}') == 1, within=60)
             time.sleep(3)
         row.over()
@@ -56,9 +41,8 @@ def test_the_broker_is_killed_three_times(begin: Begin, broker: RunningBroker) -
 def test_the_broker_restarts_in_order(begin: Begin, broker: RunningBroker) -> None:
     row = begin()
     with row.fault():
-        broker.node.ctl("stop_app")
-        time.sleep(5)
-        broker.node.ctl("start_app")
+        with stopped(broker):
+            time.sleep(5)
         row.over()
 
     check(row.settle("broker stop and start", "stop_app, 5 s, start_app"))
@@ -67,51 +51,35 @@ def test_the_broker_restarts_in_order(begin: Begin, broker: RunningBroker) -> No
 @pytest.mark.slow
 def test_the_broker_hangs(begin: Begin, broker: RunningBroker) -> None:
     row = begin()
-    machine = int((broker.node.folder / "pid").read_text())
     with row.fault():
-        os.kill(machine, signal.SIGSTOP)
-        try:
+        with frozen(broker.pid):
             time.sleep(30)
-        finally:
-            os.kill(machine, signal.SIGCONT)
         row.over()
 
     check(row.settle("broker hangs", "SIGSTOP for 30 s"), doubled=1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("alarm", "set_", "reset"),
-    [
-        ("memory", ("set_vm_memory_high_watermark", "absolute", "1"), ("set_vm_memory_high_watermark", "absolute", "512MB")),
-        ("disk", ("set_disk_free_limit", "100000GB"), ("set_disk_free_limit", "200MB")),
-    ],
-)
-def test_the_broker_blocks_publishers_and_the_notifier_dies_meanwhile(
-    begin: Begin, broker: RunningBroker, alarm: str, set_: tuple[str, ...], reset: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("kind", ALARMS)
+def test_the_broker_blocks_publishers_and_the_notifier_dies_meanwhile(begin: Begin, broker: RunningBroker, kind: str) -> None:
     row = begin()
     with row.fault():
-        broker.node.ctl(*set_)
-        try:
+        with alarm(broker, kind):
             time.sleep(10)
             row.notifier.end(signal.SIGKILL)
             row.replace_notifier()
             time.sleep(20)
-        finally:
-            broker.node.ctl(*reset)
         row.over()
 
-    check(row.settle(f"{alarm} alarm", "30 s, the notifier killed after 10 s"), doubled=1)
+    check(row.settle(f"{kind} alarm", "30 s, the notifier killed after 10 s"), doubled=1)
 
 
 def test_the_events_queue_is_deleted_and_declared_again(begin: Begin, broker: RunningBroker) -> None:
     row = begin()
     with row.fault():
         eventually(lambda: broker.depth(topology.EVENTS_QUEUE) == 0, within=30)
-        delete(broker, topology.EVENTS_QUEUE)
-        time.sleep(10)
-        apply(broker)
+        with without(broker, topology.EVENTS_QUEUE):
+            time.sleep(10)
         row.over()
 
     check(row.settle("events queue deleted", "for 10 s; what it held at that moment is gone with it"))
@@ -120,10 +88,8 @@ def test_the_events_queue_is_deleted_and_declared_again(begin: Begin, broker: Ru
 def test_the_binding_of_the_events_queue_is_removed(begin: Begin, broker: RunningBroker) -> None:
     row = begin()
     with row.fault():
-        with broker.connection() as connection:
-            connection.channel().queue_unbind(topology.EVENTS_QUEUE, topology.EVENTS_EXCHANGE, topology.every(topology.EVENTS))
-        time.sleep(10)
-        apply(broker)
+        with unbound(broker):
+            time.sleep(10)
         row.over()
 
     check(row.settle("binding removed", "seccam.events, for 10 s"))
@@ -132,10 +98,8 @@ def test_the_binding_of_the_events_queue_is_removed(begin: Begin, broker: Runnin
 def test_the_exchange_of_events_is_deleted(begin: Begin, broker: RunningBroker) -> None:
     row = begin()
     with row.fault():
-        with broker.connection() as connection:
-            connection.channel().exchange_delete(topology.EVENTS_EXCHANGE)
-        time.sleep(10)
-        apply(broker)
+        with without_exchange(broker):
+            time.sleep(10)
         row.over()
 
     check(row.settle("exchange deleted", "seccam.events, for 10 s"))
@@ -194,11 +158,10 @@ def test_the_journal_is_deleted(begin: Begin, broker: RunningBroker) -> None:
     row = begin()
     with row.fault():
         eventually(lambda: broker.depth(topology.EVENTS_QUEUE) == 0, within=30)
-        delete(broker, topology.JOURNAL)
-        row.keep_records()
-        time.sleep(15)
-        told = len(row.phone.accepted)
-        apply(broker)
+        with without(broker, topology.JOURNAL):
+            row.keep_records()
+            time.sleep(15)
+            told = len(row.phone.accepted)
         row.over()
 
     assert told > 40
@@ -237,4 +200,4 @@ def test_a_delay_queue_is_deleted_and_lacks_its_policy_later(begin: Begin, broke
         apply(broker)
         row.over()
 
-    check(row.settle("delay queue deleted, then without its policy", "10 s each, one IFTTT 500 in each"), normal=70)
+    check(row.settle("delay queue deleted, then without its policy", "10 s each, one IFTTT 500 in each"))
