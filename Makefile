@@ -45,9 +45,15 @@ test-slow: setup ## run the tests that take minutes
 .PHONY: test-faults test-faults-short
 test-faults: setup ## inject faults under load and write docs/reliability.md; 30 minutes
 	rm -rf tests/artifacts/faults
-	@$(BIN)/pytest -n 2 -m faults $(or $(TESTS),tests/faults); status=$$?; $(BIN)/python -m tests.faults.page; exit $$status
+	@$(BIN)/pytest -n 2 -m faults $(or $(TESTS),tests/faults); status=$$?; $(BIN)/python -m tests.faults.page $(if $(TESTS),--keep); exit $$status
 test-faults-short: setup ## inject some of these faults; 6 minutes
 	$(BIN)/pytest -n 2 -m "faults and not slow" $(or $(TESTS),tests/faults)
+
+# how long; SEED=… repeats an earlier run
+SECONDS ?= 3600
+.PHONY: soak
+soak: setup ## inject random faults for an hour, or SECONDS=300, and write docs/reliability.md
+	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test-chart
 test-chart: $(VENV)/dev ## run the tests of the chart; needs Helm, and for some tests a cluster in KUBECONFIG

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from seccam import topology
 from seccam.broker.connection import PIKA_ERRORS
 from seccam.errors import BadMessage
+from seccam.message import decode_event
 from seccam_notifier.memory import JournalEntry
 from tests.brokers import RunningBroker
-from tests.faults.load import Published
-from tests.faults.phone import Phone
+from tests.faults.phone import Phone, Told, shown
 
 #: Seconds after which an event counts as told late.
 LATE = 2.0
 #: Where each row's line is written.
 FOLDER = Path(__file__).parents[1] / "artifacts" / "faults"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Owed:
+    """An event that must not be lost."""
+
+    id: str
+    #: What the phone shows of it.
+    told: Told
+    #: When it was handed over, monotonic seconds.
+    at: float
 
 
 @dataclass(frozen=True)
@@ -38,16 +54,16 @@ class Line:
     injected: str = ""
 
     @classmethod
-    def of(cls, broker: RunningBroker, phone: Phone, published: Sequence[Published], ended: float, recorded: set[str]) -> Line:
-        """The line of these confirmed events; `ended` is when the fault ended, monotonic seconds.
+    def of(cls, broker: RunningBroker, phone: Phone, events: Sequence[Owed], ended: float, recorded: set[str]) -> Line:
+        """The line of these events; `ended` is when the fault ended, monotonic seconds.
 
         `recorded` are suppressed events whose record was deleted with the journal.
         """
-        ids = {one.event.id for one in published}
-        told = {one.event.id: phone.accepted[one.told] for one in published if one.told in phone.accepted}
+        ids = {one.id for one in events}
+        told = {one.id: phone.accepted[one.told] for one in events if one.told in phone.accepted}
         silent = (ids & (_suppressed(broker) | recorded)) - told.keys()
         parked = (ids & _parked(broker)) - told.keys() - silent
-        late = [told[one.event.id][0] for one in published if one.event.id in told and told[one.event.id][0] - one.at > LATE]
+        late = [told[one.id][0] for one in events if one.id in told and told[one.id][0] - one.at > LATE]
         return cls(
             confirmed=len(ids),
             notified=len(told),
@@ -60,21 +76,55 @@ class Line:
 
     def write(self) -> None:
         """Write it for the page."""
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        name = "".join(letter if letter.isalnum() else "-" for letter in self.fault)
-        (FOLDER / f"{name}.json").write_text(json.dumps(asdict(self)))
+        keep("events", self.fault, asdict(self))
+
+
+def keep(table: str, fault: str, row: Mapping[str, Any]) -> None:
+    """Keep a row of a table for the page."""
+    folder = FOLDER / table
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "".join(letter if letter.isalnum() else "-" for letter in fault)
+    (folder / f"{name}.json").write_text(json.dumps(row))
+
+
+def kept(table: str) -> list[dict[str, Any]]:
+    """The rows of the last run, by the fault's name."""
+    rows = [json.loads(file.read_text()) for file in (FOLDER / table).glob("*.json")]
+    return sorted(rows, key=lambda row: str(row["fault"]))
+
+
+def reported(broker: RunningBroker, folder: Path) -> list[Owed]:
+    """The events of the workers that log to this folder, from the moment they were on disk or with the broker."""
+    known = recorded_events(broker)
+    logs = [log.read_text().splitlines() for log in folder.glob("worker-*.log")]
+    lines = [json.loads(line) for log in logs for line in log if '"faces_reported"' in line]
+    ahead = time.monotonic() - time.time()
+    return [
+        Owed(line["event_id"], known.get(line["event_id"], ("", "")), datetime.fromisoformat(line["timestamp"]).timestamp() + ahead)
+        for line in lines
+    ]
+
+
+def recorded_events(broker: RunningBroker) -> dict[str, Told]:
+    """What the phone would show of each event that is in the journal or in the log of events, by id."""
+    logged = {one.id: shown(one.camera, one.time) for one in _decoded(broker, topology.EVENTS_LOG, decode_event)}
+    return logged | {entry.id: shown(entry.camera or "", entry.time) for entry in _journal(broker)}
+
+
+def _journal(broker: RunningBroker) -> list[JournalEntry]:
+    return _decoded(broker, topology.JOURNAL, JournalEntry.decode)
+
+
+def _decoded(broker: RunningBroker, stream: str, decode: Callable[[bytes], T]) -> list[T]:
+    found = []
+    for body in _messages(broker, stream, {"x-stream-offset": "first"}):
+        with contextlib.suppress(BadMessage):  # a mark
+            found.append(decode(body))
+    return found
 
 
 def _suppressed(broker: RunningBroker) -> set[str]:
-    found = set()
-    for body in _messages(broker, topology.JOURNAL, {"x-stream-offset": "first"}):
-        try:
-            entry = JournalEntry.decode(body)
-        except BadMessage:  # a mark
-            continue
-        if entry.outcome == "suppressed":
-            found.add(entry.id)
-    return found
+    return {entry.id for entry in _journal(broker) if entry.outcome == "suppressed"}
 
 
 def _parked(broker: RunningBroker) -> set[str]:

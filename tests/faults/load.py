@@ -14,7 +14,8 @@ from seccam import message
 from seccam.broker import Publisher, Receipt, Spool, event_message
 from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.settings import BrokerSettings
-from tests.faults.phone import Told
+from tests.faults.ledger import Owed
+from tests.faults.phone import shown
 
 #: Each visit is seen by this many workers: all events but the first are suppressed.
 SIGHTINGS = 2
@@ -32,9 +33,9 @@ class Published:
     at: float
 
     @property
-    def told(self) -> Told:
-        """What the phone shows of it."""
-        return self.event.camera, f"{self.event.time:%Y-%m-%d %H:%M:%S} UTC"
+    def owed(self) -> Owed:
+        """It, for the ledger."""
+        return Owed(self.event.id, shown(self.event.camera, self.event.time), self.at)
 
 
 class Load(threading.Thread):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from datetime import datetime
 
 from tests.servers import ifttt
 from tests.servers.ifttt import Answer, Exchange, Ifttt
 
 #: Camera and local time of a notification: together they identify an event of the load.
 Told = tuple[str, str]
+
+
+def shown(camera: str, taken: datetime) -> Told:
+    """What the phone shows of an event whose local time is UTC."""
+    return camera, f"{taken:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class Phone:
@@ -42,8 +48,12 @@ class Phone:
         """Accept everything again."""
         self.server.default = self.accept
 
+    def repeated(self) -> list[float]:
+        """When each notification that came again had been accepted before, monotonic seconds."""
+        return [time for times in list(self.accepted.values()) for time in times[:-1]]
+
     def _note(self, exchange: Exchange) -> None:
         if exchange.call:
             values = exchange.call.values
-            shown = str(values["value3"])[: len("2026-01-01 00:00:00 UTC")]  # a late one says how late it is
-            self.accepted[values["value1"], shown].append(time.monotonic())
+            when = str(values["value3"])[: len("2026-01-01 00:00:00 UTC")]  # a late one says how late it is
+            self.accepted[values["value1"], when].append(time.monotonic())

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from seccam import topology
 from seccam.settings import BrokerSettings
 from tests.brokers import RunningBroker
-from tests.faults.ledger import Line
+from tests.faults.ledger import Line, Owed
 from tests.faults.load import Load
 from tests.faults.phone import Phone
 from tests.notifiers import NotifierProcess
@@ -23,6 +24,16 @@ BEFORE, AFTER = 3.0, 5.0
 PATIENCE = 180.0
 #: Seconds after the fault's end within which everything is normal again.
 NORMAL = 30.0
+
+
+class Source(Protocol):
+    """A thread that makes events until it is told to end."""
+
+    def start(self) -> None: ...
+
+    def is_alive(self) -> bool: ...
+
+    def end(self) -> None: ...
 
 
 class Row:
@@ -45,6 +56,8 @@ class Row:
         self._url = self.phone.server.url
         self.notifiers = [self.start_notifier() for _ in range(notifiers)]
         self.load = Load(BrokerSettings(url=load_url or broker.url(topology.SECURITY_USER)), rate)
+        #: What makes events.
+        self.sources: list[Source] = [self.load]
         self._ended = 0.0
         self._recorded: set[str] = set()
 
@@ -73,7 +86,8 @@ class Row:
     @contextmanager
     def fault(self, seconds: float = 0.0) -> Iterator[None]:
         """Load before the fault, while it lasts (`seconds`, if the caller doesn't wait itself), and after it."""
-        self.load.start()
+        for source in self.sources:
+            source.start()
         time.sleep(BEFORE)
         yield
         time.sleep(seconds)
@@ -89,7 +103,7 @@ class Row:
     def settle(self, fault: str, injected: str) -> Line:
         """Load for a moment more, then wait until each event is accounted for; writes and returns the line."""
         time.sleep(AFTER)
-        self.load.end()
+        self._end_sources()
         eventually(lambda: not self.load.publisher.unconfirmed(), within=PATIENCE, every=0.5, what="all events confirmed")
         deadline = time.monotonic() + PATIENCE
         line = self._line(fault, injected)
@@ -101,21 +115,29 @@ class Row:
 
     def close(self) -> None:
         """End everything."""
-        self.load.end()
+        self._end_sources()
         self.load.publisher.stop(2.0)
         for notifier in self.notifiers:
             notifier.end()
         self.phone.server.stop()
 
+    def _end_sources(self) -> None:
+        for source in self.sources:
+            if source.is_alive():
+                source.end()
+
+    def _events(self) -> list[Owed]:
+        return [one.owed for one in self.load.confirmed()]
+
     def _line(self, fault: str, injected: str) -> Line:
-        line = Line.of(self.broker, self.phone, self.load.confirmed(), self._ended, self._recorded)
+        line = Line.of(self.broker, self.phone, self._events(), self._ended, self._recorded)
         print(line)
         return replace(line, fault=fault, injected=injected)
 
 
-def check(line: Line, *, doubled: int = 0, normal: float = NORMAL) -> None:
+def check(line: Line, *, doubled: int = 0) -> None:
     """Nothing is lost, no more is doubled than was cut off, and everything is normal again in time."""
     assert line.confirmed
     assert line.lost == 0
     assert line.doubled <= doubled
-    assert line.normal is None or line.normal <= normal
+    assert line.normal is None or line.normal <= NORMAL
