@@ -40,6 +40,27 @@ def cameras(release: Release, count: int, fps: float) -> Iterator[list[str]]:
         thread.join(30)
 
 
+@contextmanager
+def visits(release: Release, every: float = 2.0) -> Iterator[list[str]]:
+    """Have somebody come to another camera every so many seconds. Yields the cameras so far, which grow."""
+    names: list[str] = []
+    ended = threading.Event()
+
+    def come() -> None:
+        while not ended.is_set():
+            with cameras(release, 1, 2.0) as new:
+                names.extend(new)
+                ended.wait(every)
+
+    thread = threading.Thread(target=come, daemon=True)
+    thread.start()
+    try:
+        yield names
+    finally:
+        ended.set()
+        thread.join(60)
+
+
 def _send(release: Release, names: list[str], fps: float, ended: threading.Event) -> None:
     """Send frames until `ended` is set. Reconnects like a camera when its node of the broker goes away."""
     frames = _frames(names)
