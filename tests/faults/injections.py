@@ -101,7 +101,7 @@ def without(broker: RunningBroker, queue: str) -> Iterator[None]:
 
 
 @contextmanager
-def starved(pid: int, *, mb: int = 1) -> Iterator[None]:
+def starved(pid: int, *, kb: int = 1024) -> Iterator[None]:
     """The process gets no more than this much memory from now on: the kernel kills it when it wants more.
 
     Its new pages count in a cgroup of its own, those that it has stay where they are. Skips where this process may not make one.
@@ -110,7 +110,7 @@ def starved(pid: int, *, mb: int = 1) -> Iterator[None]:
     group = (_CGROUPS if unified else _CGROUPS / "memory") / f"seccam-test-{pid}"
     try:
         group.mkdir()
-        (group / ("memory.max" if unified else "memory.limit_in_bytes")).write_text(str(mb * 1024 * 1024))
+        (group / ("memory.max" if unified else "memory.limit_in_bytes")).write_text(str(kb * 1024))
     except OSError as e:
         pytest.skip(f"no memory limit for a single process: {e}")
     try:

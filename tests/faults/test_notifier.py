@@ -13,8 +13,10 @@ from seccam import topology
 from tests.broker_clients import proxy_to, through
 from tests.brokers import RunningBroker
 from tests.faults.conftest import Begin
+from tests.faults.injections import starved
 from tests.faults.row import check
 from tests.servers.ifttt import Exchange
+from tests.waiting import eventually
 
 
 def test_the_notifier_is_killed_at_random(begin: Begin) -> None:
@@ -62,6 +64,20 @@ def test_the_notifier_is_killed_before_the_answer(begin: Begin) -> None:
         row.over()
 
     check(row.settle("notifier kill -9 before the answer", "3 times: not accepted"))
+
+
+@pytest.mark.slow
+def test_the_notifier_runs_out_of_memory(begin: Begin) -> None:
+    row = begin()
+    with row.fault():
+        process = row.notifier.process
+        with starved(process.pid, kb=64):
+            eventually(lambda: row.notifier.get("/metrics") and process.poll() is not None, within=60, what="killed by the kernel")
+        assert process.returncode == -signal.SIGKILL
+        row.replace_notifier(wait=True)
+        row.over()
+
+    check(row.settle("notifier out of memory", "killed by the kernel in a cgroup"), doubled=1)
 
 
 @pytest.mark.slow

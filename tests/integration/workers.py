@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from tests.brokers import RunningBroker, free_port
 #: A machine that runs other tests beside this one may take this long for what takes a second.
 PATIENCE = 60.0
 
+COMMAND = (str(Path(sys.executable).with_name("seccam-security")),)
+
 
 class WorkerProcess:
     """One `seccam-security`."""
 
-    def __init__(self, broker: RunningBroker, folder: Path, settings: dict[str, str]) -> None:
+    def __init__(self, broker: RunningBroker, folder: Path, settings: dict[str, str], command: Sequence[str] = COMMAND) -> None:
         self.port = free_port()
         self.log = folder / f"worker-{self.port}.log"
         environment = {
@@ -37,7 +40,6 @@ class WorkerProcess:
             "SECCAM_LOG_FORMAT": "json",
             **settings,
         }
-        command = [str(Path(sys.executable).with_name("seccam-security"))]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
