@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.faults)
             item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What is put on it ends with the test."""
+    with ExitStack() as held:
+        yield held
 
 
 @pytest.fixture

@@ -87,6 +87,11 @@ def keep(table: str, fault: str, row: Mapping[str, Any]) -> None:
     (folder / f"{name}.json").write_text(json.dumps(row))
 
 
+def seen(fault: str, injected: str, what: str) -> None:
+    """Write a row of the page's table."""
+    keep("frames", fault, {"fault": fault, "injected": injected, "seen": what})
+
+
 def kept(table: str) -> list[dict[str, Any]]:
     """The rows of the last run, by the fault's name."""
     rows = [json.loads(file.read_text()) for file in (FOLDER / table).glob("*.json")]
@@ -115,10 +120,11 @@ def _journal(broker: RunningBroker) -> list[JournalEntry]:
     return _decoded(broker, topology.JOURNAL, JournalEntry.decode)
 
 
-def _decoded(broker: RunningBroker, stream: str, decode: Callable[[bytes], T]) -> list[T]:
+def _decoded(broker: RunningBroker, queue: str, decode: Callable[[bytes], T]) -> list[T]:
+    """What is in a queue or a stream and can be read."""
     found = []
-    for body in _messages(broker, stream, {"x-stream-offset": "first"}):
-        with contextlib.suppress(BadMessage):  # a mark
+    for body in _messages(broker, queue):
+        with contextlib.suppress(BadMessage):  # a mark in the journal, or poison
             found.append(decode(body))
     return found
 
@@ -128,21 +134,23 @@ def _suppressed(broker: RunningBroker) -> set[str]:
 
 
 def _parked(broker: RunningBroker) -> set[str]:
-    return {json.loads(body)["id"] for body in _messages(broker, topology.PARKED_QUEUE, {}) if body.startswith(b"{")}
+    return {event.id for event in _decoded(broker, topology.PARKED_QUEUE, decode_event)}
 
 
-def _messages(broker: RunningBroker, queue: str, arguments: dict[str, str]) -> list[bytes]:
+def _messages(broker: RunningBroker, queue: str) -> list[bytes]:
     """All messages of a queue, which keeps them; none while it can't be read."""
+    is_stream = topology.queues()[queue]["x-queue-type"] == "stream"
     found = []
     try:
         with broker.connection() as connection:
             channel = connection.channel()
-            channel.basic_qos(prefetch_count=1000 if not arguments else 200)
+            channel.basic_qos(prefetch_count=200 if is_stream else 0)  # 0: no limit
+            arguments = {"x-stream-offset": "first"} if is_stream else {}
             for method, _, body in channel.consume(queue, arguments=arguments, inactivity_timeout=1.0):
                 if method is None:
                     break
                 found.append(body)
-                if arguments:  # reading a stream takes nothing from it
+                if is_stream:  # reading a stream takes nothing from it
                     channel.basic_ack(method.delivery_tag)
     except PIKA_ERRORS:
         time.sleep(0.5)
