@@ -40,6 +40,7 @@ class Outcome:
 
     seed: int
     seconds: float
+    #: How often each was injected.
     faults: Counter[str]
     line: Line
     #: Of the events that were told twice, those in whose time a fault explains it.
@@ -59,7 +60,15 @@ class Outcome:
     def section(self) -> str:
         """The section of the page."""
         line = self.line
-        counts = (self.faults.total(), line.confirmed, line.notified, line.suppressed, line.parked, line.lost, line.doubled)
+        counts = (
+            self.faults.total() - len(self.failures),
+            line.confirmed,
+            line.notified,
+            line.suppressed,
+            line.parked,
+            line.lost,
+            line.doubled,
+        )
         often = sorted(self.faults.items(), key=lambda item: (-item[1], item[0]))
         return _SECTION.format(
             minutes=round(self.seconds / 60),

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ class Soak:
 
     house: House
     random: random.Random
+    #: How often each was tried.
     faults: Counter[str] = field(default_factory=Counter)
     #: Beginning and end of the faults that explain events told twice, monotonic seconds.
     doubling: list[tuple[float, float]] = field(default_factory=list)
@@ -125,7 +127,8 @@ def soak(folder: Path, seconds: float, seed: int) -> Outcome:
         run.run(seconds)
         compared = memory.compared()
         line = settled(house)
-        return Outcome(seed, seconds, run.faults, line, run.explained(), run.crashes, run.failures, compared)
+        injected = run.faults - Counter(run.failures)
+        return Outcome(seed, seconds, injected, line, run.explained(), run.crashes, run.failures, compared)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,12 +142,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         del os.environ[name]  # settings of the person who runs it
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # the load's
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to end what was started
-    with tempfile.TemporaryDirectory(prefix="seccam-soak-") as folder:
-        print(f"seed {seed}, {options.seconds:.0f} s, in {folder}", flush=True)
-        outcome = soak(Path(folder), options.seconds, seed)
+    folder = Path(tempfile.mkdtemp(prefix="seccam-soak-"))
+    print(f"seed {seed}, {options.seconds:.0f} s, in {folder}", flush=True)
+    outcome = soak(folder, options.seconds, seed)
     print(outcome)
     page.write(HEADING, outcome.section())
-    return 0 if outcome.good else 1
+    if not outcome.good:
+        print(f"a promise was broken; logs and the broker's data are in {folder}", file=sys.stderr)
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 if __name__ == "__main__":
