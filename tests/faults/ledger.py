@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from seccam import topology
 from seccam.broker.connection import PIKA_ERRORS
@@ -83,8 +84,7 @@ def keep(table: str, fault: str, row: Mapping[str, Any]) -> None:
     """Keep a row of a table for the page."""
     folder = FOLDER / table
     folder.mkdir(parents=True, exist_ok=True)
-    name = "".join(letter if letter.isalnum() else "-" for letter in fault)
-    (folder / f"{name}.json").write_text(json.dumps(row))
+    (folder / f"{quote(fault, safe=' ')}.json").write_text(json.dumps(row))
 
 
 def seen(fault: str, injected: str, what: str) -> None:
