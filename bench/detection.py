@@ -7,6 +7,8 @@ gets the same pictures, already decoded and scaled. So other load on the machine
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import signal
 import statistics
@@ -19,8 +21,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pika
+from pika.adapters.blocking_connection import BlockingChannel
 
 from bench import report
 from bench.chain import running
@@ -36,8 +40,12 @@ from tests.scenes import jpeg, scene
 #: Seconds that the detector and the worker get in each round, and rounds; the median of the rounds' ratios is reported.
 SECONDS, ROUNDS = 1.0, 15
 FULL_SCAN_WIDTH = 640
-#: Frames that wait for the worker at any time, so that it never has to wait.
+#: Frames that wait for the worker at any time, each of its own camera, so that it never has to wait.
 _WAITING = 12
+#: Seconds after which a frame without a detection was dropped.
+_LOST = 3.0
+#: The queue of the detections.
+_DETECTIONS = "seccam.bench"
 
 
 @dataclass(frozen=True)
@@ -225,11 +233,14 @@ def _turns(broker: RunningBroker, detector: Detector, settings: Mapping[str, str
 
 
 class Supply:
-    """Keeps frames waiting for the worker in its queue."""
+    """Keeps frames waiting in the worker: a camera publishes its next one when the last one's detection comes."""
 
     def __init__(self, broker: RunningBroker, files: list[bytes]) -> None:
         self._broker, self._files = broker, files
         self._end, self._paused = threading.Event(), threading.Event()
+        self._turns = itertools.count(1)
+        #: Camera -> when it published, monotonic seconds.
+        self._published = {f"bench{number}": -math.inf for number in range(_WAITING)}
 
     def pause(self, paused: bool) -> None:
         """Stop publishing, or continue."""
@@ -247,19 +258,27 @@ class Supply:
             thread.join()
 
     def _run(self) -> None:
-        with self._broker.connection() as camera, self._broker.connection() as operator:
-            publish, watch = camera.channel(), operator.channel()
-            turn = 0
-            while not self._end.wait(0.005):
-                if self._paused.is_set():
-                    continue
-                waiting = watch.queue_declare(topology.SECURITY_QUEUE, passive=True).method.message_count
-                for _ in range(_WAITING - waiting):
-                    turn += 1
-                    key = topology.key(topology.SECURITY, f"bench{turn % len(self._files)}")
-                    properties = pika.BasicProperties(content_type="image/jpeg", headers={"seq": turn, "boot_id": "bench"})
-                    publish.basic_publish(topology.EXCHANGE, key, self._files[turn % len(self._files)], properties)
-                camera.process_data_events(0)
+        with self._broker.connection() as connection:
+            channel = connection.channel()
+            channel.queue_declare(_DETECTIONS, exclusive=True)
+            channel.queue_bind(_DETECTIONS, topology.EXCHANGE, topology.every(topology.FACES))
+
+            def detected(_: object, method: Any, *__: object) -> None:
+                self._publish(channel, topology.camera_of(topology.FACES, method.routing_key) or "")
+
+            channel.basic_consume(_DETECTIONS, detected, auto_ack=True)
+            while not self._end.is_set():
+                for camera, at in self._published.items():
+                    if time.monotonic() - at > _LOST and not self._paused.is_set():
+                        self._publish(channel, camera)
+                connection.process_data_events(0.05)
+
+    def _publish(self, channel: BlockingChannel, camera: str) -> None:
+        turn = next(self._turns)
+        self._published[camera] = time.monotonic()
+        key = topology.key(topology.SECURITY, camera)
+        properties = pika.BasicProperties(content_type="image/jpeg", headers={"seq": turn, "boot_id": "bench"})
+        channel.basic_publish(topology.EXCHANGE, key, self._files[int(camera.removeprefix("bench")) % len(self._files)], properties)
 
 
 def _done(port: int, outcome: str) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,14 @@ class WorkerProcess:
                 total += float(line.rsplit(" ", 1)[1])
         return total
 
+    def by_camera(self, name: str) -> dict[str, float]:
+        """The sums of the samples of this name, by their label `camera`."""
+        total: dict[str, float] = {}
+        for line in (self.get("/metrics") or "").splitlines():
+            if sample := re.match(rf"{re.escape(name)}{{.*camera=\"([^\"]*)\".*}} (.*)", line):
+                total[sample[1]] = total.get(sample[1], 0.0) + float(sample[2])
+        return total
+
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The log's lines of one event."""
         found = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
@@ -73,6 +81,10 @@ class WorkerProcess:
                 return str(answer.read().decode())
         except (urllib.error.URLError, OSError):
             return None
+
+
+#: What the fixture `start` gives: starts a worker with these settings.
+Start = Callable[..., WorkerProcess]
 
 
 class Lens:

@@ -46,8 +46,9 @@ MAX_MESSAGE_BYTES = jpeg.MAX_BYTES
 MQTT_HEADER_BYTES = 4096
 #: Queues in the vhost: those of a hundred monitors with 64 cameras, far from what a broker can bear.
 MAX_QUEUES = 10_000
-#: Frames that may wait for the workers: per camera, and at least.
-WORK_QUEUE_PER_CAMERA, WORK_QUEUE_LEAST = 4, 32
+#: Frames that may wait in the work queue: per camera, and at least. With more, what workers get above their capacity is almost
+#: too old: four per camera take 2 s at two frames a second.
+WORK_QUEUE_PER_CAMERA, WORK_QUEUE_LEAST = 1, 32
 
 _CAMERA = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 CAMERA_PATTERN = f"^{_CAMERA.pattern}$"

@@ -10,7 +10,7 @@ from seccam_security.detectors.base import Detector
 from seccam_security.presence import Report
 
 #: Why a frame is dropped without analysis.
-DROPS = ("stale", "redelivered", "corrupt", "oversize", "unknown_camera", "bug", "shutdown")
+DROPS = ("replaced", "stale", "redelivered", "corrupt", "oversize", "unknown_camera", "bug", "shutdown")
 #: Outcomes of the other frames.
 OUTCOMES = ("analysed", "still")
 #: The label value of frames on a topic without a camera name.
@@ -41,12 +41,12 @@ class SecurityMetrics:
         self.busy = Counter("seccam_security_busy_seconds", "Time spent on frames, without waiting", registry=registry)
         age = Histogram(
             "seccam_security_frame_age_seconds",
-            "Age of frames on arrival and after analysis",
+            "Age of frames when a worker begins on them (received), and when it is done",
             ["stage"],
             buckets=AGE,
             registry=registry,
         )
-        self.age_received, self.age_done = age.labels("received"), age.labels("done")
+        self.age_taken, self.age_done = age.labels("received"), age.labels("done")
         step = Histogram(
             "seccam_security_step_seconds", "Duration of each step of an analysis", ["step"], buckets=WORK, registry=registry
         )

@@ -1,9 +1,8 @@
-"""The worker: takes security frames from the shared queue one at a time, has them analysed, and reports what was found."""
+"""The worker: takes security frames from the shared queue, has them analysed one at a time, and reports what was found."""
 
 from __future__ import annotations
 
 import math
-import queue
 import threading
 import time
 from collections import OrderedDict
@@ -19,6 +18,7 @@ from seccam.service import STOP_SECONDS
 from seccam.settings import VisitSettings
 from seccam_security import reports
 from seccam_security.analysis import Analysis, Analyst, Memory
+from seccam_security.inbox import MOST_WAITING, Inbox
 from seccam_security.metrics import NO_CAMERA, SecurityMetrics
 from seccam_security.presence import Presence, Report
 from seccam_security.reports import Times
@@ -71,7 +71,7 @@ class Worker:
         self._settings, self._visits, self._analyst, self._decoder = settings, visits, analyst, decoder
         self._publisher, self._metrics = publisher, metrics
         self._name = settings.worker_name
-        self._inbox: queue.Queue[Delivery] = queue.Queue()
+        self._inbox = Inbox(self._replaced)
         self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._began: float | None = None
         self._checked_leaving = time.monotonic()
@@ -79,8 +79,8 @@ class Worker:
         self._next_probe = time.monotonic() if settings.probe_interval_seconds else math.inf
 
     def subscription(self) -> Subscription:
-        """The shared queue; the connection's thread only hands over, one frame at a time."""
-        return Subscription(self._inbox.put, queue=topology.SECURITY_QUEUE, prefetch=1)
+        """The shared queue; the connection's thread only hands over."""
+        return Subscription(self._inbox.put, queue=topology.SECURITY_QUEUE, prefetch=MOST_WAITING)
 
     def busy_for(self) -> float:
         """Seconds since work on the current frame began; 0 if there is none."""
@@ -97,9 +97,8 @@ class Worker:
         """Wait briefly for a frame, and do everything that it calls for."""
         self._check_leaving()
         self._probe()
-        try:
-            delivery = self._inbox.get(timeout=_TURN)
-        except queue.Empty:
+        delivery = self._inbox.take(_TURN)
+        if delivery is None:
             return
         self._began = time.monotonic()
         try:
@@ -110,13 +109,20 @@ class Worker:
         delivery.ack()
 
     def _close(self) -> None:
-        """Report how long the faces in sight were seen; frames that came after the last one go back to the broker."""
+        """Report how long the faces in sight were seen; frames that still wait go back to the broker."""
         for watched in self._watched.values():
             self._publish_presence(watched, *watched.presence.close())
-        while not self._inbox.empty():
-            label = self._label(self._inbox.get().key)
-            self._metrics.received.labels(label).inc()
-            self._metrics.dropped.labels(label, "shutdown").inc()
+        while delivery := self._inbox.take(0):
+            self._count_dropped(delivery, "shutdown")
+
+    def _replaced(self, delivery: Delivery) -> None:
+        self._count_dropped(delivery, "replaced")
+        delivery.ack()
+
+    def _count_dropped(self, delivery: Delivery, reason: str) -> None:
+        label = self._label(delivery.key)
+        self._metrics.received.labels(label).inc()
+        self._metrics.dropped.labels(label, reason).inc()
 
     def _check_leaving(self) -> None:
         """Report GONE for cameras whose frames have stopped."""
@@ -160,9 +166,10 @@ class Worker:
         age = watched.ages.age(frame.boot_id, frame.ts_ms, wall=delivery.wall, monotonic=delivery.monotonic)
         if age.future:
             self._metrics.future.labels(label).inc()
+        age_taken = age.seconds + time.monotonic() - delivery.monotonic
         if not age.untimed:
-            self._metrics.age_received.observe(age.seconds)
-        if age.seconds + time.monotonic() - delivery.monotonic > self._settings.max_age_seconds:
+            self._metrics.age_taken.observe(age_taken)
+        if age_taken > self._settings.max_age_seconds:
             return "stale"
         analysis = self._analyst.analyse(frame, watched.memory, time.monotonic())
         age_done = age.seconds + time.monotonic() - delivery.monotonic
