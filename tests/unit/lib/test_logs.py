@@ -149,3 +149,12 @@ def test_colours_are_for_terminals(written: Written, terminal: bool, style: str,
 
     assert ("\x1b" in written.getvalue()) == coloured
     assert "camera_live" in written.getvalue()
+
+
+def test_a_throttle_forgets_the_oldest_lines_rather_than_growing() -> None:
+    throttle = logs.Throttle()
+
+    assert all(throttle.allows(f"line {number}") for number in range(10_001))
+
+    assert not throttle.allows("line 10000")
+    assert throttle.allows("line 0")

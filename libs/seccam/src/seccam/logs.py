@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 #: Fields that make lines too long for a terminal.
 _FOR_MACHINES = ("trace_id", "steps")
+#: Lines that a Throttle remembers.
+_MOST_SAID = 10_000
 #: Fields of every line.
 _always: dict[str, Any] = {}
 
@@ -88,7 +90,8 @@ class Throttle:
     def allows(self, what: str) -> bool:
         """Whether a line about this may be written now."""
         now = time.monotonic()
-        self._said = {said: when for said, when in self._said.items() if now - when < self._seconds}
+        while self._said and (len(self._said) >= _MOST_SAID or now - next(iter(self._said.values())) >= self._seconds):
+            del self._said[next(iter(self._said))]  # the oldest
         if what in self._said:
             return False
         self._said[what] = now
