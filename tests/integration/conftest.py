@@ -1,4 +1,4 @@
-"""What several files of tests start: workers, a camera, programs of the system."""
+"""What several files of tests start: workers, a camera, a monitor with a login, programs of the system."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import RunningBroker
+from tests.integration.houses import House, open_house
 from tests.integration.workers import PATIENCE, Lens, Start, WorkerProcess
 from tests.waiting import eventually
 
@@ -47,3 +48,10 @@ def lens(broker: RunningBroker) -> Iterator[Lens]:
     lens = Lens(broker)
     yield lens
     lens.close()
+
+
+@pytest.fixture
+def house(broker: RunningBroker, tmp_path: Path) -> Iterator[House]:
+    """A monitor with a login that listens on all addresses."""
+    with open_house(broker, tmp_path, host="0.0.0.0") as house:
+        yield house

@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from seccam import drift, settings, topology
+from seccam import audit, drift, settings, topology
 from seccam.broker import DEATH_HEADERS, probe_message
 from seccam.broker.admin import BrokerAdmin, QueuedMessage
 from seccam.errors import BrokerError, SettingFault, SettingsError
@@ -140,16 +140,14 @@ def replay(admin: BrokerAdmin, ids: Collection[str]) -> list[str]:
     return sent
 
 
-def delete(admin: BrokerAdmin, matches: Callable[[Mapping[str, Any]], bool]) -> list[str]:
-    """Delete the waiting events whose summary matches; their ids. The others go back to their queues when the connection closes."""
-    deleted = []
+def delete(admin: BrokerAdmin, matches: Callable[[Mapping[str, Any]], bool]) -> Iterator[Mapping[str, Any]]:
+    """Delete the waiting events whose summary matches, which are yielded. The others go back when the connection closes."""
     for queue in topology.WAITING_QUEUES:
         for held in admin.take(queue, admin.depth(queue) or 0):
             event = summary(held)
             if matches(event):
                 held.done()
-                deleted.append(str(event["id"]))
-    return deleted
+                yield event
 
 
 def empty_log(admin: BrokerAdmin) -> None:
@@ -372,9 +370,11 @@ def _delete(admin: BrokerAdmin, options: argparse.Namespace) -> int:
             and (not options.before or _is_before(event["time"], options.before))
         )
 
-    deleted = delete(admin, matches)
-    for event_id in deleted:
-        print(event_id)
+    deleted = []
+    for event in delete(admin, matches):
+        audit.note_of_command(PROGRAM, "delete", id=event["id"], camera=event["camera"], time=event["time"])
+        deleted.append(str(event["id"]))
+        print(event["id"])
     print(f"deleted: {len(deleted)}\n{_NOT_REACHED}", file=sys.stderr)
     absent = set(options.ids) - set(deleted)
     if absent:
@@ -392,6 +392,7 @@ def _is_before(time: Any, moment: datetime) -> bool:
 
 def _empty_log(admin: BrokerAdmin, _: argparse.Namespace) -> int:
     empty_log(admin)
+    audit.note_of_command(PROGRAM, "empty_log", stream=topology.EVENTS_LOG)
     print(f"{topology.EVENTS_LOG} is empty")
     return 0
 

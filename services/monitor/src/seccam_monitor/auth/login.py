@@ -19,14 +19,12 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from seccam import logs
+from seccam import audit, logs
 from seccam_monitor.auth import safe_redirect
 from seccam_monitor.auth.credentials import Credentials, LoginAttempt, LoginResult
-from seccam_monitor.auth.lockout import retry_after
+from seccam_monitor.auth.lockout import network_of, retry_after
 from seccam_monitor.auth.sessions import Session, Sessions
 from seccam_monitor.auth.users import UsersFile
-
-log = logs.get(__name__)
 
 #: Paths that need no login: the login page and its files.
 OPEN = frozenset({"/login", "/static/style.css", "/static/login.css", "/static/icon.svg"})
@@ -56,12 +54,19 @@ def user_of(scope: Mapping[str, Any]) -> User | None:
     return user
 
 
+def who(scope: Mapping[str, Any]) -> dict[str, str | None]:
+    """Who sent the request, for the audit log. Behind trusted proxies the address is that of their client."""
+    user = user_of(scope)
+    return {"user": user.name if user else None, "address": _address(scope)}
+
+
 class Login:
     """The login page, and the check of every request."""
 
     def __init__(self, users: UsersFile, sessions: Sessions, credentials: Credentials, page: Path) -> None:
         self._users, self._sessions, self._credentials = users, sessions, credentials
         self._page = string.Template(page.read_text("utf-8"))
+        self._pauses = logs.Throttle()
 
     def add_to(self, app: FastAPI) -> ASGIApp:
         """Add the login and logout routes, and return the application with everything else behind the login."""
@@ -92,7 +97,7 @@ class Login:
             return LoginResult("refused")
         result = await self._credentials.check_cached(attempt)
         if result.hashed is None:
-            _log_refusal(result, attempt)
+            self._note_refusal(result, attempt)
             return result
         return User(attempt.name, lambda: self._users.hash_of(attempt.name) == result.hashed)
 
@@ -114,15 +119,15 @@ class Login:
         fields = await _fields(request)
         if fields is None:
             return PlainTextResponse("This is not a login form.\n", 400)
-        attempt = LoginAttempt(fields.get("name", ""), fields.get("password", ""), _address(request))
+        attempt = LoginAttempt(fields.get("name", ""), fields.get("password", ""), _address(request.scope))
         result = await self._credentials.check(attempt)
         if result.hashed is None:
-            _log_refusal(result, attempt)
+            self._note_refusal(result, attempt)
             if result.outcome == "limited":
                 wait = retry_after(result.wait)
                 return self._form(429, message=_limited(wait), name=attempt.name, wait=wait)
             return self._form(401, message=_WRONG, name=attempt.name)
-        log.info("logged_in", user=attempt.name, address=attempt.address)
+        audit.note("login", user=attempt.name, address=attempt.address)
         answer = RedirectResponse(safe_redirect.local_path(request.query_params.get("next")), 303)
         cookie = self._sessions.begin(attempt.name, result.hashed, time.time())
         answer.set_cookie(_cookie_of(request), cookie, max_age=round(self._sessions.seconds), **_cookie_kind(request))
@@ -132,10 +137,20 @@ class Login:
         session = self._session(request)
         if session:
             self._sessions.end(session, time.time())
-            log.info("logged_out", user=session.name, address=_address(request))
+            audit.note("logout", user=session.name, address=_address(request.scope))
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(_cookie_of(request), **_cookie_kind(request))
         return answer
+
+    def _note_refusal(self, result: LoginResult, attempt: LoginAttempt) -> None:
+        """Note who was refused, if it is a user: people type passwords into the field of the name.
+
+        Attempts during a pause cost their sender nothing, so not each one is noted.
+        """
+        if result.outcome == "limited" and not self._pauses.allows(network_of(attempt.address)):
+            return
+        known = self._users.hash_of(attempt.name) is not None
+        audit.note(f"login_{result.outcome}", user=attempt.name if known else None, address=attempt.address)
 
 
 class LoginRequired:
@@ -175,11 +190,6 @@ def _limited(wait: int) -> str:
     return f"Too many attempts. Try again in {wait} s."
 
 
-def _log_refusal(result: LoginResult, attempt: LoginAttempt) -> None:
-    # without the name: people type passwords there by mistake
-    log.warning("login_" + result.outcome, address=attempt.address)
-
-
 def _basic(caller: HTTPConnection) -> LoginAttempt | None:
     """The name and password from HTTP Basic; None without them."""
     scheme, _, encoded = caller.headers.get("authorization", "").partition(" ")
@@ -189,7 +199,7 @@ def _basic(caller: HTTPConnection) -> LoginAttempt | None:
         name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return LoginAttempt(name, password, _address(caller)) if colon else None
+    return LoginAttempt(name, password, _address(caller.scope)) if colon else None
 
 
 async def _fields(request: Request) -> dict[str, str] | None:
@@ -206,8 +216,8 @@ async def _fields(request: Request) -> dict[str, str] | None:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _address(caller: HTTPConnection) -> str:
-    return caller.client.host if caller.client else ""
+def _address(scope: Mapping[str, Any]) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _cookie_of(caller: HTTPConnection) -> str:

@@ -23,6 +23,7 @@ from seccam_monitor.ingest.visits import KEPT
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers.hub import Hub
 from seccam_monitor.viewers.mjpeg import MjpegStream
+from seccam_monitor.viewers.viewing import Downloads
 from seccam_monitor.viewers.websocket import serve
 
 WEB = Path(__file__).parents[1] / "web"
@@ -66,6 +67,7 @@ class EventInfo(BaseModel):
 def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | None = None, *, most_per_client: int = 64) -> ASGIApp:
     """The application. `names` are its host names besides loopback. Without a login, anyone may use it."""
     app = FastAPI(title="seccam monitor", version=__version__, docs_url=None, redoc_url=None)
+    downloads = Downloads()
 
     @app.get("/", include_in_schema=False)
     def page() -> Response:
@@ -77,12 +79,13 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
         return [_info(camera, hub) for camera in hub.cameras]
 
     @app.get("/cameras/{name}/snapshot.jpg", response_class=Response, responses={**_JPEG, **_NOTHING_TO_SHOW})
-    async def snapshot(name: CameraName) -> Response:
+    async def snapshot(name: CameraName, request: Request) -> Response:
         """The newest picture of a camera."""
         camera = _known(hub, name)
         state, picture = hub.state(camera), camera.picture
         if picture is None or state in ("off", "away"):
             raise HTTPException(409, _why_nothing(camera, state))
+        downloads.note(request.scope, camera=camera.name)
         age = max(0.0, time.monotonic() - picture.captured)
         return Response(picture.jpeg, media_type="image/jpeg", headers={"cache-control": "no-store", "x-age-seconds": f"{age:.3f}"})
 
@@ -111,11 +114,12 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
         return [EventInfo(**row.fields(now)) for row in reversed(hub.visits.last())]
 
     @app.get("/events/{event_id}/picture.jpg", response_class=Response, responses=_JPEG)
-    async def picture(event_id: str) -> Response:
+    async def picture(event_id: str, request: Request) -> Response:
         """The annotated picture of a visit, the one with the most faces."""
         row = hub.visits.get(event_id)
         if row is None or row.snapshot.picture is None:
             raise HTTPException(404, f"There is no picture of this visit: the last {KEPT} visits are kept.")
+        downloads.note(request.scope, camera=row.camera, visit=event_id)
         return Response(row.snapshot.picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     @app.websocket("/ws")

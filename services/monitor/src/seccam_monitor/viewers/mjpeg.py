@@ -15,6 +15,7 @@ from seccam_monitor.ingest.cameras import Camera, OutgoingPicture
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers import protocol
 from seccam_monitor.viewers.hub import Hub
+from seccam_monitor.viewers.viewing import Viewing
 
 #: Seconds within which a viewer must read a picture.
 PATIENCE = 10.0
@@ -55,6 +56,7 @@ class MjpegStream(Response):
         self._transport = transport = transport_of(scope)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER)
         self._counted.viewers.inc()
+        viewing = Viewing(scope, "stream", [self._camera.name])
         disconnect = asyncio.create_task(self._await_disconnect(receive))
         try:
             async with asyncio.timeout(PATIENCE) as patience:
@@ -68,6 +70,7 @@ class MjpegStream(Response):
             self._hub.leave(self)
             self._counted.viewers.dec()
             self._counted.closed[self.reason].inc()
+            viewing.end(self.reason)
 
     def on_picture(self, camera: Camera) -> None:
         """The camera has a new picture."""

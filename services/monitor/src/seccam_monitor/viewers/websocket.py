@@ -17,6 +17,7 @@ from seccam_monitor.viewers import protocol
 from seccam_monitor.viewers.flow_control import Window
 from seccam_monitor.viewers.hub import Hub
 from seccam_monitor.viewers.protocol import Ack, NotUnderstood, Ping, Watch
+from seccam_monitor.viewers.viewing import Viewing
 
 log = logs.get(__name__)
 
@@ -37,12 +38,14 @@ async def serve(websocket: WebSocket, hub: Hub, metrics: Metrics) -> None:
         await websocket.close(protocol.GOING_AWAY if refused == "shutdown" else protocol.TOO_MANY)
         return
     counted.viewers.inc()
+    viewing = Viewing(websocket.scope, "page")
     try:
-        await page.run()
+        await page.run(viewing)
     finally:
         hub.leave(page)
         counted.viewers.dec()
         counted.closed[page.reason].inc()
+        viewing.end(page.reason)
 
 
 class Page:
@@ -61,11 +64,11 @@ class Page:
         #: Why the connection ended: a label of the metric.
         self.reason = "client"
 
-    async def run(self) -> None:
+    async def run(self, viewing: Viewing) -> None:
         """Read and write until either side closes."""
         writer = asyncio.create_task(self._write())
         try:
-            await self._read()
+            await self._read(viewing)
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
@@ -103,7 +106,7 @@ class Page:
             self._wake.set()
             asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport_of(self._socket.scope).abort)
 
-    async def _read(self) -> None:
+    async def _read(self, viewing: Viewing) -> None:
         while True:
             try:
                 said = protocol.understood(await self._socket.receive_text())
@@ -118,6 +121,7 @@ class Page:
                     self.send_text(protocol.pong(said, time.monotonic() * 1000))
                 case Watch(cameras):
                     self._watch(cameras)
+                    viewing.watch(camera.name for camera in self._cameras.values())
                 case Ack(pictures):
                     now = time.monotonic()
                     for camera, sequence in pictures:
