@@ -27,9 +27,9 @@ WORKERS ?= auto
 .PHONY: test
 test: setup ## run the tests, except those of images, chart and cluster; some: TESTS=tests/unit
 	@# 5: no test of this kind is among TESTS
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not images and not alone and not faults" $(TESTS); shared=$$?; \
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not images and not alone and not faults and not attack" $(TESTS); shared=$$?; \
 	[ $$shared -eq 0 ] || [ $$shared -eq 5 ] || exit $$shared; \
-	$(BIN)/pytest -m "alone and not slow and not faults" $(TESTS); alone=$$?; \
+	$(BIN)/pytest -m "alone and not slow and not faults and not attack" $(TESTS); alone=$$?; \
 	[ $$alone -eq 0 ] || { [ $$alone -eq 5 ] && [ $$shared -eq 0 ]; } || exit $$alone
 
 # seconds for each parser; SEED=… repeats a run
@@ -40,7 +40,7 @@ fuzz: setup ## feed hostile bytes to every parser and write docs/fuzzing.md; 70 
 
 .PHONY: test-slow
 test-slow: setup ## run the tests that take minutes
-	$(BIN)/pytest -m "slow and not faults" $(TESTS)
+	$(BIN)/pytest -m "slow and not faults and not attack" $(TESTS)
 
 .PHONY: test-faults test-faults-short
 test-faults: setup ## inject faults under load and write docs/reliability.md; 30 minutes
@@ -54,6 +54,12 @@ SECONDS ?= 3600
 .PHONY: soak
 soak: setup ## inject random faults for an hour, or SECONDS=300, and write docs/reliability.md
 	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: test-attack test-attack-short
+test-attack: setup ## attack a running seccam with hostile clients, users and certificates, and look for its secrets; 10 minutes
+	$(BIN)/pytest -n 2 -m attack $(or $(TESTS),tests/attack)
+test-attack-short: setup ## some of these attacks; 3 minutes
+	$(BIN)/pytest -n 2 -m "attack and not slow" $(or $(TESTS),tests/attack)
 
 .PHONY: test-chart
 test-chart: $(VENV)/dev ## run the tests of the chart; needs Helm, and for some tests a cluster in KUBECONFIG

@@ -1,4 +1,4 @@
-"""Certificates for a test's broker, by openssl."""
+"""Certificates for a test's servers, by openssl."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from tests.brokers import RunningBroker, free_port
 
 #: What a strict check (Python 3.13's default) wants of an authority.
 _AUTHORITY = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
-
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -19,23 +18,26 @@ def make(folder: Path, names: str) -> None:
     for name in ("ca", "other"):
         subject = ("-x509", "-days", "2", "-subj", f"/CN={name}", *_AUTHORITY)
         _openssl(folder, "req", *_NEW_KEY, *subject, "-keyout", f"{name}.key", "-out", f"{name}.pem")
-    _openssl(folder, "req", *_NEW_KEY, "-subj", "/CN=broker", "-keyout", "broker.key", "-out", "broker.csr")
+    issue(folder, "broker", names)
+
+
+def issue(folder: Path, name: str, names: str, *, authority: str = "ca", days: int = 2) -> None:
+    """NAME.pem and NAME.key, signed by an authority of `make`; with `days` below 0 it has expired."""
+    _openssl(folder, "req", *_NEW_KEY, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
     extensions = (f"subjectAltName={names}", "basicConstraints=CA:FALSE", "authorityKeyIdentifier=keyid")
     (folder / "extensions").write_text("\n".join(extensions) + "\n")
-    sign(folder)
+    signing = ("-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial", "-extfile", "extensions")
+    _openssl(folder, "x509", "-req", "-in", f"{name}.csr", *signing, "-days", str(days), "-out", f"{name}.pem")
 
 
-def sign(folder: Path, *, days: int = 2) -> None:
-    """A new broker.pem for so many days; one for fewer than 0 has expired."""
-    signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", str(days), "-extfile", "extensions")
-    _openssl(folder, "x509", "-req", "-in", "broker.csr", *signing, "-out", "broker.pem")
+_NAMES = "IP:127.0.0.1"
 
 
 class TlsListener:
     """A TLS listener of a running broker, and the folder of its certificates."""
 
     def __init__(self, broker: RunningBroker, folder: Path) -> None:
-        make(folder, "IP:127.0.0.1")
+        make(folder, _NAMES)
         self._broker, self.folder, self.port = broker, folder, free_port()
         files = ", ".join(
             f'{{{kind}, "{folder / name}"}}' for kind, name in (("certfile", "broker.pem"), ("keyfile", "broker.key"))
@@ -51,7 +53,7 @@ class TlsListener:
 
     def renew(self, *, days: int = 2) -> None:
         """Use a new certificate for new connections."""
-        sign(self.folder, days=days)
+        issue(self.folder, "broker", _NAMES, days=days)
         self._broker.node.ctl("eval", "ssl:clear_pem_cache().")
 
 

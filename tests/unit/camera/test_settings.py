@@ -94,6 +94,14 @@ def test_holidays_may_be_given_in_any_case() -> None:
     assert loaded(HOLIDAYS="de", VIEW_HOURS="PH off; 24/7").holidays == "de"
 
 
+def test_a_file_that_has_no_certificates_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+
+    for path in (tmp_path / "ca.pem", tmp_path / "missing"):
+        with pytest.raises(SettingsError, match=r"SECCAM_CAMERA_CA_FILE: .*has no certificates"):
+            loaded(CA_FILE=str(path))
+
+
 def test_no_representation_of_the_settings_contains_a_login() -> None:
     settings = loaded(SOURCE="rtsp://admin:hunter2@cam/")
 

@@ -48,7 +48,7 @@ def test_without_a_cluster_it_passes_and_lists_what_was_not_tested(checkout: Pat
     done = run(checkout)
 
     assert done.returncode == 0
-    assert calls(checkout) == ["make setup", "make lint", "make test", "make test-faults-short"]
+    assert calls(checkout) == ["make setup", "make lint", "make test", "make test-faults-short", "make test-attack-short"]
     summary = done.stdout.partition("=== Summary")[2]
     assert "NOT TESTED" in summary
     for target in ("make test-images", "make test-chart", "make test-e2e", "make test-slow"):
@@ -70,6 +70,7 @@ def test_with_a_cluster_every_stage_is_in_the_summary_and_the_cluster_is_stopped
         "lint",
         "test",
         "test-faults-short",
+        "test-attack-short",
         "test-images",
         "e2e-image",
         "--silent version",

@@ -19,7 +19,7 @@ def run(context: service.ServiceContext, broker: BrokerSettings, settings: Camer
     """Run one camera until `context.stop` is set; the exit status, 3 if its source hangs."""
     logs.always(camera=settings.name)
     metrics = CameraMetrics(context.registry, settings.name, settings.rates())
-    options = CaptureOptions(settings.width, settings.height, settings.device_fps or settings.rate)
+    options = CaptureOptions(settings.width, settings.height, settings.device_fps or settings.rate, settings.ca_file)
     opener = functools.partial(open_source, settings.address, options)
     publisher = Publisher(
         broker,

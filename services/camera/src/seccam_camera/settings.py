@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -32,6 +33,11 @@ class CameraSettings(OpsSettings):
     source: SecretStr = Field(
         SecretStr("demo"),
         description="`/dev/video0`, `rtsp://…`, `http://…` (MJPEG), a video file's path, or `demo`. A login in it is never logged.",
+    )
+    ca_file: str = Field(
+        "",
+        description="PEM file of the authorities to trust for `https://` and `rtsps://`, or of the camera's own certificate; "
+        "empty: the system's.",
     )
     zone: str = Field(
         "", description="IANA time zone of the schedules, such as Europe/Berlin; empty: the system's, or UTC if it has none."
@@ -65,6 +71,16 @@ class CameraSettings(OpsSettings):
     @classmethod
     def _known_source(cls, value: SecretStr) -> SecretStr:
         address.parse(value.get_secret_value())
+        return value
+
+    @field_validator("ca_file")
+    @classmethod
+    def _of_certificates(cls, value: str) -> str:
+        if value:
+            try:
+                ssl.create_default_context(cafile=value)
+            except OSError as e:  # of which SSLError is one
+                raise ValueError(f"has no certificates: {e.strerror}") from None
         return value
 
     @field_validator("zone")

@@ -14,11 +14,13 @@ from seccam_camera.sources.http import open_http
 
 @dataclass(frozen=True)
 class CaptureOptions:
-    """What to request from a source that can be configured: pixels, frames per second."""
+    """What to request from a source that can be configured: pixels, frames per second; and whose certificates to trust."""
 
     width: int
     height: int
     fps: float
+    #: A file of certificates for sources over TLS; empty: the system's.
+    ca_file: str = ""
 
 
 def open_source(address: SourceAddress, options: CaptureOptions, stop: StopToken) -> Source:
@@ -27,9 +29,9 @@ def open_source(address: SourceAddress, options: CaptureOptions, stop: StopToken
         case "device":
             return Device(address.target, options.width, options.height, options.fps, stop)
         case "http":
-            return open_http(address.target, stop)
+            return open_http(address.target, stop, options.ca_file)
         case "rtsp":
-            return Stream(address.target, stop)
+            return Stream(address.target, stop, options.ca_file)
         case "file":
             return File(address.target, stop)
         case "demo":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 
@@ -34,7 +35,10 @@ _STREAM_OPTIONS = {
     "analyzeduration": "1000000",
     "protocol_whitelist": "http,https,rtsp,rtsps,rtp,tcp,tls,httpproxy",
     "max_redirects": "0",
+    "tls_verify": "1",  # by default FFmpeg accepts every certificate
 }
+#: FFmpeg knows no authorities of its own.
+_SYSTEM_CAS = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
 _FILE_OPTIONS = {"protocol_whitelist": "file"}
 #: Seconds between pictures if a file doesn't say.
 _PERIOD = 1 / 25
@@ -53,8 +57,8 @@ class Stream:
     FFmpeg recognizes the end of a picture in RTP by the start of the next one, so RTSP is always one frame behind.
     """
 
-    def __init__(self, url: str, stop: StopToken) -> None:
-        self._container = _open(url, _STREAM_OPTIONS)
+    def __init__(self, url: str, stop: StopToken, ca_file: str = "") -> None:
+        self._container = _open(url, {**_STREAM_OPTIONS, "ca_file": ca_file or _SYSTEM_CAS})
         self._pictures = _pictures(self._container, stop)
 
     def read(self) -> Capture:

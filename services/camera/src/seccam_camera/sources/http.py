@@ -52,10 +52,11 @@ class MjpegStream:
 class _Connection:
     """A GET request and the head of its answer. A stop shuts the socket down, which interrupts blocking calls."""
 
-    def __init__(self, parts: SplitResult, authorization: str, stop: StopToken) -> None:
+    def __init__(self, parts: SplitResult, authorization: str, stop: StopToken, ca_file: str) -> None:
         if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=ca_file or None)
             self._client: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname or "", parts.port, timeout=TIMEOUT, context=ssl.create_default_context()
+                parts.hostname or "", parts.port, timeout=TIMEOUT, context=context
             )
         else:
             self._client = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
@@ -98,10 +99,10 @@ class _Connection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def open_http(url: str, stop: StopToken) -> Source:
+def open_http(url: str, stop: StopToken, ca_file: str = "") -> Source:
     """Open the stream at this address; FFmpeg reads live video that is not motion JPEG. Raises SourceNotOpened."""
     try:
-        return _open(url, stop)
+        return _open(url, stop, ca_file)
     except TimeoutError:
         raise SourceNotOpened("timeout", f"no answer within {TIMEOUT:.0f} s") from None
     except ConnectionRefusedError:
@@ -110,14 +111,14 @@ def open_http(url: str, stop: StopToken) -> Source:
         raise SourceNotOpened("error", _describe(e)) from None
 
 
-def _open(url: str, stop: StopToken) -> Source:
+def _open(url: str, stop: StopToken, ca_file: str) -> Source:
     authorization = ""
     for _ in range(_REDIRECTS + 2):  # one more for the authentication challenge
         parts = urlsplit(url)
-        connection = _Connection(parts, authorization, stop)
+        connection = _Connection(parts, authorization, stop, ca_file)
         answer = connection.answer
         if answer.status == http.client.OK:
-            return _stream(connection) or Stream(url, stop)
+            return _stream(connection) or Stream(url, stop, ca_file)
         connection.close()
         if answer.status == http.client.UNAUTHORIZED and parts.username is not None and not authorization:
             authorization = _authorization(parts, answer.headers.get_all("WWW-Authenticate") or [])
