@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -16,6 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pika
+import pika.exceptions
 import pytest
 
 from seccam import message, topology
@@ -219,6 +221,26 @@ def test_what_is_no_event_or_too_old_is_parked_and_the_next_one_told(broker: Run
     assert broker.depth(topology.PARKED_QUEUE) == 5
     assert notifier.metric('seccam_notifier_parked_total{reason="schema"}') == 4
     assert notifier.metric('seccam_notifier_parked_total{reason="too_old"}') == 1
+
+
+@pytest.mark.parametrize("header", ["CC", "BCC"])
+def test_an_event_that_a_device_sends_past_its_topics_is_dropped(
+    broker: RunningBroker, start: Start, stand_in: Ifttt, header: str
+) -> None:
+    """RabbitMQ 3.10 takes it; 4.0 refuses it."""
+    notifier, taken = start(), False
+    with broker.connection(topology.DEVICE_USER) as connection, suppress(pika.exceptions.ChannelClosedByBroker):
+        channel = connection.channel()
+        channel.confirm_delivery()
+        past = pika.BasicProperties(headers={header: [topology.key(topology.PRESENCE, "front")]})
+        channel.basic_publish(topology.EXCHANGE, topology.key(topology.VIEW, "shed"), event(1).encode(), past)
+        taken = True
+    publish(broker, event(2, camera="yard"))
+
+    eventually(lambda: stand_in.values() == [("yard", "1")], within=PATIENCE)
+    forged = notifier.metric('seccam_notifier_events_total{outcome="forged",type="unknown"}')
+    assert forged == taken
+    assert broker.depth(topology.PARKED_QUEUE) == 0
 
 
 def test_ids_and_headers_that_can_not_be_sent_on_stop_nothing(broker: RunningBroker, start: Start, stand_in: Ifttt) -> None:

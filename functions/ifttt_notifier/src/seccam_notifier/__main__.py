@@ -42,7 +42,7 @@ class Handler(threading.Thread):
                 delivery = self._deliveries.get(timeout=0.5)
             except queue.Empty:
                 continue
-            self._notifier.handle(ReceivedMessage.of(delivery.body, delivery.message_id or "", delivery.headers))
+            self._notifier.handle(ReceivedMessage.of(delivery.body, delivery.message_id or "", delivery.headers, delivery.key))
             delivery.ack()
 
 

@@ -30,7 +30,7 @@ MAX_AGE = timedelta(hours=24)
 #: Events whose outcome is remembered.
 IDS = 50_000
 
-Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "probed"]
+Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "probed", "forged"]
 #: Outcomes that are recorded in the journal.
 Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed"]
 Verdict = Literal["notify", "duplicate", "suppress", "too_old"]

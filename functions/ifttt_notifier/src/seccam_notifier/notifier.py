@@ -79,7 +79,7 @@ class Notifier:
         self._handled_at: float | None = None
         #: Queues that took no event, and until when they are not asked again, monotonic seconds.
         self._paused: dict[str, float] = {}
-        self._held, self._copies = logs.Throttle(), logs.Throttle()
+        self._held, self._copies, self._forgeries = logs.Throttle(), logs.Throttle(), logs.Throttle()
         #: Beats while an event waits for the broker.
         self.heartbeat = Heartbeat()
 
@@ -88,6 +88,8 @@ class Notifier:
         self._empties = 0
         if received.is_copy:
             return self._pass_over_copy(received)
+        if received.is_forged:
+            return self._drop_forged(received)
         self._know_what_others_did()
         kind = "unknown"
         try:
@@ -135,6 +137,14 @@ class Notifier:
         if self._copies.allows("copies"):
             log.warning("copy_received", event_id=received.message_id, remedy="remove the old binding: seccam broker apply")
         return "duplicate"
+
+    def _drop_forged(self, received: ReceivedMessage) -> Outcome:
+        """It is not parked: whoever forges events must not fill the disk with them."""
+        self._metrics.received.labels("first").inc()
+        self._metrics.events.labels("unknown", "forged").inc()
+        if self._forgeries.allows("forged"):
+            log.warning("event_forged", key=received.key, meaning="its sender may not publish events")
+        return "forged"
 
     def _decode(self, received: ReceivedMessage) -> AnyEvent | None:
         try:

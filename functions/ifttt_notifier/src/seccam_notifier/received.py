@@ -18,11 +18,22 @@ class ReceivedMessage:
     body: bytes
     message_id: str = ""
     headers: Mapping[str, str | int | bool] = field(default_factory=dict)
+    #: The routing key it was published with; None if it isn't known, as under Nuclio.
+    key: str | None = None
 
     @classmethod
-    def of(cls, body: bytes, message_id: str, headers: Mapping[Any, Any]) -> ReceivedMessage:
+    def of(cls, body: bytes, message_id: str, headers: Mapping[Any, Any], key: str | None = None) -> ReceivedMessage:
         """The message, with an id and headers that AMQP can hold; others are left out."""
-        return cls(body, message_id.encode("ascii", "replace").decode()[:128], sendable_headers(headers))
+        return cls(body, message_id.encode("ascii", "replace").decode()[:128], sendable_headers(headers), key)
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether somebody without the right to publish events has sent it.
+
+        RabbitMQ 3.10 checks the rights to a message's routing key, and routes it by its headers CC and BCC as well.
+        """
+        flows = (topology.EVENTS, topology.PRESENCE)
+        return self.key not in (None, topology.EVENTS_QUEUE) and not any(topology.camera_of(flow, self.key) for flow in flows)
 
     @property
     def attempt(self) -> int:
