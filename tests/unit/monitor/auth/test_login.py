@@ -11,16 +11,14 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from seccam_monitor.auth import login as login_module
 from seccam_monitor.auth import passwords
 from seccam_monitor.auth.credentials import Credentials
 from seccam_monitor.auth.lockout import MAX_FAILURES
-from seccam_monitor.auth.login import Login, LoginRequired
+from seccam_monitor.auth.login import Login
 from seccam_monitor.auth.sessions import Sessions
 from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.http import app as monitor_app
@@ -30,6 +28,7 @@ from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers.hub import Hub
 from tests.unit.monitor.auth.users import entry
+from tests.unit.monitor.routes import inner, templates
 
 KEY = b"k" * 32
 HTML = {"accept": "text/html,*/*;q=0.8"}
@@ -83,25 +82,9 @@ def within(tmp_path: Path) -> Callable[[Body], None]:
     return lambda body: asyncio.run(run(body))
 
 
-def inner(app: ASGIApp) -> FastAPI:
-    """The application behind RequestGuard and LoginRequired."""
-    guard = app._app  # type: ignore[attr-defined]  # what a request meets first is what is tested
-    assert isinstance(guard, LoginRequired)
-    assert isinstance(guard._app, FastAPI)
-    return guard._app
-
-
 def paths(app: ASGIApp) -> set[str]:
     """A path of every route, and every static file's."""
-    found = set()
-    for route in inner(app).routes:
-        path = str(getattr(route, "path", ""))
-        if isinstance(route, Mount):
-            assert path == "/static"
-            found |= {f"/static/{file.name}" for file in monitor_app.WEB.iterdir()}
-        else:
-            found.add(path.replace("{name}", "front").replace("{event_id}", "front-1-1"))
-    return found
+    return {template.format(name="front", event_id="front-1-1") for template in templates(app)}
 
 
 def test_without_a_login_only_the_login_page_and_its_files_are_served(within: Callable[[Body], None]) -> None:
