@@ -29,6 +29,7 @@ class NotifierProcess:
             "SECCAM_BROKER_URL": broker.url(topology.NOTIFIER_USER),
             "SECCAM_NOTIFIER_OPS_PORT": str(self.port),
             "SECCAM_LOG_LEVEL": "debug",
+            "SECCAM_NOTIFIER_MAX_PER_MINUTE": "0",  # tests count every event
             "IFTTT_URL": url,
             "IFTTT_KEY": KEY,
             **settings,

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seccam.message import CameraEvent, FaceEvent
-from seccam_notifier.notification import notification_of
+from seccam_notifier.memory import JournalEntry
+from seccam_notifier.notification import notification_of, sum_of
 from tests.unit.notifier.events import NOON, at, camera_event, face
 
 
@@ -32,6 +33,30 @@ def test_a_notification_says_camera_faces_and_local_time(
     event: FaceEvent | CameraEvent, late: float, texts: tuple[str, str, str]
 ) -> None:
     assert astuple(notification_of(event, at(late), "Asia/Tokyo")) == texts
+
+
+@pytest.mark.parametrize(
+    ("others", "texts"),
+    [
+        ([], ("front", "1", "2026-03-10 12:00:00 UTC")),
+        ([face(1)], ("front", "1", "2026-03-10 12:00:00 UTC, 2 events")),
+        ([face(1, camera="yard", faces=3), face(2)], ("yard, front", "3", "2026-03-10 12:00:00 UTC, 3 events")),
+        (
+            [face(camera=f"cam-{n}") for n in range(5)],
+            ("cam-0, cam-1, cam-2 and 3 more", "1", "2026-03-10 12:00:00 UTC, 6 events"),
+        ),
+    ],
+    ids=["none", "one", "of another camera", "of many"],
+)
+def test_a_sum_says_the_cameras_the_most_faces_and_how_many_events(others: list[FaceEvent], texts: tuple[str, str, str]) -> None:
+    entries = [JournalEntry.of(other, "notified") for other in others]
+    assert astuple(sum_of(face(zone="UTC"), entries, at(1))) == texts
+
+
+def test_a_sum_of_lost_cameras_says_that_they_are_offline() -> None:
+    others = [JournalEntry.of(camera_event(camera="yard"), "notified")]
+    sent = sum_of(camera_event(zone="UTC"), others, at(1))
+    assert astuple(sent) == ("yard, front", "offline", "2026-03-10 12:00:00 UTC, 2 events")
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

@@ -29,7 +29,7 @@ from seccam.broker import Message, Receipt
 from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings, VisitSettings
 from seccam.topology import EVENTS_QUEUE, JOURNAL, PARKED_QUEUE
-from seccam_notifier import journal, notifier, nuclio
+from seccam_notifier import journal, notifier, nuclio, rate_limit
 from seccam_notifier.channels import Answer
 from seccam_notifier.host import DIRECTIONS
 from seccam_notifier.journal import Journal
@@ -117,7 +117,7 @@ class Phone:
 class World:
     """A notifier in Nuclio's hands."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_per_minute: int = 0) -> None:
         self.outbox, self.entries, self.phone, self.registry = Outbox(), Outbox(), Phone(), CollectorRegistry()
         metrics = NotifierMetrics(self.registry, "ifttt")
         publisher: Any = self.entries
@@ -126,7 +126,12 @@ class World:
         self.entries.echo = self._read_back
         retries: Any = self.outbox
         self.notifier = Notifier(
-            NotifierSettings(), VisitSettings(), channel=self.phone, publisher=retries, journal=self.journal, metrics=metrics
+            NotifierSettings(max_per_minute=max_per_minute),
+            VisitSettings(),
+            channel=self.phone,
+            publisher=retries,
+            journal=self.journal,
+            metrics=metrics,
         )
         self.journal._take = self.notifier.remember
         self._platform = nuclio_sdk.test.Platform()
@@ -153,9 +158,10 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A parameter is the most notifications per minute."""
     monkeypatch.setattr(nuclio, "init_context", lambda context: None)  # the world is its context
-    made = World()
+    made = World(getattr(request, "param", 0))
     with capture_logs() as made.lines:
         yield made
 
@@ -325,6 +331,48 @@ def test_five_workers_that_see_one_face_make_one_call_and_more_faces_another(wor
     assert [sent.what for sent in world.phone.sent] == ["1", "2"]
     assert world.value("events_total", type="face", outcome="suppressed") == 4
     assert world.outcomes() == ["notified", *["suppressed"] * 4, "notified"]
+
+
+@pytest.mark.parametrize("world", [10], indirect=True)
+def test_events_beyond_the_limit_wait_and_are_told_as_one_sum(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = 10
+    contents = [body(f"{number}-b-1", camera=f"cam-{number}") for number in range(limit + 30)]
+
+    for content in contents:
+        world.call(event(content))
+    assert len(world.phone.sent) == limit
+    waiting = world.outbox.to("seccam.events.retry.10s")
+    assert [json.loads(one.body) for one in waiting] == contents[limit:]
+    assert world.value("requeued_total", delay="10s", cause="limit") == 30
+
+    monkeypatch.setattr(rate_limit, "WINDOW", 0.0)  # the minute is over
+    for one in waiting:
+        world.call(event(json.loads(one.body), headers=dict(one.headers)))
+
+    assert [(sent.camera, sent.what) for sent in world.phone.sent[limit:]] == [
+        (f"cam-{limit + 1}, cam-{limit + 2}, cam-{limit + 3} and 27 more", "1")
+    ]
+    assert world.phone.sent[-1].when.endswith("30 events")
+    assert world.outcomes().count("notified") == limit + 30
+    assert world.value("events_total", type="face", outcome="duplicate") == 29
+    assert len(world.outbox.to("seccam.events.retry.10s")) == 30
+
+
+@pytest.mark.parametrize("world", [10], indirect=True)
+def test_a_sum_that_is_not_accepted_leaves_its_events_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = 10
+    for number in range(limit + 2):
+        world.call(event(body(f"{number}-b-1", camera=f"cam-{number}")))
+    waiting = world.outbox.to("seccam.events.retry.10s")
+    monkeypatch.setattr(rate_limit, "WINDOW", 0.0)
+    world.phone.answers = [Answer("5xx")]
+
+    for one in waiting:
+        world.call(event(json.loads(one.body), headers=dict(one.headers)))
+
+    # the first call failed; the second event's told both
+    assert [sent.when.rpartition(", ")[2] for sent in world.phone.sent[limit:]] == ["2 events", "2 events"]
+    assert world.outcomes().count("notified") == limit + 2
 
 
 def test_after_five_failures_in_a_row_calls_are_spared_and_no_event_is_lost(world: World) -> None:

@@ -9,6 +9,7 @@
 {{ include "seccam.visit.env" . }}
 - {name: SECCAM_NOTIFIER_OPS_HOST, value: 0.0.0.0}
 - {name: SECCAM_NOTIFIER_OPS_PORT, value: "9090"}
+- {name: SECCAM_NOTIFIER_MAX_PER_MINUTE, value: {{ $own.maxPerMinute | quote }}}
 - {name: SECCAM_NOTIFIER_TIMEOUT_SECONDS, value: {{ $own.timeoutSeconds | quote }}}
 {{- with $own.zone }}
 - {name: SECCAM_NOTIFIER_ZONE, value: {{ . | quote }}}

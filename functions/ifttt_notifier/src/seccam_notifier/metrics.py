@@ -21,7 +21,7 @@ Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 _AGES = (0.25, 0.5, 1, 2, 5, 15, 60, 300, 900, 3600, 21600, 86400)
 _CALLS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _PARK_REASONS = ("schema", "refused", "too_old", "bug")
-_RETRY_CAUSES = ("rate_limited", "server", "timeout", "network", "circuit_open", "journal")
+_RETRY_CAUSES = ("rate_limited", "server", "timeout", "network", "circuit_open", "limit", "journal")
 
 
 class NotifierMetrics:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from seccam.message import CameraEvent, FaceEvent
+from seccam_notifier.memory import JournalEntry
 
 #: From this age on, a notification says how late it is.
 LATE = timedelta(minutes=1)
+#: Cameras that a sum of several events names.
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,19 @@ def notification_of(event: FaceEvent | CameraEvent, now: datetime, default_zone:
     late = now - event.time
     delay = f", delayed {_spell(late)}" if late >= LATE else ""
     return Notification(event.data.camera, what, f"{local:%Y-%m-%d %H:%M:%S %Z}{delay}")
+
+
+def sum_of(event: FaceEvent | CameraEvent, others: Sequence[JournalEntry], now: datetime, default_zone: str = "") -> Notification:
+    """One notification of an event and of others of its type: their cameras, and the most faces in any of them."""
+    alone = notification_of(event, now, default_zone)
+    if not others:
+        return alone
+    cameras = dict.fromkeys(entry.camera or "" for entry in others) | {alone.camera: None}
+    shown = list(cameras)[:NAMED]
+    more = f" and {len(cameras) - NAMED} more" if len(cameras) > NAMED else ""
+    faces = max(entry.faces for entry in others)
+    what = str(max(faces, event.data.faces)) if isinstance(event, FaceEvent) else alone.what
+    return Notification(", ".join(shown) + more, what, f"{alone.when}, {len(others) + 1} events")
 
 
 def _zone(name: str | None) -> tzinfo | None:

@@ -32,7 +32,8 @@ from seccam_notifier.channels import Answer, Channel
 from seccam_notifier.journal import Journal
 from seccam_notifier.memory import MAX_AGE, JournalEntry, Memory, Outcome
 from seccam_notifier.metrics import NotifierMetrics
-from seccam_notifier.notification import notification_of
+from seccam_notifier.notification import sum_of
+from seccam_notifier.rate_limit import RateLimit
 from seccam_notifier.received import ReceivedMessage
 from seccam_notifier.retry import DELAY_QUEUES, DELAYS, Breaker, delay_name, retry_delay
 from seccam_notifier.settings import NotifierSettings
@@ -70,7 +71,7 @@ class Notifier:
     ) -> None:
         self._zone, self._reminder = settings.zone, visit.reminder_seconds
         self._channel, self._publisher, self._journal, self._metrics = channel, publisher, journal, metrics
-        self._breaker = Breaker()
+        self._breaker, self._limit = Breaker(), RateLimit(settings.max_per_minute)
         self._empties = 0
         #: Shared by the thread that handles events and the one that reads the journal.
         self._memory = Memory(visit.gap_seconds)
@@ -91,7 +92,7 @@ class Notifier:
         if received.is_forged:
             return self._drop_forged(received)
         self._know_what_others_did()
-        kind = "unknown"
+        kind, event = "unknown", None
         try:
             self._metrics.received.labels("retry" if received.is_retry else "first").inc()
             event = self._decode(received)
@@ -101,6 +102,8 @@ class Notifier:
             log.error("handler_failed", event_id=received.message_id, error=logs.place(e))  # noqa: TRY400  # a trace may hold a secret
             self._park(received, None, "bug")
             outcome = "parked"
+        if event and outcome != "requeued":
+            self._limit.release(event.id)
         self._metrics.events.labels(kind, outcome).inc()
         self._handled_at = time.monotonic()
         return outcome
@@ -195,14 +198,23 @@ class Notifier:
     def _notify(self, received: ReceivedMessage, event: FaceEvent | CameraEvent) -> Outcome:
         if not self._breaker.allows(time.monotonic()):
             return self._requeue(received, event, "circuit_open", None, called=False)
-        began = time.monotonic()
-        answer = self._channel.send(notification_of(event, datetime.now(UTC), self._zone))
+        began, entry = time.monotonic(), JournalEntry.of(event, "notified")
+        if not self._limit.allows(began):
+            self._limit.hold(entry)
+            return self._requeue(received, event, "limit", None, called=False)
+        others = self._limit.waiting_beside(entry)
+        answer = self._channel.send(sum_of(event, others, datetime.now(UTC), self._zone))
         self._count(answer, event, time.monotonic() - began)
         if answer.accepted:
+            self._limit.sent(time.monotonic())
             self._metrics.last_success.labels(self._channel.name).set_to_current_time()
             age = self._metrics.observe_age("notified", event, datetime.now(UTC))
-            self._journal.write(self.remember(JournalEntry.of(event, "notified")), wait=True)
-            log.info("event_notified", age_ms=round(age * 1000), attempts=received.attempt + 1, **_names(event))
+            self._journal.write(self.remember(entry), wait=True)
+            for other in others:  # they come back from their delay queue as duplicates
+                self._journal.write(self.remember(other), wait=False)
+                self._limit.release(other.id)
+            together = {"together_with": len(others)} if others else {}
+            log.info("event_notified", age_ms=round(age * 1000), attempts=received.attempt + 1, **together, **_names(event))
             return "notified"
         if answer.retry_cause:
             return self._requeue(received, event, answer.retry_cause, answer.retry_after, called=True)

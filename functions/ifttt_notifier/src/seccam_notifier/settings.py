@@ -53,6 +53,10 @@ class NotifierSettings(OpsSettings):
         "", description="IANA time zone of the time in a notification where the event names none; empty: this machine's."
     )
 
+    max_per_minute: Annotated[int, Field(ge=0, le=1000)] = Field(
+        10, description="Notifications in any minute, at most; what is over it is told as one sum once there is room. 0: no limit."
+    )
+
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
