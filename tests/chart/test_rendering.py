@@ -270,6 +270,25 @@ def test_with_a_certificate_the_monitor_serves_https() -> None:
     assert rule["http"]["paths"][0]["backend"]["service"]["port"] == {"name": "https"}
 
 
+def test_a_released_chart_names_its_images_by_digest_unless_others_are_named() -> None:
+    digests = {name: f"sha256:{number}{'0' * 63}" for number, name in enumerate(("camera", "monitor", "security", "notifier"))}
+
+    def images(**more: Any) -> dict[str, str]:
+        rendered = render(values={**more, "image": {"digests": digests, **more.get("image", {})}})
+        services = ("camera-demo", "monitor", "security", "notifier")
+        return {name: rendered.container(f"seccam-{name}")["image"] for name in services}
+
+    assert images() == {
+        name: f"ghcr.io/seccam/{name.removesuffix('-demo')}@{digests[name.removesuffix('-demo')]}" for name in images()
+    }
+    assert not [image for image in images(image={"tag": "mine"}).values() if "@" in image]
+    assert images(image={"registry": "house"})["monitor"] == f"house/monitor@{digests['monitor']}"
+    own = images(monitor={"image": {"repository": "house/monitor"}}, security={"image": {"tag": "mine"}})
+    assert own["monitor"].startswith("house/monitor:")
+    assert own["security"] == "ghcr.io/seccam/security:mine"
+    assert "@" in own["camera-demo"]
+
+
 def test_a_route_forwards_to_the_page() -> None:
     spec = rendered_case("gateway").one("HTTPRoute", "seccam-monitor")["spec"]
 

@@ -57,8 +57,10 @@ app.kubernetes.io/part-of: seccam
 {{- define "seccam.image" -}}
 {{- $root := index . 0 -}}{{- $own := index . 1 -}}
 {{- $repository := $own.repository | default (printf "%s/%s" $root.Values.image.registry (index . 2)) -}}
-{{- if $own.digest -}}
-{{ $repository }}@{{ $own.digest }}
+{{- $released := and (not $own.repository) (not $own.tag) (not $root.Values.image.tag) -}}
+{{- $digest := $own.digest | default ($released | ternary (get $root.Values.image.digests (index . 2)) "") -}}
+{{- if $digest -}}
+{{ $repository }}@{{ $digest }}
 {{- else -}}
 {{ $repository }}:{{ $own.tag | default $root.Values.image.tag | default $root.Chart.AppVersion }}
 {{- end -}}
