@@ -419,12 +419,15 @@ def test_two_host_headers_are_refused(request_head: bytes) -> None:
     on_a_port(body)
 
 
-def test_browsers_are_told_to_stay_with_tls_only_by_a_response_over_tls() -> None:
+def test_browsers_are_told_to_stay_with_tls_only_by_a_response_over_tls_on_its_port() -> None:
     async def body(port: Port) -> None:
         over_tls = await port.call(LIST[:-2] + b"X-Forwarded-Proto: https\r\n\r\n")
         await over_tls.hears(b"strict-transport-security: max-age=15724800\r\n")
         plain = await port.call(LIST)
         assert b"strict-transport-security" not in await plain.hears(b"[]")
+        # other services on other ports of the host may have no TLS
+        own_port = await port.call(LIST.replace(b"127.0.0.1", b"127.0.0.1:8443")[:-2] + b"X-Forwarded-Proto: https\r\n\r\n")
+        assert b"strict-transport-security" not in await own_port.hears(b"[]")
 
     on_a_port(body, proxies="127.0.0.1/32")
 

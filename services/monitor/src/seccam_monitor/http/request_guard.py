@@ -31,7 +31,8 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 _FIXED = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-#: Added over TLS: browsers don't come without TLS for half a year.
+#: Added over TLS: browsers don't come without TLS for half a year. Not on a port of its own, as it holds for all ports of the name,
+#: where other services may have no TLS.
 _HSTS = (b"strict-transport-security", b"max-age=15724800")
 _NO_CACHE = (b"cache-control", b"no-cache")
 #: Methods that change nothing, so other sites may make a browser use them; they can't read the response.
@@ -142,7 +143,7 @@ class RequestGuard:
                 status = message["status"]
                 headers = message["headers"] = [*message.get("headers", ()), *_FIXED]
                 streams = any(k == b"content-type" and v.startswith(b"multipart/") for k, v in headers)
-                if scope["scheme"] == "https":
+                if scope["scheme"] == "https" and ":" not in (_header(scope, b"host") or "").rpartition("]")[2]:
                     headers.append(_HSTS)
                 if not any(k == b"cache-control" for k, _ in headers):
                     headers.append(_NO_CACHE)
