@@ -43,10 +43,10 @@ test-slow: setup ## run the tests that take minutes
 	$(BIN)/pytest -m "slow and not faults and not attack" $(TESTS)
 
 .PHONY: test-faults test-faults-short
-test-faults: setup ## inject faults under load and write docs/reliability.md; 30 minutes
+test-faults: setup ## inject faults under load and write docs/reliability.md; 45 minutes
 	rm -rf tests/artifacts/faults
 	@$(BIN)/pytest -n 2 -m faults $(or $(TESTS),tests/faults); status=$$?; $(BIN)/python -m tests.faults.page $(if $(TESTS),--keep); exit $$status
-test-faults-short: setup ## inject some of these faults; 6 minutes
+test-faults-short: setup ## inject some of these faults; 7 minutes
 	$(BIN)/pytest -n 2 -m "faults and not slow" $(or $(TESTS),tests/faults)
 
 # how long; SEED=… repeats an earlier run
