@@ -139,6 +139,12 @@ def test_quorum_queues_keep_at_most_a_third_of_the_watermark_in_memory() -> None
     assert 3 * int(settings["raft.wal_max_size_bytes"]) <= int(settings["vm_memory_high_watermark.absolute"])
 
 
+def test_a_camera_has_few_messages_in_the_broker_s_memory() -> None:
+    arguments = render().environment(BROKER)["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"]
+
+    assert arguments == "-rabbit credit_flow_default_credit {16,8}"
+
+
 def test_without_a_memory_limit_the_watermark_is_a_share_of_the_nodes_memory() -> None:
     settings = configuration(render(values=broker(resources={"limits": None}, memoryWatermark=0.4)))
 

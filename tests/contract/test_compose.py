@@ -97,3 +97,12 @@ def test_every_broker_limits_messages_alike_and_retains_nothing(file: str) -> No
     assert settings["max_message_size"] == str(topology.MAX_MESSAGE_BYTES)
     assert settings["mqtt.max_packet_size_authenticated"] == str(topology.MAX_MESSAGE_BYTES + topology.MQTT_HEADER_BYTES)
     assert settings["mqtt.retained_message_store"] == "rabbit_mqtt_retained_msg_store_noop"
+
+
+@pytest.mark.parametrize("file", ["compose/rabbitmq.conf", "charts/seccam/templates/rabbitmq/_configuration.tpl"])
+@pytest.mark.parametrize("listener", ["tcp_listen_options", "mqtt.tcp_listen_options"])
+def test_every_broker_bounds_its_sockets_buffers_and_keeps_the_other_options(file: str, listener: str) -> None:
+    settings = dict(re.findall(rf"^{re.escape(listener)}[.]([a-z._]+) = (\S+)$", (ROOT / file).read_text(), re.MULTILINE))
+
+    own = {"exit_on_close": "false", "linger.on": "true", "linger.timeout": "0"} if listener == "tcp_listen_options" else {}
+    assert settings == {"backlog": "128", "nodelay": "true", "sndbuf": "262144", "recbuf": "262144", **own}

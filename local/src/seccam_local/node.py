@@ -18,6 +18,9 @@ from seccam_local.installation import Installation, newest
 
 _PLUGINS = ("rabbitmq_mqtt", "rabbitmq_prometheus")
 _COOKIE_BYTES = 32
+#: Bytes of a socket's buffers. A message keeps the whole buffer in memory that it was received with. Linux lets a buffer grow to
+#: megabytes, and frames that come after a stall would be seconds old.
+_SOCKET_BUFFER = 256 * 1024
 _PLAIN = re.compile(r"[\w/.,:=@%+~-]+", re.ASCII)
 
 
@@ -131,9 +134,11 @@ class Node:
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_PID_FILE": str(self.folder / "pid"),
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),
-            # loopback only; no busy waiting, which by default trades processor time for latency
+            # loopback only; no busy waiting, which by default trades processor time for latency; and messages that a process may
+            # send ahead to another one: 400 by default, which are 40 MB of frames for each camera
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
                 "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+                " -rabbit credit_flow_default_credit {16,8}"
             ),
             "RABBITMQ_CTL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }
@@ -157,6 +162,15 @@ class Node:
         yield "mqtt.allow_anonymous = false"
         yield "mqtt.retained_message_store = rabbit_mqtt_retained_msg_store_noop"  # a device could fill the disk for ever
         yield f"max_message_size = {topology.MAX_MESSAGE_BYTES}"
+        for listener in ("tcp_listen_options", "mqtt.tcp_listen_options"):
+            yield f"{listener}.sndbuf = {_SOCKET_BUFFER}"
+            yield f"{listener}.recbuf = {_SOCKET_BUFFER}"
+            # RabbitMQ's own values, which are lost where one is set
+            yield f"{listener}.backlog = 128"
+            yield f"{listener}.nodelay = true"
+        yield "tcp_listen_options.exit_on_close = false"
+        yield "tcp_listen_options.linger.on = true"
+        yield "tcp_listen_options.linger.timeout = 0"
         yield "prometheus.tcp.ip = 127.0.0.1"
         yield f"prometheus.tcp.port = {ports.prometheus}"
         # imported only if changed: RabbitMQ 4.0 may otherwise fail to start while it recovers a stream (rabbitmq-server#14772)

@@ -41,6 +41,19 @@ vm_memory_high_watermark.relative = {{ $broker.memoryWatermark }}
 # Quorum queues keep the newest file of their log in memory: 512 MiB by default, more than the watermark of the chart's memory limit. With
 # that, a backlog of 8,000 to 9,000 events (43 kB each) raised the memory alarm on RabbitMQ 3.10.
 raft.wal_max_size_bytes = 64000000
+# A message keeps the whole buffer in memory that it was received with. Linux lets a buffer grow to megabytes, and frames that come after a
+# stall would be seconds old. Setting one of these options drops RabbitMQ's own values of the others.
+tcp_listen_options.backlog = 128
+tcp_listen_options.nodelay = true
+tcp_listen_options.exit_on_close = false
+tcp_listen_options.linger.on = true
+tcp_listen_options.linger.timeout = 0
+tcp_listen_options.sndbuf = 262144
+tcp_listen_options.recbuf = 262144
+mqtt.tcp_listen_options.backlog = 128
+mqtt.tcp_listen_options.nodelay = true
+mqtt.tcp_listen_options.sndbuf = 262144
+mqtt.tcp_listen_options.recbuf = 262144
 # A frame has at most 2 MiB. An MQTT packet has a header, too.
 max_message_size = 2097152
 mqtt.max_packet_size_authenticated = 2101248

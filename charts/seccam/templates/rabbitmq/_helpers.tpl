@@ -48,6 +48,8 @@ seccompProfile: {type: RuntimeDefault}
 - {name: RABBITMQ_LOGS, value: ""}
 # Makes the start script exec the broker instead of staying its parent.
 - {name: RUNNING_UNDER_SYSTEMD, value: "true"}
+# Messages that a process may send ahead to another one: 400 by default, which are 40 MB of frames for each camera.
+- {name: RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS, value: "-rabbit credit_flow_default_credit {16,8}"}
 {{- if gt (int .Values.broker.replicas) 1 }}
 # How RabbitMQ 4.0 discovers its peers. Later versions derive them from the pods' names.
 - {name: K8S_HOST, value: kubernetes.default.svc}
