@@ -182,8 +182,8 @@ def test_the_command_prints_a_line_with_which_the_user_can_log_in(
     ("name", "typed", "why"),
     [
         ("a:b", "correct horse", "a name must"),
-        ("ann", "short", "at least 8"),
-        ("ann", "", "at least 8"),
+        ("ann", "too-short-1", "at least 12"),
+        ("ann", "", "at least 12"),
         ("ann", "é" * 40, "at most 72 bytes"),
     ],
 )

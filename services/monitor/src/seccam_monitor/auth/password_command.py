@@ -11,7 +11,7 @@ from seccam_monitor.auth import passwords
 
 _ABOUT = """Prints a line `name:hash` for the file that SECCAM_MONITOR_USERS_FILE names, which lets that user log in.
 On a terminal the password is asked for twice; otherwise it is the first line of standard input. It is never an argument."""
-_LEAST = 8
+_LEAST = 12
 
 
 def main(argv: Sequence[str] | None = None) -> int:
