@@ -51,6 +51,15 @@ def test_attempts_during_a_pause_are_noted_once(house: House) -> None:
     assert [line["action"] for line in house.noted()] == ["login_refused"] * 5 + ["login_limited"]
 
 
+def test_pages_of_other_sites_and_other_host_names_are_noted_once(house: House) -> None:
+    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        for _ in range(3):
+            assert house.monitor.http.post("/logout", headers={**PROXIED, **headers}).status_code in (403, 421)
+
+    actions = ("refused_origin", "refused_host")
+    assert house.noted() == [{"action": action, "user": None, "address": "203.0.113.1"} for action in actions]
+
+
 def test_a_page_is_noted_with_the_cameras_that_it_shows_from_its_beginning_to_its_end(house: House, broker: RunningBroker) -> None:
     sender = Sender(broker)
     for camera in ("front", "yard"):

@@ -271,9 +271,17 @@ def test_faces_are_boxes_and_events_are_rows(monitor: RunningMonitor, sender: Se
         assert (row["id"], row["cam"], row["faces"], row["late_s"]) == (event_id, "door", 2, 0)
         shown = monitor.http.get(row["picture"])
         assert (shown.status_code, shown.content) == (200, picture(101))
-        assert shown.headers["cache-control"] == "no-store"
     assert monitor.http.get("/events").json()[0]["id"] == event_id
     assert monitor.http.get("/events/none-b1-1/picture.jpg").status_code == 404
+
+
+def test_neither_pictures_nor_lists_stay_in_a_cache(monitor: RunningMonitor, sender: Sender) -> None:
+    sender.view("door", picture(100))
+    visit = sender.event("door", 1, snapshot=picture(101))
+
+    for path in ("/cameras", "/events", "/cameras/door/snapshot.jpg", f"/events/{visit}/picture.jpg"):
+        eventually(lambda path=path: monitor.http.get(path).status_code == 200)  # type: ignore[misc]
+        assert monitor.http.get(path).headers["cache-control"] == "no-store", path
 
 
 def test_events_of_several_workers_about_one_visit_make_one_row(monitor: RunningMonitor, sender: Sender) -> None:
@@ -455,7 +463,7 @@ def test_every_response_forbids_what_the_page_does_not_need(monitor: RunningMoni
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["cache-control"] == "no-cache"
+        assert headers["cache-control"] == ("no-store" if path == "/cameras" else "no-cache")
 
 
 def test_openapi_describes_the_paths(monitor: RunningMonitor) -> None:

@@ -74,8 +74,9 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
         return FileResponse(WEB / "index.html")
 
     @app.get("/cameras")
-    async def cameras() -> list[CameraInfo]:
+    async def cameras(response: Response) -> list[CameraInfo]:
         """All known cameras, in the order of the page."""
+        response.headers["cache-control"] = "no-store"
         return [_info(camera, hub) for camera in hub.cameras]
 
     @app.get("/cameras/{name}/snapshot.jpg", response_class=Response, responses={**_JPEG, **_NOTHING_TO_SHOW})
@@ -108,8 +109,9 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
         return MjpegStream(camera, hub, metrics, user_of(request.scope))
 
     @app.get("/events")
-    async def events() -> list[EventInfo]:
+    async def events(response: Response) -> list[EventInfo]:
         """The last visits, newest first."""
+        response.headers["cache-control"] = "no-store"
         now = time.monotonic()
         return [EventInfo(**row.fields(now)) for row in reversed(hub.visits.last())]
 

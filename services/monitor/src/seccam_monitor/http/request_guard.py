@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from seccam import audit, logs
 from seccam_monitor.auth.lockout import network_of
+from seccam_monitor.auth.login import who
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.settings import is_loopback
 
@@ -84,6 +86,7 @@ class RequestGuard:
     def __init__(self, app: ASGIApp, names: frozenset[str], metrics: Metrics, most_per_client: int) -> None:
         self._app, self._names, self._metrics, self._most_per_client = app, names, metrics, most_per_client
         self._running = Counter[str]()
+        self._refusals = logs.Throttle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -124,13 +127,24 @@ class RequestGuard:
 
     def _refused(self, scope: Scope) -> bool:
         own = scope["server"][0] if scope.get("server") else ""
-        return not may_call(_header(scope, b"host") or "", self._names, own)
+        refused = not may_call(_header(scope, b"host") or "", self._names, own)
+        if refused:
+            self._note("refused_host", scope)
+        return refused
 
     def _own_page(self, scope: Scope) -> bool:
         site = _header(scope, b"sec-fetch-site")
-        return site in (None, "same-origin", "none") and same_origin(
-            _header(scope, b"origin"), _header(scope, b"host") or "", self._names
-        )
+        origin, host = _header(scope, b"origin"), _header(scope, b"host") or ""
+        own = site in (None, "same-origin", "none") and same_origin(origin, host, self._names)
+        if not own:
+            self._note("refused_origin", scope)
+        return own
+
+    def _note(self, action: str, scope: Scope) -> None:
+        """Note a refusal in the audit log. It costs its sender nothing, so not each one is noted."""
+        caller = who(scope)
+        if self._refusals.allows(f"{action} {network_of(caller['address'] or '')}"):
+            audit.note(action, **caller)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
         began = time.monotonic()
