@@ -84,6 +84,7 @@ class Soak:
         except (subprocess.SubprocessError, AssertionError, *PIKA_ERRORS) as e:
             self.failures.append(name)
             print(f"          {name}: {type(e).__name__}: {e}", flush=True)
+            self.house.broker.kill_server()  # it may hang halfway
             self.house.broker.ensure_running()
             injections.apply(self.house.broker)
         self.faults[name] += 1
