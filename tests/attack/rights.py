@@ -5,7 +5,7 @@ from __future__ import annotations
 from seccam import topology
 from tests.brokers import CAMERAS
 
-#: A name that no configured camera has, as a device's.
+#: A name that no configured camera has, as a device's where discovery is on, as it is on the broker of the tests.
 STRANGER = "shed"
 CAMERAS_AND_STRANGER = (*CAMERAS, STRANGER)
 USERS = (

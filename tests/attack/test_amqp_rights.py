@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -15,8 +17,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from seccam import topology
 from seccam.__main__ import apply
 from seccam.broker.admin import BrokerAdmin
-from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, READERS, USERS, writers
-from tests.brokers import RunningBroker
+from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, READERS, STRANGER, USERS, writers
+from tests.brokers import CAMERAS, RunningBroker
 
 Act = Callable[[BlockingChannel], object]
 #: Action -> what it does, and the users who may.
@@ -55,7 +57,7 @@ ODD_PATTERNS = {"#": NOBODY, "*.*.*": NOBODY, "seccam.#": {VIEWER}, "seccam.*.fr
 
 
 def test_the_tables_have_every_user_queue_and_flow() -> None:
-    assert set(USERS) == topology.permissions(CAMERAS_AND_STRANGER[:2]).keys()
+    assert set(USERS) == topology.permissions(CAMERAS).keys()
     assert READ_QUEUES.keys() == topology.queues().keys()
     flows = {value for name, value in vars(topology).items() if name.isupper() and name in ("VIEW", "SECURITY", "STATUS", "FACES")}
     assert set(FLOWS) == flows | {topology.PRESENCE, topology.EVENTS}
@@ -208,6 +210,21 @@ def test_a_user_may_do_what_the_tables_say_and_nothing_else(intact: RunningBroke
     may = {name for name, (_, users) in table.items() if user in users}
     assert done - may == set(), "may do what it must not"
     assert may - done == set(), "may not do what it must"
+
+
+def test_without_discovery_a_device_publishes_as_the_named_cameras_only(broker: RunningBroker, tmp_path: Path) -> None:
+    named = topology.definitions(broker.node.passwords(), cameras=CAMERAS, mqtt_cameras=[STRANGER])
+    definitions = tmp_path / "definitions.json"
+    definitions.write_text(json.dumps(named))
+    keys = [topology.key(flow, camera) for flow in FLOWS for camera in (*CAMERAS_AND_STRANGER, "garage")]
+    try:
+        broker.node.ctl("import_definitions", str(definitions))
+        with broker.connection(topology.DEVICE_USER) as connection:
+            done = {key for key in keys if is_permitted(connection, publish(topology.EXCHANGE, key))}
+    finally:
+        broker.node.ctl("import_definitions", str(broker.node.folder / "definitions.json"))
+
+    assert done == {topology.key(flow, STRANGER) for flow in (topology.VIEW, topology.SECURITY)}
 
 
 def is_permitted(connection: pika.BlockingConnection, act: Act) -> bool:

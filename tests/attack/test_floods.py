@@ -17,6 +17,7 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from seccam import topology
+from tests import certificates
 from tests.brokers import CAMERA, CAMERAS, RunningBroker
 from tests.integration.houses import BASIC, House, open_house
 from tests.integration.monitors import messages
@@ -124,6 +125,25 @@ def test_a_flood_of_connections_is_over_in_time_and_open_pages_and_probes_go_on(
 
     assert eventually(lambda: house.monitor.http.get("/cameras", headers=BASIC).status_code == 200, within=PATIENCE)
     assert house.monitor.process.poll() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words", [b"", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n"], ids=["nothing", "half a handshake", "no TLS"]
+)
+def test_a_flood_of_connections_to_a_page_over_https_is_over_in_time(
+    running_broker: RunningBroker, tmp_path: Path, words: bytes
+) -> None:
+    certificates.make(tmp_path, "IP:127.0.0.1")
+    files = {"certificate_file": "broker.pem", "certificate_key_file": "broker.key", "authority": "ca.pem"}
+    with (
+        open_house(
+            running_broker, tmp_path, trusted_proxies="", **{name: str(tmp_path / file) for name, file in files.items()}
+        ) as house,
+        flooded(house.monitor.port, words) as flood,
+    ):
+        eventually(lambda: house.monitor.alive() and flood.left() == 0, within=PATIENCE, every=0.5)
+        assert eventually(lambda: house.monitor.http.get("/cameras", headers=BASIC).status_code == 200, within=PATIENCE)
 
 
 @pytest.mark.slow
