@@ -21,8 +21,8 @@ The last run took {minutes} minutes, with the seed {seed}.
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 | {ledger} |
 
-An event that was told twice is explained if the notifier died or hung at that time, or an answer of IFTTT was lost. Crashes are
-processes that ended without a fault that ends them.
+An event that was told twice is explained if the notifier died or hung at that time, or if IFTTT's answer was lost or came too
+late. Crashes are processes that ended without a fault that ends them.
 
 The faults, and how often each was injected: {faults}.
 

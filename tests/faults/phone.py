@@ -48,9 +48,9 @@ class Phone:
         """Accept everything again."""
         self.server.default = self.accept
 
-    def repeated(self) -> list[float]:
-        """When each notification that came again had been accepted before, monotonic seconds."""
-        return [time for times in list(self.accepted.values()) for time in times[:-1]]
+    def repeated(self) -> list[tuple[Told, float]]:
+        """The notifications that came again, with the time at which each had been accepted before, monotonic seconds."""
+        return [(told, time) for told, times in list(self.accepted.items()) for time in times[:-1]]
 
     def _note(self, exchange: Exchange) -> None:
         if exchange.call:
