@@ -91,6 +91,10 @@ bench: setup ## run the benchmarks and write docs/benchmarks.md
 	scripts/install-idle motion motion.service
 	$(BIN)/python -m bench
 
+.PHONY: bench-load
+bench-load: setup ## measure how many cameras, viewers and workers one machine holds and write docs/load.md; 10 minutes
+	$(BIN)/python -m bench.load
+
 .PHONY: docs
 docs: $(VENV)/dev ## generate the reference pages and dashboards from the code
 	$(BIN)/python docs/reference.py

@@ -28,10 +28,15 @@ PARTS = {
 
 
 @contextmanager
-def running(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """A process that ends with the block."""
+def running(*command: str, environment: Mapping[str, str] | None = None, reads: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """A process that ends with the block; `reads`: with a pipe as its standard input."""
     process = subprocess.Popen(
-        command, env={**os.environ, **(environment or {})}, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command,
+        env={**os.environ, **(environment or {})},
+        text=True,
+        stdin=subprocess.PIPE if reads else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     try:
         yield process

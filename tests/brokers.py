@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pika
@@ -100,6 +100,11 @@ class RunningBroker:
         """Start the node, if it doesn't run; without waiting."""
         if self._server is None or self._server.poll() is not None:
             self._server = self._started(self.node.server_command())
+
+    def process(self) -> int:
+        """The id of the node's process."""
+        assert self._server is not None
+        return self._server.pid
 
     def kill(self) -> None:
         """Kill the node with SIGKILL, like a power cut.
@@ -196,13 +201,13 @@ class RunningBroker:
         return True
 
 
-def start_broker(folder: Path) -> RunningBroker:
+def start_broker(folder: Path, *, cameras: Collection[str] = CAMERAS) -> RunningBroker:
     """A running node in this folder. Skips the test on a machine without RabbitMQ; in CI, fails it."""
     if not installed():
         if os.environ.get("CI"):
             pytest.fail("RabbitMQ is not installed")
         pytest.skip("RabbitMQ is not installed: run `make setup`")
-    node = Node(folder, Ports(*(free_port() for _ in range(5))), cameras=CAMERAS)
+    node = Node(folder, Ports(*(free_port() for _ in range(5))), cameras=cameras)
     node.write()
     broker = RunningBroker(node)
     try:
