@@ -61,6 +61,10 @@ test-attack: setup ## attack a running seccam with hostile clients, users and ce
 test-attack-short: setup ## some of these attacks; 3 minutes
 	$(BIN)/pytest -n 2 -m "attack and not slow" $(or $(TESTS),tests/attack)
 
+.PHONY: simulate
+simulate: setup ## simulate a thousand days of visits and faults and write them into docs/reliability.md; some: SEEDS=100
+	$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS))
+
 .PHONY: test-chart
 test-chart: $(VENV)/dev ## run the tests of the chart; needs Helm, and for some tests a cluster in KUBECONFIG
 	$(BIN)/pytest $(or $(TESTS),tests/chart)
