@@ -57,9 +57,9 @@ soak: setup ## inject random faults for an hour, or SECONDS=300, and write docs/
 
 .PHONY: test-attack test-attack-short
 test-attack: setup ## attack a running seccam with hostile clients, users and certificates, and look for its secrets; 10 minutes
-	$(BIN)/pytest -n 2 -m attack $(or $(TESTS),tests/attack)
+	$(BIN)/pytest -n 2 --dist loadfile -m attack $(or $(TESTS),tests/attack)
 test-attack-short: setup ## some of these attacks; 3 minutes
-	$(BIN)/pytest -n 2 -m "attack and not slow" $(or $(TESTS),tests/attack)
+	$(BIN)/pytest -n 2 --dist loadfile -m "attack and not slow" $(or $(TESTS),tests/attack)
 
 .PHONY: simulate
 simulate: setup ## simulate a thousand days of visits and faults and write them into docs/reliability.md; some: SEEDS=100

@@ -29,8 +29,6 @@ from tests.servers.mjpeg import MjpegServer
 from tests.unit.monitor.auth.users import entry
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(400)
-
 #: `front` has a right login, `locked` a wrong one, `far` is not there.
 CAMERAS = ("front", "locked", "far")
 PROGRAMS = ("seccam-camera", "seccam-monitor", "seccam-security", "seccam-notifier", "seccam-local", "make ")
