@@ -52,6 +52,34 @@ def test_a_picture_from_a_wrong_clock_is_flagged_and_its_time_estimated() -> Non
     assert (picture.captured, picture.flags) == (50.0, protocol.ESTIMATED)
 
 
+def test_a_frame_of_more_than_two_seconds_is_dropped_and_the_next_fresh_one_shown() -> None:
+    front = camera()
+    first, _ = front.take_frame(FRAME, wall=1000.1, monotonic=50.0)
+    # the monitor hung for 30 s: what its sockets held
+    for seq in range(2, 30):
+        held = dataclasses.replace(FRAME, seq=seq, ts_ms=1_000_000 + seq * 66)
+        picture, age = front.take_frame(held, wall=1030.0, monotonic=79.9)
+        assert picture is None
+        assert age.seconds > 2
+    assert front.picture is first
+    fresh = dataclasses.replace(FRAME, seq=30, ts_ms=1_030_000)
+    picture, age = front.take_frame(fresh, wall=1030.2, monotonic=80.1)
+    assert picture is front.picture
+    assert picture is not None
+    assert age.seconds == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_camera_whose_clock_steps_is_shown_all_the_time(step: float) -> None:
+    front = camera()
+    for seq in range(1, 200):
+        now = 50.0 + seq / 10
+        ahead = step if seq >= 50 else 0.0
+        frame = dataclasses.replace(FRAME, seq=seq, ts_ms=round((1000 + seq / 10 + ahead) * 1000))
+        picture, _ = front.take_frame(frame, wall=1000.1 + seq / 10, monotonic=now)
+        assert picture is not None, seq
+
+
 def test_the_newest_picture_stays_until_a_newer_one_comes() -> None:
     front = camera()
     front.take_frame(dataclasses.replace(FRAME, seq=5), wall=1000.0, monotonic=1.0)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from seccam import topology
 from seccam.frame import Frame
 from seccam.frame_age import Age, AgeEstimator
 from seccam_monitor.ingest import status
@@ -24,6 +25,8 @@ from seccam_monitor.viewers import protocol
 MAX_DISCOVERED = 64
 #: Seconds without a frame or status after which a discovered camera is forgotten.
 FORGET_SECONDS = 3600.0
+#: Age on arrival beyond which a frame is dropped, seconds: that of the broker's queues.
+OLDEST = topology.FRAME_TTL_MS / 1000
 
 
 @dataclass(frozen=True)
@@ -111,13 +114,19 @@ class Camera:
         self._sequence = itertools.count(1)
 
     def take_frame(self, frame: Frame, *, wall: float, monotonic: float) -> tuple[OutgoingPicture | None, Age]:
-        """Make the frame the newest picture; None if it doesn't follow the one before, or the camera is outside its slot."""
+        """Make the frame the newest picture.
+
+        None if it doesn't follow the one before, if the camera is outside its slot, or if the frame is too old: a monitor that
+        hung finds frames in its sockets that the broker can't expire any more.
+        """
         self.last_heard = monotonic
         if status.is_off(self.last_status, wall):
             return None, Age(0.0, estimated=False, untimed=True)
         if not self._order.follows(frame.boot_id, frame.seq, monotonic):
             return None, Age(0.0, estimated=False, untimed=True)
         age = self.clock.age(frame.boot_id, frame.ts_ms, wall=wall, monotonic=monotonic)
+        if age.seconds > OLDEST:
+            return None, age
         self.rate.add(monotonic)
         if frame.zone:
             self.zone = frame.zone
