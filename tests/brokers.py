@@ -107,13 +107,16 @@ class RunningBroker:
         return self._server.pid
 
     def kill(self) -> None:
-        """Kill the node with SIGKILL, like a power cut.
+        """Kill the node with SIGKILL, like a power cut."""
+        self.save_list()
+        self.kill_server()
 
-        RabbitMQ 3.10 saves the list of its quorum queues and streams late, and a queue that was killed before never accepts
-        a message again. So the list is saved first.
+    def save_list(self) -> None:
+        """Save the list of quorum queues and streams.
+
+        RabbitMQ 3.10 does so late, and a queue that was killed before never accepts a message again.
         """
         self.node.ctl("eval", "[dets:sync(Table) || Table <- dets:all()].")
-        self.kill_server()
 
     def kill_server(self) -> None:
         """Kill the node as it is."""

@@ -12,7 +12,7 @@ from seccam import topology
 from seccam.__main__ import main
 from tests.brokers import RunningBroker
 from tests.integration.houses import BASIC, PASSWORD, House, open_house
-from tests.integration.monitors import Sender, messages, picture, say
+from tests.integration.monitors import Camera, Sender, messages, picture, say
 from tests.integration.test_notifier_command import waiting
 from tests.waiting import eventually
 
@@ -81,14 +81,12 @@ def test_a_page_is_noted_with_the_cameras_that_it_shows_from_its_beginning_to_it
 
 
 def test_a_stream_is_noted_from_its_beginning_to_its_end(house: House, broker: RunningBroker) -> None:
-    sender = Sender(broker)
-    sender.view("front", picture(10))
-    eventually(lambda: house.monitor.http.get("/cameras/front/snapshot.jpg", headers=BASIC).status_code == 200)
-    with house.monitor.http.stream("GET", "/cameras/front/stream.mjpeg", headers={**BASIC, **PROXIED}) as stream:
-        next(stream.iter_bytes())
-        assert not noted(house, "watch_end")
-    eventually(lambda: noted(house, "watch_end"))
-    sender.close()
+    with Camera(broker, "front", [picture(10)], fps=2):
+        eventually(lambda: house.monitor.http.get("/cameras/front/snapshot.jpg", headers=BASIC).status_code == 200)
+        with house.monitor.http.stream("GET", "/cameras/front/stream.mjpeg", headers={**BASIC, **PROXIED}) as stream:
+            next(stream.iter_bytes())
+            assert not noted(house, "watch_end")
+        eventually(lambda: noted(house, "watch_end"))
 
     began, ended = noted(house, "watch", "watch_end")
     assert began == {"action": "watch", "user": "ann", "address": "203.0.113.1", "via": "stream", "cameras": ["front"]}
