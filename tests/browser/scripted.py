@@ -69,6 +69,8 @@ class ScriptedMonitor:
         self.broker_lost: float | None = None
         #: Whether it can receive new visits.
         self.has_events = True
+        #: The share of frames that the workers analyse, if they don't keep up.
+        self.analysed: float | None = None
         #: False: it sends nothing, although connections stay open.
         self.sends = True
         #: While cleared, handshakes wait.
@@ -152,7 +154,15 @@ class ScriptedMonitor:
     def send_status(self) -> None:
         """Send the status message, as the real one does each second and on each change."""
         rows = [[i, c.state, c.captured, c.fps, c.until, c.why] for i, c in enumerate(self.cameras)]
-        self.send("status", now=now_ms(), broker=self.broker_lost is None, since=self.broker_lost, events=self.has_events, c=rows)
+        self.send(
+            "status",
+            now=now_ms(),
+            broker=self.broker_lost is None,
+            since=self.broker_lost,
+            events=self.has_events,
+            analysed=self.analysed,
+            c=rows,
+        )
 
     def send_cameras(self) -> None:
         """Send the list of cameras."""

@@ -380,6 +380,17 @@ def test_without_the_stream_of_events_the_monitor_says_so_and_shows_pictures(ope
     expect(page.locator("#bar-events")).to_be_hidden()
 
 
+def test_while_the_workers_cant_keep_up_the_page_says_so(open_page: Open, scripted: Scripted) -> None:
+    monitor = scripted("front")
+    page = open_page(monitor.url)
+    monitor.analysed = 0.379
+
+    expect(page.locator("#bar-load")).to_contain_text("The workers can't keep up: they analyse about 38 % of the frames")
+    keep(page, "overload")
+    monitor.analysed = None
+    expect(page.locator("#bar-load")).to_be_hidden()
+
+
 def test_another_version_of_the_monitor_asks_for_a_reload(open_page: Open, scripted: Scripted) -> None:
     monitor = scripted("front")
     page = open_page(monitor.url)

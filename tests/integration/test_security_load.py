@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.brokers import RunningBroker
+from tests.integration.monitors import messages, running
 from tests.integration.workers import PATIENCE, Lens, Start, WorkerProcess
 from tests.scenes import backdrop, jpeg, noisy, scene
 from tests.waiting import eventually
@@ -73,8 +74,11 @@ def test_above_its_capacity_a_worker_drops_as_many_frames_of_each_camera_and_los
     worker = start(**EVERY_FRAME)
     cameras = {f"camera{number}": 5.0 for number in range(20)}
 
-    with publishing(broker, cameras, FACE):
+    with running(broker, cameras=",".join(cameras)) as monitor, publishing(broker, cameras, FACE):
         eventually(lambda: cameras.keys() <= analysed(worker).keys(), within=PATIENCE)
+        with monitor.socket() as page:
+            said = next(m["analysed"] for m in messages(page, "status", within=PATIENCE) if m["analysed"] is not None)
+        assert 0 < said < 0.9
         began, before = time.monotonic(), analysed(worker)
         eventually(lambda: sum(analysed(worker).values()) - sum(before.values()) >= 60, within=PATIENCE, every=0.5)
         seconds, after = time.monotonic() - began, analysed(worker)

@@ -34,8 +34,8 @@ class Case:
             self.inbox.put(cast(Delivery, frame))
 
     def take(self) -> tuple[str, int] | None:
-        delivery = self.inbox.take(0)
-        return _named(delivery) if delivery else None
+        taken = self.inbox.take(0)
+        return _named(taken[0]) if taken else None
 
     def take_all(self) -> list[tuple[str, int]]:
         return list(iter(self.take, None))
@@ -84,3 +84,15 @@ def test_a_frame_that_is_larger_than_the_bound_is_taken_all_the_same() -> None:
     case.put(Waiting("a", 1), Waiting("b", 1))
 
     assert (case.replaced, case.take_all()) == ([("a", 1)], [("b", 1)])
+
+
+def test_a_frame_says_how_many_of_its_camera_it_replaced() -> None:
+    case = Case()
+    case.put(Waiting("front", 1), Waiting("yard", 1), Waiting("front", 2), Waiting("front", 3))
+
+    taken = [case.inbox.take(0), case.inbox.take(0)]
+    assert [(_named(one[0]), one[1]) for one in taken if one] == [(("front", 3), 2), (("yard", 1), 0)]
+    case.put(Waiting("front", 4))
+    last = case.inbox.take(0)
+    assert last
+    assert last[1] == 0

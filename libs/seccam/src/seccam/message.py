@@ -102,8 +102,8 @@ class FrameIdentity(JsonMessage):
     ts_ms: Milliseconds | None = None
 
 
-class Detection(JsonMessage):
-    """The faces that a worker found in one frame; for the boxes on the page."""
+class Found(JsonMessage):
+    """The faces that a worker found in one frame."""
 
     camera: CameraName
     frame: FrameIdentity
@@ -115,7 +115,15 @@ class Detection(JsonMessage):
     worker: str
 
 
-class FaceData(Detection):
+class Detection(Found):
+    """For the page: the boxes of the faces, and whether the workers keep up."""
+
+    #: Frames of this camera since the last detection of this worker: analysed ones with this one, and those it had no time for.
+    analysed: Count = 1
+    dropped: Count = 0
+
+
+class FaceData(Found):
     """Data of a face event."""
 
     #: The part of `faces` that this worker's last two analysed frames agree on; if missing, all of them.

@@ -140,7 +140,7 @@ async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat
             hub.broker_lost = None
         elif hub.broker_lost is None:
             hub.broker_lost = now
-        hub.has_events = incoming.has_events
+        hub.has_events, hub.analysed = incoming.has_events, incoming.workload.share(now)
         refreshed.refresh()
         if refreshed.users:
             hub.accounts = len(refreshed.users)

@@ -8,7 +8,7 @@ as they come, and a camera with many frames replaces only its own.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from seccam import topology
@@ -29,6 +29,8 @@ class Inbox:
         self._arrival = threading.Condition()
         #: Camera -> its newest frame. A camera keeps its turn when its frame is replaced.
         self._waiting: OrderedDict[str | None, Delivery] = OrderedDict()
+        #: Camera -> frames that were replaced since its last turn.
+        self._replaced: Counter[str | None] = Counter()
         self._bytes = 0
 
     def put(self, delivery: Delivery) -> None:
@@ -37,6 +39,7 @@ class Inbox:
         with self._arrival:
             older = self._waiting.get(camera)
             replaced = [older] if older else []
+            self._replaced[camera] += len(replaced)
             self._waiting[camera] = delivery
             self._bytes += len(delivery.body) - (len(older.body) if older else 0)
             while self._bytes > self._most_bytes and len(self._waiting) > 1:
@@ -45,11 +48,17 @@ class Inbox:
         for one in replaced:
             self._on_replaced(one)
 
-    def take(self, timeout: float) -> Delivery | None:
-        """The frame of the camera that has waited longest for its turn; None if there is none for `timeout` seconds."""
+    def take(self, timeout: float) -> tuple[Delivery, int] | None:
+        """The frame of the camera that has waited longest for its turn, and how many of its frames were replaced since the last.
+
+        None if there is none for `timeout` seconds.
+        """
         with self._arrival:
             self._arrival.wait_for(lambda: self._waiting, timeout)
-            return self._pop() if self._waiting else None
+            if not self._waiting:
+                return None
+            camera = next(iter(self._waiting))
+            return self._pop(), self._replaced.pop(camera, 0)
 
     def _pop(self) -> Delivery:
         _, delivery = self._waiting.popitem(last=False)

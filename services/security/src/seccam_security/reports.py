@@ -42,9 +42,10 @@ class Times:
         return {"received": round(self.age.seconds * 1000), "done": round(self.done * 1000)}
 
 
-def detection(frame: Frame, analysis: Analysis, worker: str) -> Message:
-    """What was found in one frame."""
-    found = message.Detection.model_validate(_found(frame, analysis, worker))
+def detection(frame: Frame, analysis: Analysis, worker: str, *, analysed: int = 1, dropped: int = 0) -> Message:
+    """What was found in one frame, and what became of the frames since the last detection."""
+    counts = {"analysed": analysed, "dropped": dropped}
+    found = message.Detection.model_validate({**_found(frame, analysis, worker), **counts})
     return Message(topology.key(topology.FACES, frame.camera), found.encode(), message.CONTENT_TYPE)
 
 

@@ -51,8 +51,10 @@ class Watched:
     #: The last frame with faces, and how many they were.
     last_seen: message.FrameIdentity | None = None
     last_faces: int = 0
-    #: Faces in the last detection that was published.
+    #: Faces in the last detection that was published, and the frames since.
     shown: int = 0
+    analysed: int = 0
+    dropped: int = 0
 
 
 class Worker:
@@ -97,12 +99,13 @@ class Worker:
         """Wait briefly for a frame, and do everything that it calls for."""
         self._check_leaving()
         self._probe()
-        delivery = self._inbox.take(_TURN)
-        if delivery is None:
+        taken = self._inbox.take(_TURN)
+        if taken is None:
             return
+        delivery, replaced = taken
         self._began = time.monotonic()
         try:
-            self._take(delivery)
+            self._take(delivery, replaced)
         finally:
             self._metrics.busy.inc(self.busy_for())
             self._began = None
@@ -112,8 +115,8 @@ class Worker:
         """Report how long the faces in sight were seen; frames that still wait go back to the broker."""
         for watched in self._watched.values():
             self._publish_presence(watched, *watched.presence.close())
-        while delivery := self._inbox.take(0):
-            self._count_dropped(delivery, "shutdown")
+        while taken := self._inbox.take(0):
+            self._count_dropped(taken[0], "shutdown")
 
     def _replaced(self, delivery: Delivery) -> None:
         self._count_dropped(delivery, "replaced")
@@ -140,11 +143,11 @@ class Worker:
             if not self._publisher.unconfirmed():
                 self._publisher.publish_durable(probe_message(message.probe_event(self._name)))
 
-    def _take(self, delivery: Delivery) -> None:
+    def _take(self, delivery: Delivery, replaced: int) -> None:
         label = self._label(delivery.key)
         self._metrics.received.labels(label).inc()
         try:
-            reason = self._handle(delivery, label)
+            reason = self._handle(delivery, replaced, label)
         except BadFrame as e:
             log.debug("frame_refused", key=delivery.key[:80], error=str(e))
             reason = e.reason
@@ -157,12 +160,13 @@ class Worker:
     def _label(self, key: str) -> str:
         return self._metrics.label(topology.camera_of(topology.SECURITY, key) or NO_CAMERA)
 
-    def _handle(self, delivery: Delivery, label: str) -> str | None:
-        """Analyse the frame and report on it; the reason if it is dropped instead. Raises BadFrame."""
+    def _handle(self, delivery: Delivery, replaced: int, label: str) -> str | None:
+        """Analyse a frame that `replaced` others, and report on it; the reason if it is dropped instead. Raises BadFrame."""
         if delivery.redelivered:
             return "redelivered"  # it may be what ended the worker that had it before
         frame = self._decoder.decode(topology.SECURITY, delivery.key, delivery.headers, delivery.body)
         watched = self._watch(frame.camera)
+        watched.dropped += replaced
         age = watched.ages.age(frame.boot_id, frame.ts_ms, wall=delivery.wall, monotonic=delivery.monotonic)
         if age.future:
             self._metrics.future.labels(label).inc()
@@ -170,6 +174,7 @@ class Worker:
         if not age.untimed:
             self._metrics.age_taken.observe(age_taken)
         if age_taken > self._settings.max_age_seconds:
+            watched.dropped += 1
             return "stale"
         analysis = self._analyst.analyse(frame, watched.memory, time.monotonic())
         age_done = age.seconds + time.monotonic() - delivery.monotonic
@@ -195,10 +200,15 @@ class Worker:
             self._metrics.age_done.observe(age)
 
     def _show(self, frame: Frame, watched: Watched, analysis: Analysis) -> None:
-        """Publish the faces for the page, also where nothing moved, so that their boxes stay; once when they are gone."""
-        if analysis.faces or watched.shown:
-            detection = reports.detection(frame, analysis, self._name)
+        """Publish the faces for the page, also where nothing moved, so that their boxes stay; once when they are gone.
+
+        And whether frames were dropped, so that the page can say so.
+        """
+        watched.analysed += 1
+        if analysis.faces or watched.shown or watched.dropped:
+            detection = reports.detection(frame, analysis, self._name, analysed=watched.analysed, dropped=watched.dropped)
             self._publisher.publish_latest(detection.key, detection)
+            watched.analysed = watched.dropped = 0
         watched.shown = len(analysis.faces)
 
     def _report(self, frame: Frame, watched: Watched, analysis: Analysis, times: Times) -> None:

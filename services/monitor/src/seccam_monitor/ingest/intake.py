@@ -12,11 +12,12 @@ from seccam import logs, topology
 from seccam.broker import CatchAllRouter, Consumer, Delivery, StreamReader, Subscription
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
-from seccam.message import AnyEvent, Detection, FaceEvent, PresenceData, PresenceEvent, Status, decode_event
+from seccam.message import AnyEvent, Detection, FaceEvent, Found, PresenceData, PresenceEvent, Status, decode_event
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.ingest.cameras import Camera, Cameras
 from seccam_monitor.ingest.status import LastStatus
 from seccam_monitor.ingest.visits import Change, VisitList
+from seccam_monitor.ingest.workload import Workload
 from seccam_monitor.metrics import Metrics
 
 log = logs.get(__name__)
@@ -58,6 +59,7 @@ class Intake:
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
         self._events = StreamReader(topology.EVENTS_LOG, self._on_event, last=EVENTS_AT_START, required=False)
+        self.workload = Workload()
         self._refusals = logs.Throttle()
         #: Number of frames refused in the current second, and when it began.
         self._refused, self._second = 0, float("-inf")
@@ -182,6 +184,7 @@ class Intake:
         delivery.ack()
         detection = self._decoded(Detection.decode, delivery, topology.FACES)
         if detection and self._cameras.get(detection.camera):
+            self.workload.add(detection.analysed, detection.dropped, delivery.monotonic)
             self._listener.on_faces(detection, self._captured(detection, delivery) or delivery.monotonic)
 
     def _on_event(self, delivery: Delivery) -> None:
@@ -203,7 +206,7 @@ class Intake:
         if change:
             self._listener.on_visit(change)
 
-    def _captured(self, seen: Detection | PresenceData, delivery: Delivery) -> float | None:
+    def _captured(self, seen: Found | PresenceData, delivery: Delivery) -> float | None:
         """When the frame was captured, in monotonic seconds; None if the camera's clock isn't known."""
         camera = self._cameras.get(seen.camera)
         since = camera.clock.since(seen.frame.boot_id, seen.frame.ts_ms, wall=delivery.wall) if camera else None

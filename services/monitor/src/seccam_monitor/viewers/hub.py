@@ -50,6 +50,8 @@ class Hub:
         self.broker_lost: float | None = time.monotonic()
         #: Whether new visits can be received.
         self.has_events = False
+        #: The share of frames that the workers analyse; None if they keep up.
+        self.analysed: float | None = None
         #: Whether the monitor is stopping: no new viewer is accepted.
         self.ended = False
 
@@ -155,6 +157,7 @@ class Hub:
             broker=lost is None,
             since=None if lost is None else lost * 1000,
             events=self.has_events,
+            analysed=self.analysed,
             c=list(self._states(now, wall)),
         )
 

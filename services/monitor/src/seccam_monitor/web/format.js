@@ -224,6 +224,12 @@ export function noBroker(since, now) {
   return `The monitor lost its broker at ${time(since, now)}. Pictures and visits will resume automatically.`;
 }
 
+/** The bar while the workers have more frames than they can analyse; `analysed` is the share that they do. */
+export function overload(analysed) {
+  const share = Math.max(1, Math.round(analysed * 100));
+  return `The workers can't keep up: they analyse about ${share} % of the frames, of all cameras alike. Add workers, or lower the rates of the cameras.`;
+}
+
 /** The announcement of visits: `front 2 faces, yard 1`. */
 export function spokenVisits(visits) {
   const most = new Map();

@@ -114,12 +114,15 @@ const handlers = {
     route();
   },
 
-  status({ now, broker, since, events, c }) {
+  status({ now, broker, since, events, analysed, c }) {
     for (const [index, state, newest, fps, until, why] of c) byIndex.get(index)?.hear({ at: now, state, newest, fps, until, why });
     const bar = $("bar-broker");
     bar.hidden = broker;
     if (!broker) write(bar.firstElementChild, format.noBroker(Date.now() - (now - (since ?? now)), Date.now()));
     $("bar-events").hidden = events || !broker;
+    const load = $("bar-load");
+    load.hidden = analysed === null || !broker;
+    if (!load.hidden) write(load.firstElementChild, format.overload(analysed));
     write($("broker"), `Broker: ${broker ? "connected" : "not connected"}`);
     ask();
   },
@@ -353,7 +356,7 @@ function showTrouble(wall) {
   bar.hidden = trouble === null;
   if (trouble) {
     write(bar.firstElementChild, trouble.full ? format.monitorFull(trouble.next) : format.noMonitor(trouble.since, trouble.next, wall));
-    for (const id of ["bar-broker", "bar-events"]) $(id).hidden = true; // whether they still hold isn't known
+    for (const id of ["bar-broker", "bar-events", "bar-load"]) $(id).hidden = true; // whether they still hold isn't known
   }
   announcer.monitor(trouble ? format.spokenTrouble(trouble.full) : "");
   const title = trouble ? "(!) seccam" : unseen ? `(${unseen}) seccam` : "seccam";
