@@ -15,8 +15,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from seccam import topology
-from seccam.__main__ import apply
 from seccam.broker.admin import BrokerAdmin
+from seccam.command.broker import apply
 from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, READERS, STRANGER, USERS, writers
 from tests.brokers import CAMERAS, RunningBroker
 

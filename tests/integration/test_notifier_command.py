@@ -116,7 +116,7 @@ def test_apply_removes_the_binding_of_an_earlier_version(admin: BrokerAdmin, bro
 def test_check_end_to_end_says_whether_a_probe_reaches_the_journal(
     admin: BrokerAdmin, broker: RunningBroker, capsys: Capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("seccam.__main__.PROBE_SECONDS", 1.0)
+    monkeypatch.setattr("seccam.command.check.PROBE_SECONDS", 1.0)
     assert main(["check", "--end-to-end"]) == 1
     assert "no probe reached the notifier" in capsys.readouterr().out
     environ = {
@@ -128,7 +128,7 @@ def test_check_end_to_end_says_whether_a_probe_reaches_the_journal(
         (tmp_path / "log").open("wb") as log,
         subprocess.Popen([sys.executable, "-m", "seccam_notifier"], env=environ, stdout=log, stderr=log) as notifier,
     ):
-        monkeypatch.setattr("seccam.__main__.PROBE_SECONDS", 60.0)
+        monkeypatch.setattr("seccam.command.check.PROBE_SECONDS", 60.0)
         try:
             assert main(["check", "--end-to-end"]) == 0
         finally:
