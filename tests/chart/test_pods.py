@@ -70,7 +70,8 @@ def test_every_container_has_requests_and_limits(rendered: Rendered) -> None:
     for name, pod in rendered.pods():
         for _, container in containers(pod):
             resources = container["resources"]
-            assert {"cpu", "memory"} <= resources["requests"].keys(), name
+            # without a request of its own, a limit is one
+            assert {"cpu", "memory", "ephemeral-storage"} <= resources["requests"].keys(), name
             assert {"cpu", "memory", "ephemeral-storage"} <= resources["limits"].keys(), name
             assert int(resources["limits"]["cpu"]) >= 1, f"{name}: a limit near what it needs would cause delays"
 
