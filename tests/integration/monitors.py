@@ -47,12 +47,12 @@ def noise(seed: int, *, width: int = 640, height: int = 360) -> bytes:
 
 
 class RunningMonitor:
-    """The process and its two ports. With `authority`, a PEM file, it is spoken to over TLS."""
+    """The process and its two ports. With `authority`, a PEM file, `http` uses TLS."""
 
     def __init__(self, broker_url: str, log: BinaryIO | None = None, /, visit_gap: str = "60", **settings: str) -> None:
         self.port, self.ops_port = free_port(), free_port()
         authority = settings.pop("authority", "")
-        self._tls = ssl.create_default_context(cafile=authority) if authority else None
+        trusted = ssl.create_default_context(cafile=authority) if authority else True
         self.base = f"http{'s' if authority else ''}://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "seccam_monitor"],
@@ -66,7 +66,7 @@ class RunningMonitor:
             },
             stderr=log,
         )
-        self.http = httpx.Client(base_url=self.base, timeout=20, verify=self._tls or True)
+        self.http = httpx.Client(base_url=self.base, timeout=20, verify=trusted)
 
     def ready(self) -> bool:
         """Whether /readyz answers 200."""
@@ -101,12 +101,11 @@ class RunningMonitor:
     def socket(self, **arguments: Any) -> ClientConnection:
         """The WebSocket of a page that reads and answers pings whatever the test does."""
         opened: ClientConnection = connect(
-            f"{self.base.replace('http', 'ws', 1)}/ws",
+            f"ws://127.0.0.1:{self.port}/ws",
             subprotocols=[Subprotocol("seccam.v1")],
             max_size=None,
             max_queue=None,
             ping_interval=None,
-            ssl=self._tls,
             **arguments,
         )
         return opened
