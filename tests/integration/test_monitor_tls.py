@@ -16,6 +16,7 @@ from websockets.typing import Origin, Subprotocol
 
 from seccam_monitor.http import server
 from seccam_monitor.http.certificate import read
+from seccam_monitor.http.connections import Connections
 from tests import certificates
 from tests.brokers import RunningBroker
 from tests.integration.monitors import Camera, picture, running
@@ -115,6 +116,19 @@ def test_clients_that_begin_no_handshake_count_and_are_closed(folder: Path, monk
         await asyncio.to_thread(eventually, lambda: len(port.connections) == 0, within=WITHIN)
 
     on_a_port(body, most=2, tls=read(str(folder / "broker.pem"), str(folder / "broker.key")))
+
+
+def test_a_handshake_stops_counting_although_its_client_has_no_address_any_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Connections, "open", lambda *_: None)  # as it can't tell whose handshake is over
+    trusting = ssl.create_default_context(cafile=folder / "ca.pem")
+
+    async def body(port: Port) -> None:
+        await port.call(b"", tls=trusting)
+        await asyncio.to_thread(eventually, lambda: len(port.connections) == 0, within=WITHIN)
+
+    on_a_port(body, tls=read(str(folder / "broker.pem"), str(folder / "broker.key")))
 
 
 def test_a_request_in_one_piece_with_the_handshake_is_answered(folder: Path) -> None:

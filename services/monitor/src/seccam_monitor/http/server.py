@@ -95,13 +95,17 @@ class Server(uvicorn.Server):
                 client.close()
 
     async def _shake_hands(self, client: socket.socket, peer: Peer, tls: ssl.SSLContext) -> None:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        failed = False
         try:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._new_protocol, client, ssl=tls, ssl_handshake_timeout=_TLS_SECONDS, ssl_shutdown_timeout=_TLS_SECONDS
             )
         except OSError:  # too slow, no TLS, or a client that doesn't trust the certificate
-            self._connections.end_handshake(peer, failed=True)
+            failed = True
+        finally:
+            # usually its protocol has ended it, but a client that has left at once has no address any more
+            self._connections.end_handshake(peer, failed=failed)
 
     def _new_protocol(self) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
