@@ -8,8 +8,9 @@ as they come, and a camera with many frames replaces only its own.
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from seccam import topology
 from seccam.broker import Delivery
@@ -20,6 +21,13 @@ MOST_WAITING = 64
 MOST_BYTES = 32 * 1024 * 1024
 
 
+class Waiting(NamedTuple):
+    """A camera's newest frame, and how many of its frames were replaced since its last turn."""
+
+    delivery: Delivery
+    replaced: int
+
+
 class Inbox:
     """Filled by the connection's thread, emptied by the worker's."""
 
@@ -27,10 +35,8 @@ class Inbox:
         """`on_replaced` takes the frames that the worker will not get; it is called in the connection's thread."""
         self._on_replaced, self._most_bytes = on_replaced, most_bytes
         self._arrival = threading.Condition()
-        #: Camera -> its newest frame. A camera keeps its turn when its frame is replaced.
-        self._waiting: OrderedDict[str | None, Delivery] = OrderedDict()
-        #: Camera -> frames that were replaced since its last turn.
-        self._replaced: Counter[str | None] = Counter()
+        #: By camera. A camera keeps its turn when its frame is replaced.
+        self._waiting: OrderedDict[str | None, Waiting] = OrderedDict()
         self._bytes = 0
 
     def put(self, delivery: Delivery) -> None:
@@ -38,29 +44,22 @@ class Inbox:
         camera = topology.camera_of(topology.SECURITY, delivery.key)  # None: those without a valid name count as one
         with self._arrival:
             older = self._waiting.get(camera)
-            replaced = [older] if older else []
-            self._replaced[camera] += len(replaced)
-            self._waiting[camera] = delivery
-            self._bytes += len(delivery.body) - (len(older.body) if older else 0)
+            replaced = [older.delivery] if older else []
+            self._waiting[camera] = Waiting(delivery, older.replaced + 1 if older else 0)
+            self._bytes += len(delivery.body) - (len(older.delivery.body) if older else 0)
             while self._bytes > self._most_bytes and len(self._waiting) > 1:
-                replaced.append(self._pop())
+                replaced.append(self._pop().delivery)
             self._arrival.notify()
         for one in replaced:
             self._on_replaced(one)
 
-    def take(self, timeout: float) -> tuple[Delivery, int] | None:
-        """The frame of the camera that has waited longest for its turn, and how many of its frames were replaced since the last.
-
-        None if there is none for `timeout` seconds.
-        """
+    def take(self, timeout: float) -> Waiting | None:
+        """The frame of the camera that has waited longest for its turn; None if there is none for `timeout` seconds."""
         with self._arrival:
             self._arrival.wait_for(lambda: self._waiting, timeout)
-            if not self._waiting:
-                return None
-            camera = next(iter(self._waiting))
-            return self._pop(), self._replaced.pop(camera, 0)
+            return self._pop() if self._waiting else None
 
-    def _pop(self) -> Delivery:
-        _, delivery = self._waiting.popitem(last=False)
-        self._bytes -= len(delivery.body)
-        return delivery
+    def _pop(self) -> Waiting:
+        _, waiting = self._waiting.popitem(last=False)
+        self._bytes -= len(waiting.delivery.body)
+        return waiting

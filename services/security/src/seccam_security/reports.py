@@ -42,7 +42,7 @@ class Times:
         return {"received": round(self.age.seconds * 1000), "done": round(self.done * 1000)}
 
 
-def detection(frame: Frame, analysis: Analysis, worker: str, *, analysed: int = 1, dropped: int = 0) -> Message:
+def detection(frame: Frame, analysis: Analysis, worker: str, *, analysed: int, dropped: int) -> Message:
     """What was found in one frame, and what became of the frames since the last detection."""
     counts = {"analysed": analysed, "dropped": dropped}
     found = message.Detection.model_validate({**_found(frame, analysis, worker), **counts})

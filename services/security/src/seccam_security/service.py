@@ -116,7 +116,7 @@ class Worker:
         for watched in self._watched.values():
             self._publish_presence(watched, *watched.presence.close())
         while taken := self._inbox.take(0):
-            self._count_dropped(taken[0], "shutdown")
+            self._count_dropped(taken.delivery, "shutdown")
 
     def _replaced(self, delivery: Delivery) -> None:
         self._count_dropped(delivery, "replaced")
