@@ -206,13 +206,8 @@ class Notifier:
         answer = self._channel.send(sum_of(event, others, datetime.now(UTC), self._zone))
         self._count(answer, event, time.monotonic() - began)
         if answer.accepted:
-            self._limit.sent(time.monotonic())
-            self._metrics.last_success.labels(self._channel.name).set_to_current_time()
             age = self._metrics.observe_age("notified", event, datetime.now(UTC))
-            self._journal.write(self.remember(entry), wait=True)
-            for other in others:  # they come back from their delay queue as duplicates
-                self._journal.write(self.remember(other), wait=False)
-                self._limit.release(other.id)
+            self._record_notified(entry, others)
             together = {"together_with": len(others)} if others else {}
             log.info("event_notified", age_ms=round(age * 1000), attempts=received.attempt + 1, **together, **_names(event))
             return "notified"
@@ -220,6 +215,15 @@ class Notifier:
             return self._requeue(received, event, answer.retry_cause, answer.retry_after, called=True)
         remedy = ": wrong IFTTT_KEY? Correct it, then: seccam parked replay" if answer.result == "401" else ""
         return self._park(received, event, "refused", detail=(answer.detail or answer.result) + remedy)
+
+    def _record_notified(self, entry: JournalEntry, others: Sequence[JournalEntry]) -> None:
+        """The channel has taken a notification of this event and of others, which come back as duplicates."""
+        self._limit.sent(time.monotonic())
+        self._metrics.last_success.labels(self._channel.name).set_to_current_time()
+        self._journal.write(self.remember(entry), wait=True)
+        for other in others:
+            self._journal.write(self.remember(other), wait=False)
+            self._limit.release(other.id)
 
     def _count(self, answer: Answer, event: AnyEvent, seconds: float) -> None:
         name = self._channel.name
