@@ -120,14 +120,15 @@ class MonitorSettings(settings.OpsSettings):
     @field_validator("certificate_key_file")
     @classmethod
     def _matching(cls, key_file: str, info: ValidationInfo) -> str:
-        certificate_file = info.data["certificate_file"]
-        if certificate_file:
+        certificate_file: str = info.data["certificate_file"]
+        if key_file and not certificate_file:
+            raise ValueError("is of no use without SECCAM_MONITOR_CERTIFICATE_FILE")
+        key_file = key_file or certificate_file
+        if key_file:
             try:
-                certificate.read(certificate_file, key_file or certificate_file)
+                certificate.read(certificate_file, key_file)
             except BadCertificate as e:
                 raise ValueError(str(e)) from None
-        elif key_file:
-            raise ValueError("is of no use without SECCAM_MONITOR_CERTIFICATE_FILE")
         return key_file
 
     @field_validator("host")
@@ -166,9 +167,7 @@ class MonitorSettings(settings.OpsSettings):
     @property
     def certificate(self) -> Certificate | None:
         """The page's certificate; None: it is served without TLS. Raises BadCertificate."""
-        if not self.certificate_file:
-            return None
-        return Certificate(self.certificate_file, self.certificate_key_file or self.certificate_file)
+        return Certificate(self.certificate_file, self.certificate_key_file) if self.certificate_file else None
 
     @property
     def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

@@ -55,9 +55,9 @@ def user_of(scope: Mapping[str, Any]) -> User | None:
 
 
 def who(scope: Mapping[str, Any]) -> dict[str, str | None]:
-    """Who sent the request, for the audit log. Behind trusted proxies the address is that of their client."""
+    """Who sent the request, for the audit log."""
     user = user_of(scope)
-    return {"user": user.name if user else None, "address": _address(scope)}
+    return {"user": user.name if user else None, "address": address_of(scope)}
 
 
 class Login:
@@ -119,7 +119,7 @@ class Login:
         fields = await _fields(request)
         if fields is None:
             return PlainTextResponse("This is not a login form.\n", 400)
-        attempt = LoginAttempt(fields.get("name", ""), fields.get("password", ""), _address(request.scope))
+        attempt = LoginAttempt(fields.get("name", ""), fields.get("password", ""), address_of(request.scope))
         result = await self._credentials.check(attempt)
         if result.hashed is None:
             self._note_refusal(result, attempt)
@@ -137,7 +137,7 @@ class Login:
         session = self._session(request)
         if session:
             self._sessions.end(session, time.time())
-            audit.note("logout", user=session.name, address=_address(request.scope))
+            audit.note("logout", user=session.name, address=address_of(request.scope))
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(_cookie_of(request), **_cookie_kind(request))
         return answer
@@ -199,7 +199,7 @@ def _basic(caller: HTTPConnection) -> LoginAttempt | None:
         name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return LoginAttempt(name, password, _address(caller.scope)) if colon else None
+    return LoginAttempt(name, password, address_of(caller.scope)) if colon else None
 
 
 async def _fields(request: Request) -> dict[str, str] | None:
@@ -216,7 +216,8 @@ async def _fields(request: Request) -> dict[str, str] | None:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _address(scope: Mapping[str, Any]) -> str:
+def address_of(scope: Mapping[str, Any]) -> str:
+    """Where the request came from; behind trusted proxies, their client's address. Empty if it isn't known."""
     return scope["client"][0] if scope.get("client") else ""
 
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seccam import audit, logs
 from seccam_monitor.auth.lockout import network_of
-from seccam_monitor.auth.login import who
+from seccam_monitor.auth.login import address_of, who
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.settings import is_loopback
 
@@ -47,6 +47,11 @@ def host_of(netloc: str) -> str:
         return (urlsplit(f"//{netloc}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _has_port(netloc: str) -> bool:
+    """Whether a Host header names a port; an IPv6 address is in brackets."""
+    return ":" in netloc.rpartition("]")[2]
 
 
 def may_call(host: str, names: Iterable[str], own_address: str) -> bool:
@@ -105,7 +110,7 @@ class RequestGuard:
 
         Behind a trusted proxy this is the only limit for each client. Elsewhere that of connections comes first.
         """
-        client = network_of(scope["client"][0]) if scope.get("client") else ""
+        client = network_of(address_of(scope))
         admitted = self._running[client] < self._most_per_client
         if not admitted:
             self._metrics.connections_refused["address_limit"].inc()
@@ -142,9 +147,8 @@ class RequestGuard:
 
     def _note(self, action: str, scope: Scope) -> None:
         """Note a refusal in the audit log. It costs its sender nothing, so not each one is noted."""
-        caller = who(scope)
-        if self._refusals.allows(f"{action} {network_of(caller['address'] or '')}"):
-            audit.note(action, **caller)
+        if self._refusals.allows(f"{action} {network_of(address_of(scope))}"):
+            audit.note(action, **who(scope))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
         began = time.monotonic()
@@ -157,7 +161,7 @@ class RequestGuard:
                 status = message["status"]
                 headers = message["headers"] = [*message.get("headers", ()), *_FIXED]
                 streams = any(k == b"content-type" and v.startswith(b"multipart/") for k, v in headers)
-                if scope["scheme"] == "https" and ":" not in (_header(scope, b"host") or "").rpartition("]")[2]:
+                if scope["scheme"] == "https" and not _has_port(_header(scope, b"host") or ""):
                     headers.append(_HSTS)
                 if not any(k == b"cache-control" for k, _ in headers):
                     headers.append(_NO_CACHE)
