@@ -61,7 +61,7 @@ class Outcome:
         """The section of the page."""
         line = self.line
         counts = (
-            self.faults.total() - len(self.failures),
+            self.faults.total(),
             line.confirmed,
             line.notified,
             line.suppressed,
