@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from tests.brokers import RunningBroker, start_broker
+from tests.integration.workers import Lens
 
 # how long an example takes depends on the machine more than on the code
 hypothesis.settings.register_profile("seccam", deadline=None)
@@ -51,3 +52,11 @@ def broker(running_broker: RunningBroker) -> RunningBroker:
     running_broker.ensure_running()
     running_broker.empty()
     return running_broker
+
+
+@pytest.fixture
+def lens(broker: RunningBroker) -> Iterator[Lens]:
+    """A camera called front."""
+    lens = Lens(broker)
+    yield lens
+    lens.close()

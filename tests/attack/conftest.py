@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import mark_all
+
 
 @pytest.hookimpl(tryfirst=True)  # before items are selected by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test here is an attack."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.attack)
-            item.add_marker(pytest.mark.timeout(400))
+    mark_all(items, Path(__file__).parent, pytest.mark.attack, pytest.mark.timeout(400))

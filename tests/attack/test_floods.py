@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import selectors
 import socket
 import time
@@ -21,6 +20,7 @@ from tests import certificates
 from tests.brokers import CAMERA, CAMERAS, RunningBroker
 from tests.integration.houses import BASIC, House, open_house
 from tests.integration.monitors import messages
+from tests.processes import resident
 from tests.waiting import eventually
 
 #: More than the monitor admits in all (200), from addresses that may have 64 each.
@@ -162,14 +162,14 @@ def test_answers_that_nobody_reads_hold_a_connection_for_seconds_only(house: Hou
     ids=["socket's head", "form", "form in pieces"],
 )
 def test_heads_and_bodies_without_end_take_no_memory(house: House, start: bytes) -> None:
-    before = resident(house)
+    before = resident(house.monitor.process.pid)
     highest = before
     for _ in range(10):
         with socket.create_connection(("127.0.0.1", house.monitor.port), timeout=20) as one, contextlib.suppress(ConnectionError):
             one.sendall(start)
             for _ in range(20):
                 one.sendall(b"x" * MIB)
-                highest = max(highest, resident(house))
+                highest = max(highest, resident(house.monitor.process.pid))
 
     assert highest < before + 32 * MIB
     assert house.monitor.alive()
@@ -177,12 +177,6 @@ def test_heads_and_bodies_without_end_take_no_memory(house: House, start: bytes)
 
 def open_files(house: House) -> int:
     return len(list(Path(f"/proc/{house.monitor.process.pid}/fd").iterdir()))
-
-
-def resident(house: House) -> int:
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{house.monitor.process.pid}/status").read_text())
-    assert found
-    return int(found[1]) * 1024
 
 
 # the broker

@@ -6,8 +6,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from statistics import median
+
+import psutil
+
+from tests.processes import resident
 
 #: Seconds between two samples.
 EVERY = 10.0
@@ -15,7 +18,7 @@ EVERY = 10.0
 SPAN = 600.0
 #: Growth between them that counts as creeping: this part, and more than so many MB.
 GROWTH, LEAST = 0.1, 5.0
-_MB = 1024.0
+_MB = 1024.0**2
 
 
 class Memory(threading.Thread):
@@ -32,8 +35,8 @@ class Memory(threading.Thread):
         """Sample until `stop`."""
         while not self._enough.wait(EVERY):
             for name, pid in self._pids().items():
-                if resident := resident_mb(pid):
-                    self._samples[name].append((time.monotonic(), resident))
+                if used := resident_mb(pid):
+                    self._samples[name].append((time.monotonic(), used))
 
     def stop(self) -> None:
         """Sample no more."""
@@ -61,7 +64,6 @@ def creeps(first: float, last: float) -> bool:
 def resident_mb(pid: int) -> float:
     """Resident memory of a process, MB; 0 if it is gone."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
+        return resident(pid) / _MB
+    except psutil.NoSuchProcess:
         return 0.0
-    return next((int(line.split()[1]) / _MB for line in lines if line.startswith("VmRSS:")), 0.0)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from seccam import topology
 from tests.broker_clients import proxy_to, through
 from tests.brokers import RunningBroker
+from tests.faults.conftest import beginning
 from tests.faults.frail_worker import MAGENTA
 from tests.faults.injections import frozen, starved
 from tests.faults.row import check
@@ -33,25 +35,9 @@ BeginWorkers = Callable[..., WorkerRow]
 
 
 @pytest.fixture
-def begin(broker: RunningBroker, tmp_path: Path) -> Iterator[BeginWorkers]:
+def begin(broker: RunningBroker, tmp_path: Path, stack: ExitStack) -> BeginWorkers:
     """Begins a row with workers; what it started ends with the test."""
-    rows: list[WorkerRow] = []
-
-    def start(**options: object) -> WorkerRow:
-        rows.append(WorkerRow(broker, tmp_path, **options))  # type: ignore[arg-type]  # as the caller means them
-        return rows[-1]
-
-    yield start
-    for row in rows:
-        row.close()
-
-
-@pytest.fixture
-def lens(broker: RunningBroker) -> Iterator[Lens]:
-    """A camera called front."""
-    lens = Lens(broker)
-    yield lens
-    lens.close()
+    return beginning(WorkerRow, broker, tmp_path, stack)
 
 
 class AckHolder(TcpProxy):

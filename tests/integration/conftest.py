@@ -11,7 +11,7 @@ import pytest
 
 from tests.brokers import RunningBroker
 from tests.integration.houses import House, open_house
-from tests.integration.workers import PATIENCE, Lens, Start, WorkerProcess
+from tests.integration.workers import PATIENCE, Start, WorkerProcess
 from tests.waiting import eventually
 
 
@@ -40,14 +40,6 @@ def start(broker: RunningBroker, tmp_path: Path) -> Iterator[Start]:
     for worker in workers:
         if worker.process.poll() is None:
             worker.stop()
-
-
-@pytest.fixture
-def lens(broker: RunningBroker) -> Iterator[Lens]:
-    """A camera called front."""
-    lens = Lens(broker)
-    yield lens
-    lens.close()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 
 import httpx
 import paho.mqtt.client as mqtt
@@ -25,6 +24,7 @@ from websockets.exceptions import InvalidStatus
 from seccam import topology
 from tests.brokers import RunningBroker, free_port
 from tests.integration.monitors import Camera, RunningMonitor, Sender, end_of, first_picture, messages, noise, picture, running, say
+from tests.processes import resident
 from tests.waiting import eventually
 
 HEADER = struct.Struct("<BBHIdHH")
@@ -598,11 +598,8 @@ def test_probes_answer_while_an_attacker_takes_all_connections(running_broker: R
 
 
 def test_memory_stays_level_while_heads_have_no_end(running_broker: RunningBroker) -> None:
-    def resident(monitor: RunningMonitor) -> int:
-        return int(Path(f"/proc/{monitor.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
-
     with running(running_broker) as monitor:
-        before = resident(monitor)
+        before = resident(monitor.process.pid)
         for piece in (b"X: " + b"x" * 1020 + b"\r\n", b"x" * 1024):
             with socket.create_connection(("127.0.0.1", monitor.port)) as attack:
                 attack.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ")
@@ -610,4 +607,4 @@ def test_memory_stays_level_while_heads_have_no_end(running_broker: RunningBroke
                     for _ in range(20):
                         attack.sendall(piece * 1024)
             assert monitor.http.get("/cameras").status_code == 200  # what was sent before has been dealt with
-        assert resident(monitor) - before < 8_000_000
+        assert resident(monitor.process.pid) - before < 8_000_000
