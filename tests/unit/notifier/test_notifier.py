@@ -29,7 +29,7 @@ from seccam.broker import Message, Receipt
 from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings, VisitSettings
 from seccam.topology import EVENTS_QUEUE, JOURNAL, PARKED_QUEUE
-from seccam_notifier import journal, notifier, nuclio, rate_limit
+from seccam_notifier import handover, journal, nuclio, rate_limit
 from seccam_notifier.channels import Answer
 from seccam_notifier.host import DIRECTIONS
 from seccam_notifier.journal import Journal
@@ -540,7 +540,7 @@ def test_a_retry_goes_to_the_next_queue_where_one_is_full_or_missing(world: Worl
 
 
 def test_poison_goes_round_where_it_can_not_be_parked_and_holds_nothing_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifier, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(handover, "PAUSE_SECONDS", 0.0)
     world.outbox.refusing = {PARKED_QUEUE, *DELAYS}
 
     began = time.monotonic()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from seccam import logs, topology
-from seccam.broker import Message, Publisher
+from seccam.broker import Publisher
 from seccam.errors import BadMessage
 from seccam.message import (
     ATTEMPT_HEADER,
@@ -29,6 +28,7 @@ from seccam.probes import Heartbeat
 from seccam.settings import VisitSettings
 from seccam_notifier import PROGRAM
 from seccam_notifier.channels import Answer, Channel
+from seccam_notifier.handover import Handover
 from seccam_notifier.journal import Journal
 from seccam_notifier.memory import MAX_AGE, JournalEntry, Memory, Outcome
 from seccam_notifier.metrics import NotifierMetrics
@@ -44,14 +44,6 @@ log = logs.get(PROGRAM)
 JOURNAL_SECONDS = 30.0
 #: Seconds without an event after which another notifier may have been the active one.
 IDLE_SECONDS = 5.0
-#: Seconds that a queue has to answer before an event is offered to the next one.
-ANSWER_SECONDS = 5.0
-#: Seconds between two looks for that answer.
-TURN = 0.5
-#: Seconds for which a queue that took no event is not offered another one.
-PAUSE_SECONDS = 10.0
-#: Seconds between two events that go back to the events queue because no other queue takes them.
-HOLD_SECONDS = 0.2
 #: Calls by Nuclio without an event, in a row, after which the process ends.
 MOST_EMPTY = 3
 
@@ -70,7 +62,7 @@ class Notifier:
         metrics: NotifierMetrics,
     ) -> None:
         self._zone, self._reminder = settings.zone, visit.reminder_seconds
-        self._channel, self._publisher, self._journal, self._metrics = channel, publisher, journal, metrics
+        self._channel, self._journal, self._metrics = channel, journal, metrics
         self._breaker, self._limit = Breaker(), RateLimit(settings.max_per_minute)
         self._empties = 0
         #: Shared by the thread that handles events and the one that reads the journal.
@@ -78,11 +70,10 @@ class Notifier:
         self._remembering = threading.Lock()
         #: When the last event was handled, monotonic seconds; None if none was.
         self._handled_at: float | None = None
-        #: Queues that took no event, and until when they are not asked again, monotonic seconds.
-        self._paused: dict[str, float] = {}
-        self._held, self._copies, self._forgeries = logs.Throttle(), logs.Throttle(), logs.Throttle()
+        self._copies, self._forgeries = logs.Throttle(), logs.Throttle()
         #: Beats while an event waits for the broker.
         self.heartbeat = Heartbeat()
+        self._handover = Handover(publisher, metrics, self.heartbeat)
 
     def handle(self, received: ReceivedMessage) -> str:
         """What became of the message; returns only when that is certain, and never raises."""
@@ -190,7 +181,7 @@ class Notifier:
         if self._journal.write(entry, wait=is_durable) or not is_durable or datetime.now(UTC) - event.time > MAX_AGE:
             return "suppressed"
         delay = min(DELAY_QUEUES)
-        queue = self._hand_over(received, event.id, {SUPPRESSED_HEADER: True}, DELAYS, delay)
+        queue = self._handover.pass_on(received, event.id, {SUPPRESSED_HEADER: True}, DELAYS, delay)
         self._metrics.requeued.labels(delay_name(delay), "journal").inc()
         log.debug("event_requeued", queue=queue, cause="journal", **_names(event))
         return "requeued"
@@ -245,7 +236,7 @@ class Notifier:
         delay = retry_delay(received.attempt, retry_after, outage=self._breaker.outage)
         attempt = received.attempt + called
         queues = [DELAY_QUEUES[delay], *DELAYS, topology.PARKED_QUEUE]
-        queue = self._hand_over(received, event.id, {ATTEMPT_HEADER: attempt}, queues, delay)
+        queue = self._handover.pass_on(received, event.id, {ATTEMPT_HEADER: attempt}, queues, delay)
         entry = JournalEntry.of(event, "requeued")
         with self._remembering:
             is_recorded = self._memory.is_pending(entry)
@@ -258,59 +249,12 @@ class Notifier:
     def _park(self, received: ReceivedMessage, event: AnyEvent | None, why: str, detail: str = "") -> Outcome:
         reason = {WHY_HEADER: f"{why}: {detail}" if detail else why}
         event_id = event.id if event else received.message_id
-        self._hand_over(received, event_id, reason, [topology.PARKED_QUEUE, *reversed(DELAYS)])
+        self._handover.pass_on(received, event_id, reason, [topology.PARKED_QUEUE, *reversed(DELAYS)])
         if event:
             self._journal.write(self.remember(JournalEntry.of(event, "parked")), wait=False)
         self._metrics.parked.labels(why).inc()
         log.error("event_parked", why=why, detail=detail, **(_names(event) if event else {"event_id": received.message_id}))
         return "parked"
-
-    def _hand_over(
-        self,
-        received: ReceivedMessage,
-        event_id: str,
-        headers: Mapping[str, Any],
-        queues: Sequence[str],
-        delay: int | None = None,
-    ) -> str:
-        """Returns when a queue has the message, with the queue's name; until then the event is ours, and not acknowledged.
-
-        The first of the queues that takes it gets it, for `delay` seconds if it is a delay queue. If none does, it goes back
-        to the end of the events queue, so that the other events are not held up.
-        """
-        while True:
-            for queue in dict.fromkeys(queues):
-                if self._paused.get(queue, 0.0) > time.monotonic():
-                    continue
-                if self._is_taken(received.to(queue, event_id, headers, delay)):
-                    self._metrics.holding.set(0)
-                    return queue
-                self._paused[queue] = time.monotonic() + PAUSE_SECONDS
-            self._hold(event_id, "no queue takes it")
-            time.sleep(HOLD_SECONDS)
-            if self._is_taken(received.to(topology.EVENTS_QUEUE, event_id, headers)):
-                return topology.EVENTS_QUEUE
-            self._paused.clear()
-
-    def _is_taken(self, message: Message) -> bool:
-        """Whether the queue takes the message; waits for as long as the broker can't be reached."""
-        while (receipt := self._publisher.publish_durable(message)) is None:
-            self.heartbeat.beat()
-            time.sleep(1.0)
-        patience = ANSWER_SECONDS
-        while patience > 0 and not receipt.answered.wait(TURN):
-            self.heartbeat.beat()
-            self._hold(message.message_id, f"no answer from {message.key}")
-            if self._publisher.connected and not self._publisher.blocked:
-                patience -= TURN
-        if not receipt.confirmed.is_set():
-            self._publisher.withdraw(receipt)
-        return receipt.confirmed.is_set()
-
-    def _hold(self, event_id: str | None, why: str) -> None:
-        self._metrics.holding.set(1)
-        if self._held.allows(why):
-            log.warning("event_held", event_id=event_id, why=why)
 
 
 def _names(event: AnyEvent) -> dict[str, str]:
