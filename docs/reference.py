@@ -23,7 +23,15 @@ from seccam_local.settings import LocalSettings
 from seccam_monitor.metrics import Metrics as MonitorMetrics
 from seccam_monitor.settings import MonitorSettings
 from seccam_notifier.metrics import NotifierMetrics
-from seccam_notifier.settings import IftttSettings, NotifierSettings
+from seccam_notifier.settings import (
+    AppriseSettings,
+    IftttSettings,
+    NotifierSettings,
+    NtfySettings,
+    PublicSettings,
+    TelegramSettings,
+    WebhookSettings,
+)
 from seccam_security.metrics import SecurityMetrics
 from seccam_security.settings import SecuritySettings
 
@@ -38,7 +46,8 @@ GROUPS: Mapping[str, Sequence[type[settings.Group]]] = {
     "Camera": (CameraSettings,),
     "Monitor": (MonitorSettings,),
     "Security": (SecuritySettings,),
-    "Notifier": (IftttSettings, NotifierSettings),
+    "Notifier": (NotifierSettings, PublicSettings),
+    "Channels of the notifier": (TelegramSettings, NtfySettings, WebhookSettings, AppriseSettings, IftttSettings),
     "make run": (LocalSettings,),
 }
 
@@ -108,7 +117,7 @@ def registries() -> Iterator[tuple[str, CollectorRegistry]]:
     monitor, security, notifications = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
     MonitorMetrics(monitor, ["front"])
     SecurityMetrics(security, _AnyDetector())  # type: ignore[arg-type]  # it is asked for its names alone
-    NotifierMetrics(notifications, "ifttt")
+    NotifierMetrics(notifications, ["ifttt"])
     yield "All services", shared
     yield "Camera", camera
     yield "Monitor", monitor

@@ -324,12 +324,13 @@ SECURITY = Row(
                     "confirmed by the broker",
                 ),
                 Query(
-                    'sum by (outcome) (increase(seccam_notifier_events_total{type=~"face|camera_.+",outcome!="parked"}[$__range]))',
-                    "{{outcome}}",
+                    "sum by (channel, outcome) "
+                    '(increase(seccam_notifier_events_total{type=~"face|camera_.+",outcome!="parked"}[$__range]))',
+                    "{{channel}}: {{outcome}}",
                 ),
                 Query("sum(increase(seccam_notifier_parked_total[$__range]))", "parked", limits=(None, 0.5)),
             ),
-            "Events in the time range shown, without presence events. "
+            "Events in the time range shown, without presence events, by what became of them on each channel. "
             "Suppressed: the visit was already notified. Requeued: to be retried.",
             unit=EVENTS,
         ),
@@ -559,8 +560,13 @@ BROKER_EVENTS = Row(
         Panel(
             "Requeued events",
             "series",
-            (Query("sum by (delay, cause) (increase(seccam_notifier_requeued_total[R]))", "in {{delay}}: {{cause}}"),),
-            "Events sent to a retry queue, by delay and cause.",
+            (
+                Query(
+                    "sum by (channel, delay, cause) (increase(seccam_notifier_requeued_total[R]))",
+                    "{{channel}} in {{delay}}: {{cause}}",
+                ),
+            ),
+            "Events sent to a retry queue, by channel, delay and cause.",
             unit=EVENTS,
             bars=True,
             stacked=True,

@@ -30,7 +30,7 @@ from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_notifier.received import ReceivedMessage
 from tests.unit.camera.pictures import picture
-from tests.unit.notifier.test_notifier import World, body
+from tests.unit.notifier.world import World, body
 
 JPEG = picture(64, 48)
 FRAME = Frame(camera="front", boot_id="b1", seq=7, jpeg=JPEG, width=64, height=48, ts_ms=1_767_225_600_123, zone="Europe/Berlin")

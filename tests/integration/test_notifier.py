@@ -153,7 +153,10 @@ def test_five_workers_that_see_one_face_make_one_notification_and_a_second_face_
 
     assert stand_in.values() == [("front", "1"), ("front", "2")]
     # an outcome is counted after its line is written
-    eventually(lambda: notifier.metric('seccam_notifier_events_total{outcome="suppressed",type="face"}') == 5, within=PATIENCE)
+    eventually(
+        lambda: notifier.metric('seccam_notifier_events_total{channel="ifttt",outcome="suppressed",type="face"}') == 5,
+        within=PATIENCE,
+    )
     assert notifier.metric('seccam_notifier_events_received_total{attempt="first"}') == 7
 
 
@@ -220,8 +223,8 @@ def test_what_is_no_event_or_too_old_is_parked_and_the_next_one_told(broker: Run
     eventually(lambda: notifier.lines("event_notified"), within=PATIENCE)
     assert stand_in.values() == [("front", "1")]
     assert broker.depth(topology.PARKED_QUEUE) == 5
-    assert notifier.metric('seccam_notifier_parked_total{reason="schema"}') == 4
-    assert notifier.metric('seccam_notifier_parked_total{reason="too_old"}') == 1
+    assert notifier.metric('seccam_notifier_parked_total{channel="all",reason="schema"}') == 4
+    assert notifier.metric('seccam_notifier_parked_total{channel="ifttt",reason="too_old"}') == 1
 
 
 @pytest.mark.parametrize("header", ["CC", "BCC"])
@@ -239,7 +242,7 @@ def test_an_event_that_a_device_sends_past_its_topics_is_dropped(
     publish(broker, event(2, camera="yard"))
 
     eventually(lambda: stand_in.values() == [("yard", "1")], within=PATIENCE)
-    forged = notifier.metric('seccam_notifier_events_total{outcome="forged",type="unknown"}')
+    forged = notifier.metric('seccam_notifier_events_total{channel="all",outcome="forged",type="unknown"}')
     assert forged == taken
     assert broker.depth(topology.PARKED_QUEUE) == 0
 
@@ -434,7 +437,7 @@ def test_a_visit_that_lasts_over_a_kill_is_one_notification(broker: RunningBroke
     first = start()
     publish(broker, event(1, taken=began))
     publish_presence(broker, *(began + timedelta(seconds=seconds) for seconds in range(20, 3600, 20)))
-    suppressed = 'seccam_notifier_events_total{outcome="suppressed",type="face_present"}'
+    suppressed = 'seccam_notifier_events_total{channel="ifttt",outcome="suppressed",type="face_present"}'
     eventually(lambda: first.metric(suppressed) == 179, within=PATIENCE)
     eventually(lambda: unacknowledged(broker) == 0 and waiting(broker) == 0, within=PATIENCE, every=0.2)
     eventually(lambda: first.metric("seccam_notifier_journal_unconfirmed") == 0, within=PATIENCE)
@@ -490,7 +493,7 @@ def test_a_failing_ifttt_is_spared_and_all_is_told_when_it_is_back(broker: Runni
     notifier = start()
 
     publish(broker, *(event(n, camera=f"c{n}") for n in range(8)))
-    eventually(lambda: notifier.metric("seccam_notifier_circuit_open") == 1, within=PATIENCE)
+    eventually(lambda: notifier.metric('seccam_notifier_circuit_open{channel="ifttt"}') == 1, within=PATIENCE)
     opened = time.monotonic()
     eventually(lambda: len([e for e in notifier.lines("event_requeued") if e["cause"] == "circuit_open"]) >= 3, within=PATIENCE)
     trials = 1 + (time.monotonic() - opened) // Breaker.SECONDS
@@ -498,7 +501,7 @@ def test_a_failing_ifttt_is_spared_and_all_is_told_when_it_is_back(broker: Runni
     stand_in.default = ifttt.ok
 
     eventually(lambda: len(ids(notifier, "event_notified")) == 8, within=60)
-    assert notifier.metric("seccam_notifier_circuit_open") == 0
+    assert notifier.metric('seccam_notifier_circuit_open{channel="ifttt"}') == 0
 
 
 def test_a_call_that_can_not_be_made_is_tried_again_until_it_can(broker: RunningBroker, start: Start, stand_in: Ifttt) -> None:
@@ -521,7 +524,7 @@ def test_without_a_key_it_says_once_that_it_only_logs_and_logs_what_it_would_sen
     publish(broker, event(1, faces=2), event(2))
 
     eventually(lambda: notifier.lines("event_suppressed"), within=PATIENCE)
-    assert len(notifier.lines("no_ifttt_key")) == 1
+    assert len(notifier.lines("no_channel")) == 1
     (line,) = notifier.lines("notification")
     assert (line["camera"], line["what"]) == ("front", "2")
     assert notifier.metric('seccam_notifier_attempts_total{channel="log",result="2xx"}') == 1

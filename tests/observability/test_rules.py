@@ -185,9 +185,15 @@ ALERTS = [
     fires("SeccamEventsStuck", "the notifier is gone", {EVENTS: "3+0x40"}),
     silent("SeccamEventsStuck", "they are processed", {EVENTS: "3+0x40", NOTIFIED_EVENTS: "0+1x40"}),
     silent("SeccamEventsStuck", "none waits", {EVENTS: NONE, NOTIFIED_EVENTS: "5+0x40"}),
-    fires("SeccamNotificationsFailing", "the key is wrong", {OK: NONE, REFUSED: "0+1x40"}),
+    fires("SeccamNotificationsFailing", "the key is wrong", {OK: NONE, REFUSED: "0+1x40"}, of="channel='ifttt'"),
     silent("SeccamNotificationsFailing", "one call succeeded", {OK: "0+0x4 1+0x36", REFUSED: "0+1x40"}),
     silent("SeccamNotificationsFailing", "two calls failed", {OK: NONE, REFUSED: "0+1x2 2+0x38"}),
+    fires(
+        "SeccamNotificationsFailing",
+        "one of two channels fails",
+        {"seccam_notifier_attempts_total{channel='ntfy',result='2xx'}": "0+1x40", REFUSED: "0+1x40"},
+        of="channel='ifttt'",
+    ),
     fires(
         "SeccamNotificationSlow",
         "they take 8 s",

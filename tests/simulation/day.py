@@ -15,7 +15,7 @@ import structlog
 
 from seccam import topology
 from seccam.topology import FRAME_TTL_MS
-from seccam_notifier import handover, notifier
+from seccam_notifier import dispatcher, handover, lane, notifier
 from seccam_security import service
 from tests.simulation.clock import MIDNIGHT, Clock
 from tests.simulation.network import OUTBOX, TWICE, Broker
@@ -177,10 +177,12 @@ def simulated(clock: Clock) -> Iterator[None]:
     """The programs' clocks are this one, and they log nothing."""
     quiet = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with ExitStack() as stack:
-        for program in (service, notifier, handover):
+        for program in (service, notifier, dispatcher, lane, handover):
             stack.enter_context(mock.patch.object(program, "time", clock))
-            stack.enter_context(mock.patch.object(program, "log", quiet))
-        stack.enter_context(mock.patch.object(notifier, "datetime", clock))
+            if hasattr(program, "log"):
+                stack.enter_context(mock.patch.object(program, "log", quiet))
+        for program in (notifier, dispatcher):
+            stack.enter_context(mock.patch.object(program, "datetime", clock))
         yield
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
@@ -17,7 +19,7 @@ from seccam_notifier.channels import Answer
 from seccam_notifier.journal import Journal
 from seccam_notifier.memory import JournalEntry
 from seccam_notifier.metrics import NotifierMetrics
-from seccam_notifier.notification import Notification
+from seccam_notifier.notification import Notification, Writer
 from seccam_notifier.notifier import Notifier
 from seccam_notifier.settings import NotifierSettings
 from seccam_security.analysis import Analysis, Analyst
@@ -137,6 +139,8 @@ class Phone:
     broker: Broker
     is_up: bool = True
     name: str = "simulated"
+    is_read_by_people: bool = True
+    seconds: float = 15.0
     #: The id of the event that is handled, and of those that were shown, in order.
     event_id: str = ""
     shown: list[str] = field(default_factory=list)
@@ -160,6 +164,13 @@ class Phone:
     def _die(self, when: str) -> None:
         if self.broker.happens(when, DEADLY):
             raise Killed
+
+
+def at_once(_name: str, call: Callable[[], Answer]) -> Future[Answer]:
+    """Make a channel's call here and now."""
+    answer: Future[Answer] = Future()
+    answer.set_result(call())
+    return answer
 
 
 class NotifierHost:
@@ -220,10 +231,17 @@ class NotifierHost:
         self._clock.after(self._phone.random.uniform(0.5, self.RESTART), back)
 
     def _start(self) -> None:
-        metrics = NotifierMetrics(CollectorRegistry(), self._phone.name)
+        metrics = NotifierMetrics(CollectorRegistry(), [self._phone.name])
         link = cast(Publisher, NotifierLink(self._broker))
         self._notifier = Notifier(
-            NotifierSettings(), VISITS, channel=self._phone, publisher=link, journal=cast(Journal, self), metrics=metrics
+            VISITS,
+            channels=[self._phone],
+            max_per_minute=NotifierSettings().max_per_minute,
+            writer=Writer(),
+            publisher=link,
+            journal=cast(Journal, self),
+            metrics=metrics,
+            start=at_once,
         )
         for entry in self._broker.journal:
             self._notifier.remember(entry)

@@ -7,19 +7,34 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seccam import topology
+from seccam.settings import given
 from seccam_local.installation import newest
 from seccam_local.node import Node
 from seccam_local.stack import Stack
+
+#: Channel -> the setting that turns it on.
+_KEYS = {
+    "Telegram": "SECCAM_TELEGRAM_TOKEN",
+    "ntfy": "SECCAM_NTFY_TOPIC",
+    "a webhook": "SECCAM_WEBHOOK_URL",
+    "Apprise": "SECCAM_APPRISE_URLS",
+    "IFTTT": "IFTTT_KEY",
+}
 
 
 def ready_lines(stack: Stack, environ: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
     """The page's address, the cameras, the notifications, the metrics; `missing` are camera services that aren't ready."""
     yield f"seccam is ready: {stack.page_url}"
-    phone = "notifications through IFTTT" if environ.get("IFTTT_KEY") else "notifications are only logged, as IFTTT_KEY is not set"
     yield _row("cameras", "; ".join(_cameras(stack, missing)))
-    yield _row("phone", phone)
+    yield _row("phone", _channels(environ))
     for service in stack.services:
         yield _row("metrics", f"http://{service.ops.client_address}/metrics  {service.name}")
+
+
+def _channels(environ: Mapping[str, str]) -> str:
+    """Where notifications go."""
+    named = given(environ, "SECCAM_NOTIFIER_CHANNELS") or ", ".join(name for name, key in _KEYS.items() if given(environ, key))
+    return f"notifications through {named}" if named else f"notifications are only logged; set one of {', '.join(_KEYS.values())}"
 
 
 def _cameras(stack: Stack, missing: Mapping[str, str]) -> Iterator[str]:

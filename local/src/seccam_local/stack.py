@@ -23,7 +23,9 @@ OPS_PORTS = {"monitor": 9101, "notifier": 9102, "security": 9111, "camera": 9151
 #: Prefixes of the settings that several services read.
 _SHARED_PREFIXES = ("SECCAM_BROKER_", "SECCAM_LOG_", "SECCAM_VISIT_")
 #: Prefixes of the settings that only one service reads, beside its own.
-_FURTHER_PREFIXES = {"notifier": ("IFTTT_",)}
+_FURTHER_PREFIXES = {
+    "notifier": ("IFTTT_", "SECCAM_TELEGRAM_", "SECCAM_NTFY_", "SECCAM_WEBHOOK_", "SECCAM_APPRISE_", "SECCAM_PUBLIC_")
+}
 
 _SCRIPTS = Path(sys.executable).parent
 _COMMANDS: Mapping[str, Sequence[str]] = {
@@ -67,7 +69,7 @@ class Service:
     def environment_from(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment of the process if that of `make run` is `environ`: without what only other services need.
 
-        So neither the key of IFTTT nor the logins of cameras are where they aren't used. Unknown names stay, to be reported.
+        So neither the keys of channels nor the logins of cameras are where they aren't used. Unknown names stay, to be reported.
         """
         own = (*_SHARED_PREFIXES, f"SECCAM_{self.kind.upper()}_", *_FURTHER_PREFIXES.get(self.kind, ()))
         others = tuple(prefix for prefix in (*settings.PREFIXES, "IFTTT_") if prefix not in own)

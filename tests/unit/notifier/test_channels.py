@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import logging
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,15 +13,14 @@ from structlog.testing import capture_logs
 
 from seccam_notifier import channels
 from seccam_notifier.channels import Answer
-from seccam_notifier.channels import ifttt as ifttt_module
-from seccam_notifier.channels.ifttt import IftttChannel, classify
+from seccam_notifier.channels.http import classify
+from seccam_notifier.channels.ifttt import IftttChannel
 from seccam_notifier.channels.redaction import Redactor
 from seccam_notifier.notification import Notification
-from seccam_notifier.settings import IftttSettings
+from seccam_notifier.settings import IftttSettings, Settings
 from tests.brokers import free_port
 from tests.servers import ifttt
 from tests.servers.ifttt import Ifttt
-from tests.waiting import eventually
 
 KEY = "c4naryKEY/47 11"
 NOTIFICATION = Notification("front", "2", "noon")
@@ -101,26 +98,6 @@ def test_a_wish_that_no_calendar_holds_is_no_wish(server: Ifttt) -> None:
     assert call(server.url) == Answer("429")
 
 
-def test_a_bug_in_the_thread_that_calls_is_an_answer_too(server: Ifttt, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that leaves a thread ends the process."""
-    monkeypatch.delattr(ifttt_module, "classify")
-
-    assert call(server.url).result == "network"
-
-
-def test_headers_that_never_end_are_given_up(server: Ifttt, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each byte comes in time, so no timeout between bytes helps."""
-    monkeypatch.setattr(ifttt_module, "CONNECT_TIMEOUT", 0.3)
-    monkeypatch.setattr(ifttt_module, "CALL_GRACE", 0.3)
-    server.script.append(ifttt.slow_head)
-
-    began = time.monotonic()
-    answer = call(server.url, timeout=0.4)
-
-    assert answer.result == "timeout"
-    assert time.monotonic() - began < 10
-
-
 @pytest.mark.parametrize(
     ("url", "result"),
     [
@@ -189,10 +166,10 @@ def test_a_line_of_our_own_log_is_without_the_key(whole_log: pytest.LogCaptureFi
 
 def test_without_a_key_it_says_what_it_would_send() -> None:
     with capture_logs() as lines:
-        channel = channels.chosen(IftttSettings(), 10)
+        (channel,) = channels.chosen(Settings())
         assert channel.send(NOTIFICATION) == Answer("2xx")
 
-    assert (channel.name, [line["event"] for line in lines]) == ("log", ["no_ifttt_key", "notification"])
+    assert (channel.name, [line["event"] for line in lines]) == ("log", ["no_channel", "notification"])
     assert lines[1].items() >= {"camera": "front", "what": "2", "when": "noon"}.items()
 
 
@@ -220,12 +197,6 @@ def test_what_a_status_means(status: int, result: str, cause: str | None) -> Non
 def test_network_and_tls_errors_are_worth_another_try() -> None:
     assert Answer("network").retry_cause == "network"
     assert Answer("tls").retry_cause == "network"
-
-
-def test_calls_leave_no_thread_behind(server: Ifttt) -> None:
-    call(server.url)
-
-    eventually(lambda: not [t for t in threading.enumerate() if t.name == "ifttt"])
 
 
 def assert_clean(answer: Answer, log: pytest.LogCaptureFixture) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seccam.message import CameraEvent, FaceEvent
 from seccam_notifier.memory import JournalEntry
-from seccam_notifier.notification import notification_of, sum_of
+from seccam_notifier.notification import Notification, Writer
 from tests.unit.notifier.events import NOON, at, camera_event, face
+
+
+def texts_of(notification: Notification) -> tuple[str, str, str]:
+    """Those that IFTTT gets."""
+    return notification.camera, notification.what, notification.when
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,7 @@ from tests.unit.notifier.events import NOON, at, camera_event, face
 def test_a_notification_says_camera_faces_and_local_time(
     event: FaceEvent | CameraEvent, late: float, texts: tuple[str, str, str]
 ) -> None:
-    assert astuple(notification_of(event, at(late), "Asia/Tokyo")) == texts
+    assert texts_of(Writer(default_zone="Asia/Tokyo").write(event, [], at(late))) == texts
 
 
 @pytest.mark.parametrize(
@@ -50,15 +53,15 @@ def test_a_notification_says_camera_faces_and_local_time(
 )
 def test_a_sum_says_the_cameras_the_most_faces_and_how_many_events(others: list[FaceEvent], texts: tuple[str, str, str]) -> None:
     entries = [JournalEntry.of(other, "notified") for other in others]
-    assert astuple(sum_of(face(zone="UTC"), entries, at(1))) == texts
+    assert texts_of(Writer().write(face(zone="UTC"), entries, at(1))) == texts
 
 
 def test_a_sum_of_lost_cameras_says_that_they_are_offline() -> None:
     others = [JournalEntry.of(camera_event(camera="yard"), "notified")]
-    sent = sum_of(camera_event(zone="UTC"), others, at(1))
-    assert astuple(sent) == ("yard, front", "offline", "2026-03-10 12:00:00 UTC, 2 events")
+    sent = Writer().write(camera_event(zone="UTC"), others, at(1))
+    assert texts_of(sent) == ("yard, front", "offline", "2026-03-10 12:00:00 UTC, 2 events")
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_no_zone_breaks_a_notification(zone: str, default: str) -> None:
-    assert notification_of(face(zone=zone), NOON, default).what == "1"
+    assert Writer(default_zone=default).write(face(zone=zone), [], NOON).what == "1"

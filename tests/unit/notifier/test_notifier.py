@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -20,141 +19,20 @@ import nuclio_sdk
 import nuclio_sdk.test
 import pika
 import pytest
-from nuclio_sdk.event import TriggerInfo
-from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from seccam import message
-from seccam.broker import Message, Receipt
-from seccam.metrics import BrokerMetrics
-from seccam.settings import BrokerSettings, VisitSettings
-from seccam.topology import EVENTS_QUEUE, JOURNAL, PARKED_QUEUE
+from seccam.broker import Message
+from seccam.topology import EVENTS_QUEUE, PARKED_QUEUE
 from seccam_notifier import handover, journal, nuclio, rate_limit
 from seccam_notifier.channels import Answer
-from seccam_notifier.host import DIRECTIONS
-from seccam_notifier.journal import Journal
 from seccam_notifier.memory import JournalEntry
-from seccam_notifier.metrics import NotifierMetrics
-from seccam_notifier.notification import Notification
-from seccam_notifier.notifier import Notifier
 from seccam_notifier.received import ReceivedMessage
 from seccam_notifier.retry import DELAYS
-from seccam_notifier.settings import NotifierSettings
 from tests.brokers import free_port
 from tests.unit.notifier.events import TRACE, face, presence
+from tests.unit.notifier.world import World, body, event
 from tests.waiting import eventually
-
-
-@dataclass
-class Outbox:
-    """A publisher whose broker confirms at once, or when it is let, and refuses what is for some queues."""
-
-    confirming: bool = True
-    refusing: set[str] = field(default_factory=set)
-    limit: int = 1000
-    messages: list[Message] = field(default_factory=list)
-    owed: list[Receipt] = field(default_factory=list)
-    age: float = 0.0
-    connected: bool = True
-    blocked: bool = False
-    #: Called with each message that was confirmed at once.
-    echo: Callable[[Message], object] = lambda message: None
-
-    def publish_durable(self, message: Message) -> Receipt | None:
-        if len(self.owed) >= self.limit:
-            return None
-        receipt = Receipt()
-        if message.key in self.refusing:
-            receipt.answered.set()
-            return receipt
-        self.messages.append(message)
-        if self.confirming:
-            receipt.confirmed.set()
-            receipt.answered.set()
-            self.echo(message)
-        else:
-            self.owed.append(receipt)
-        return receipt
-
-    def withdraw(self, receipt: Receipt) -> None:
-        if receipt in self.owed:
-            self.messages.pop(self.owed.index(receipt) - len(self.owed))
-            self.owed.remove(receipt)
-
-    def unconfirmed(self) -> int:
-        return len(self.owed)
-
-    def oldest_unconfirmed(self) -> float:
-        return self.age
-
-    def confirm(self) -> None:
-        for receipt in self.owed:
-            receipt.confirmed.set()
-            receipt.answered.set()
-        self.owed.clear()
-        self.confirming, self.age = True, 0.0
-
-    def to(self, queue: str) -> list[Message]:
-        return [message for message in self.messages if message.destination == ("", queue)]
-
-
-@dataclass
-class Phone:
-    """A channel that gives these answers, then yes."""
-
-    answers: list[Answer | Exception] = field(default_factory=list)
-    sent: list[Notification] = field(default_factory=list)
-    name: str = "ifttt"
-
-    def send(self, notification: Notification) -> Answer:
-        self.sent.append(notification)
-        answer = self.answers.pop(0) if self.answers else Answer("2xx")
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-class World:
-    """A notifier in Nuclio's hands."""
-
-    def __init__(self, max_per_minute: int = 0) -> None:
-        self.outbox, self.entries, self.phone, self.registry = Outbox(), Outbox(), Phone(), CollectorRegistry()
-        metrics = NotifierMetrics(self.registry, "ifttt")
-        publisher: Any = self.entries
-        self.journal = Journal(BrokerSettings(), publisher, metrics, BrokerMetrics(self.registry, DIRECTIONS))
-        self.journal.ready.set()
-        self.entries.echo = self._read_back
-        retries: Any = self.outbox
-        self.notifier = Notifier(
-            NotifierSettings(max_per_minute=max_per_minute),
-            VisitSettings(),
-            channel=self.phone,
-            publisher=retries,
-            journal=self.journal,
-            metrics=metrics,
-        )
-        self.journal._take = self.notifier.remember
-        self._platform = nuclio_sdk.test.Platform()
-        self.lines: list[Any] = []
-
-    def call(self, event: nuclio_sdk.Event) -> nuclio_sdk.Response:
-        def with_notifier(context: nuclio_sdk.Context) -> nuclio_sdk.Context:
-            context.user_data.notifier = self.notifier
-            return context
-
-        return self._platform.call_handler_with_context_mutation(nuclio.handler, event, with_notifier)
-
-    def outcomes(self) -> list[str]:
-        """What the journal says."""
-        return [JournalEntry.decode(m.body).outcome for m in self.entries.to(JOURNAL) if not m.body.startswith(b'{"mark"')]
-
-    def _read_back(self, message: Message) -> None:
-        """The broker delivers what is written to the journal to whoever reads it, its writer too."""
-        delivery: Any = SimpleNamespace(headers=message.headers, body=message.body)
-        self.journal._on_entry(delivery)
-
-    def value(self, name: str, **labels: str) -> float:
-        return self.registry.get_sample_value(f"seccam_notifier_{name}", labels) or 0.0
 
 
 @pytest.fixture
@@ -164,26 +42,6 @@ def world(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
     made = World(getattr(request, "param", 0))
     with capture_logs() as made.lines:
         yield made
-
-
-def body(id_: str = "front-b-1", *, faces: int = 1, camera: str = "front", seconds: float = 0, **changes: Any) -> dict[str, Any]:
-    event = face(seconds, faces=faces, camera=camera, id_=id_, start=datetime.now(UTC))
-    content: dict[str, Any] = json.loads(event.encode())
-    return {**content, **changes}
-
-
-def event(
-    content: Any, *, raw: bool = True, headers: dict[str, Any] | None = None, path: str = "seccam.events/seccam.events.front"
-) -> nuclio_sdk.Event:
-    """As Nuclio's Python wrapper hands it over: JSON parsed; texts as bytes (`raw`, its default) or not."""
-    headers = headers or {}
-    id_ = content.get("id", "") if isinstance(content, dict) else "message-1"
-    if raw:
-        coded = {k.encode(): v.encode() if isinstance(v, str) else v for k, v in headers.items()}
-        return nuclio_sdk.Event(
-            body=content, headers=coded, _id=str(id_).encode(), path=path.encode(), trigger=TriggerInfo(b"rabbit-mq", b"e")
-        )
-    return nuclio_sdk.Event(body=content, headers=headers, _id=id_, path=path, trigger=TriggerInfo("rabbitMq", "e"))
 
 
 @pytest.mark.parametrize("raw", [True, False])
@@ -249,6 +107,34 @@ def test_what_is_not_worth_a_retry_is_parked_with_its_reason(world: World, answe
     assert json.loads(message.body)["id"] == "front-b-1"
     assert world.value("parked_total", reason=reason) == 1
     assert world.value("events_total", type="face", outcome="parked") == 1
+
+
+def test_a_call_that_never_ends_is_given_up(world: World) -> None:
+    """Each byte of an answer may come in time, so no timeout between bytes helps; nor does one help against a name server."""
+    never = threading.Event()
+    world.phone.seconds = 0.2
+    world.phone.wait = never.wait
+
+    assert world.call(event(body())).body == "requeued"
+
+    assert len(world.outbox.to("seccam.events.retry.10s")) == 1
+    assert world.value("attempts_total", result="timeout") == 1
+    never.set()
+    eventually(lambda: not [t for t in threading.enumerate() if t.name == "ifttt"])
+
+
+def test_a_call_that_was_given_up_and_is_accepted_after_all_is_not_repeated(world: World) -> None:
+    never = threading.Event()
+    world.phone.seconds = 0.2
+    world.phone.wait = never.wait
+    world.call(event(body()))
+
+    never.set()
+
+    eventually(lambda: world.outcomes() == ["requeued", "notified"])
+    (retry,) = world.outbox.to("seccam.events.retry.10s")
+    assert world.call(event(body(), headers=dict(retry.headers))).body == "duplicate"
+    assert len(world.phone.sent) == 1
 
 
 def test_the_text_of_a_bug_is_in_no_log(world: World) -> None:
@@ -677,7 +563,7 @@ def test_without_a_broker_the_context_is_made_and_events_wait() -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [line["event"] for line in lines].count("no_ifttt_key") == 1
+    assert [line["event"] for line in lines].count("no_channel") == 1
     assert {line["service"] for line in lines} == {"seccam-notifier"}
 
 

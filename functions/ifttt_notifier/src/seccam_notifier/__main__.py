@@ -10,16 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from seccam import service, topology
 from seccam.broker import Consumer, Delivery, Subscription
 from seccam.metrics import BrokerMetrics
-from seccam.settings import BrokerSettings, VisitSettings
-from seccam_notifier import PROGRAM
+from seccam_notifier import PROGRAM, channels
 from seccam_notifier.host import DIRECTIONS, MOST_SILENCE, Host
 from seccam_notifier.notifier import Notifier
 from seccam_notifier.received import ReceivedMessage
-from seccam_notifier.settings import GROUPS, IftttSettings, NotifierSettings
+from seccam_notifier.settings import GROUPS, Settings
 
 
 class Handler(threading.Thread):
@@ -46,15 +46,14 @@ class Handler(threading.Thread):
             delivery.ack()
 
 
-def run(
-    context: service.ServiceContext, broker: BrokerSettings, visit: VisitSettings, ifttt: IftttSettings, own: NotifierSettings
-) -> int:
+def run(context: service.ServiceContext, *groups: Any) -> int:
     """The notifier, from its start to its stop."""
     broker_metrics = BrokerMetrics(context.registry, (*DIRECTIONS, "consume"))
-    host = Host(context.registry, broker_metrics, broker=broker, visit=visit, ifttt=ifttt, own=own)
+    settings = Settings._make(groups)
+    host = Host(context.registry, broker_metrics, settings)
     handler = Handler(host.notifier, context.stop)
     events = Subscription(handler.take, queue=topology.EVENTS_QUEUE, prefetch=1)
-    consumer = Consumer(broker, PROGRAM, broker_metrics, [events])
+    consumer = Consumer(settings.broker, PROGRAM, broker_metrics, [events])
 
     def live() -> Mapping[str, str]:
         return {
@@ -78,8 +77,8 @@ def run(
 
 def main() -> int:
     """The console script."""
-    about = "Notifies IFTTT of events; the notifier without Nuclio."
-    return service.main(PROGRAM, about, GROUPS, run)
+    about = "Tells people of events; the notifier without Nuclio."
+    return service.main(PROGRAM, about, GROUPS, run, validate=lambda *groups: channels.chosen(Settings._make(groups)))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry
 
 from seccam.broker import Publisher
 from seccam.metrics import BrokerMetrics
-from seccam.settings import BrokerSettings, VisitSettings
 from seccam_notifier import PROGRAM, channels, journal
 from seccam_notifier.journal import Journal
 from seccam_notifier.metrics import NotifierMetrics
+from seccam_notifier.notification import Writer
 from seccam_notifier.notifier import Notifier
-from seccam_notifier.settings import IftttSettings, NotifierSettings
+from seccam_notifier.settings import Settings
 
 #: Directions of the connections, as labels of the broker's metrics.
 DIRECTIONS = ("publish", "journal_write", "journal_read")
@@ -25,25 +25,18 @@ MOST_SILENCE = 30.0
 class Host:
     """The notifier, the publisher of its retries and parked events, and that of its journal."""
 
-    def __init__(
-        self,
-        registry: CollectorRegistry,
-        broker_metrics: BrokerMetrics,
-        *,
-        broker: BrokerSettings,
-        visit: VisitSettings,
-        ifttt: IftttSettings,
-        own: NotifierSettings,
-    ) -> None:
-        channel = channels.chosen(ifttt, own.timeout_seconds)
-        metrics = NotifierMetrics(registry, channel.name)
+    def __init__(self, registry: CollectorRegistry, broker_metrics: BrokerMetrics, settings: Settings) -> None:
+        """Raises SettingsError."""
+        chosen, broker = channels.chosen(settings), settings.broker
+        metrics = NotifierMetrics(registry, [channel.name for channel in chosen])
         self._publisher = Publisher(broker, PROGRAM, broker_metrics)
         writer = Publisher(broker, PROGRAM, broker_metrics, outbox_limit=journal.LIMIT, direction="journal_write")
         self._journal = Journal(broker, writer, metrics, broker_metrics)
         self.notifier = Notifier(
-            own,
-            visit,
-            channel=channel,
+            settings.visit,
+            channels=chosen,
+            max_per_minute=settings.own.max_per_minute,
+            writer=Writer(settings.own.text, settings.own.zone, settings.public.url),
             publisher=self._publisher,
             journal=self._journal,
             metrics=metrics,

@@ -1,4 +1,4 @@
-"""What the notifier knows of the events that it has handled, and what becomes of the next one. Pure."""
+"""What a channel knows of the events that were handled, and what becomes of the next one. Pure."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ class JournalEntry(JsonMessage):
 
     id: str
     type: EventType
+    #: Whose outcome it is; None: that of all channels.
+    channel: str | None = None
     #: None: a probe.
     camera: CameraName | None = None
     faces: Count = 0
@@ -75,10 +77,10 @@ class JournalEntry(JsonMessage):
         return entry
 
     @classmethod
-    def of(cls, event: AnyEvent, outcome: Recorded) -> JournalEntry:
-        """The entry of an event."""
+    def of(cls, event: AnyEvent, outcome: Recorded, channel: str | None = None) -> JournalEntry:
+        """The entry of an event on a channel; None: on all."""
         known = {name: getattr(event.data, name) for name in ("camera", "faces", "visit_began") if hasattr(event.data, name)}
-        return cls(id=event.id, type=event.type, time=event.time, outcome=outcome, **known)
+        return cls(id=event.id, type=event.type, time=event.time, outcome=outcome, channel=channel, **known)
 
 
 class Memory:

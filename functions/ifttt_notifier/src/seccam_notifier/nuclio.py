@@ -23,7 +23,7 @@ from seccam.version import __version__
 from seccam_notifier import PROGRAM
 from seccam_notifier.host import DIRECTIONS, Host
 from seccam_notifier.received import ReceivedMessage
-from seccam_notifier.settings import GROUPS
+from seccam_notifier.settings import GROUPS, Settings
 
 log = logs.get(PROGRAM)
 
@@ -31,13 +31,14 @@ log = logs.get(PROGRAM)
 def init_context(context: nuclio_sdk.Context) -> None:
     """Called by Nuclio once, before the first event; raises SettingsError. Works without a broker."""
     # the environment is not ours alone: Kubernetes adds variables such as SECCAM_MONITOR_PORT
-    log_settings, broker, visit, ifttt, own = settings.load(LogSettings, *GROUPS, ignore_unknown=True)
+    log_settings, *groups = settings.load(LogSettings, *GROUPS, ignore_unknown=True)
+    own = Settings._make(groups).own
     registry = new_registry(os.environ.get("SECCAM_REVISION", ""))
     # to standard output, past Nuclio's own log, whose info level would show the broker's password
     logs.configure(log_settings.level, log_settings.format, PROGRAM, registry, sys.stdout)
     logging.getLogger("nuclio_sdk").propagate = False
     threading.excepthook = _end_with_any_thread
-    host = Host(registry, BrokerMetrics(registry, DIRECTIONS), broker=broker, visit=visit, ifttt=ifttt, own=own)
+    host = Host(registry, BrokerMetrics(registry, DIRECTIONS), Settings._make(groups))
     try:
         Probes(own.ops_host, own.ops_port, registry).watch(live=host.live, ready=host.ready)
     except OSError as e:  # a notification matters more than metrics

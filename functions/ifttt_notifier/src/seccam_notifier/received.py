@@ -8,7 +8,7 @@ from typing import Any
 
 from seccam import topology
 from seccam.broker import Message, sendable_headers
-from seccam.message import ATTEMPT_HEADER, CONTENT_TYPE, COPY_HEADER, REPLAYED_HEADER, SUPPRESSED_HEADER
+from seccam.message import ATTEMPT_HEADER, CHANNELS_HEADER, CONTENT_TYPE, COPY_HEADER, REPLAYED_HEADER, SUPPRESSED_HEADER
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class ReceivedMessage:
         """How many calls were made for it before."""
         count = self.headers.get(ATTEMPT_HEADER, 0)
         return count if isinstance(count, int) and 0 <= count < 1_000_000 else 0
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels that it was sent again for; empty: for all."""
+        named = self.headers.get(CHANNELS_HEADER)
+        return [*dict.fromkeys(filter(None, named.split(",")))] if isinstance(named, str) else []
 
     @property
     def is_retry(self) -> bool:

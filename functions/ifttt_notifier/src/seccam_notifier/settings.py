@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from seccam.settings import BrokerSettings, Group, OpsSettings, VisitSettings
+from seccam_notifier.notification import TEXT, check_text
+
+_HOST_ONLY = re.compile(r"https?://[^/?#\s]+/?")
+_ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
+_CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
+
+
+def _host_only(value: str) -> str:
+    if not _HOST_ONLY.fullmatch(value):
+        raise ValueError("must be http://host or https://host, with or without a port, and nothing after it")
+    return value.removesuffix("/")
+
+
+def _address(value: str) -> str:
+    if value and not _ADDRESS.fullmatch(value):
+        raise ValueError("must be an http:// or https:// address without ? and #")
+    return value.removesuffix("/")
 
 
 class IftttSettings(Group):
-    """Where notifications go."""
+    """IFTTT Webhooks."""
 
     PREFIX = "IFTTT_"
 
-    key: SecretStr = Field(SecretStr(""), description="Key of IFTTT's Webhooks service; empty: notifications are only logged.")
+    key: SecretStr = Field(SecretStr(""), description="Key of IFTTT's Webhooks service; empty: IFTTT isn't called.")
     event: str = Field("seccam", description="Name of the Webhooks event.")
     url: str = Field("https://maker.ifttt.com", description="Address of IFTTT; another one is for tests.")
 
@@ -35,12 +54,127 @@ class IftttSettings(Group):
             raise ValueError("must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
         return value
 
+    _url = field_validator("url")(_host_only)
+
+
+class TelegramSettings(Group):
+    """A Telegram bot."""
+
+    PREFIX = "SECCAM_TELEGRAM_"
+
+    token: SecretStr = Field(SecretStr(""), description="Token of the bot, from @BotFather; empty: Telegram isn't called.")
+    chats: str = Field(
+        "", description="Chats that the bot writes to, separated by commas: their numbers, or @names of public channels."
+    )
+    url: str = Field("https://api.telegram.org", description="Address of the Bot API: Telegram's, or a server of your own.")
+
+    @field_validator("token")
+    @classmethod
+    def _a_token(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not re.fullmatch(r"\d+:[A-Za-z0-9_-]+", value.get_secret_value()):
+            raise ValueError("must be what @BotFather gave you: digits, a colon, and letters")
+        return value
+
+    @field_validator("chats")
+    @classmethod
+    def _chats(cls, value: str) -> str:
+        for chat in _listed(value):
+            if not _CHAT.fullmatch(chat):
+                raise ValueError(f"{chat!r} is no chat: a number such as 123456789 or -1001234567890, or @name")
+        return ",".join(dict.fromkeys(_listed(value)))
+
+    _url = field_validator("url")(_address)
+
+    @model_validator(mode="after")
+    def _token_and_chats(self) -> TelegramSettings:
+        if bool(self.token.get_secret_value()) != bool(self.chats):
+            raise ValueError("SECCAM_TELEGRAM_TOKEN and SECCAM_TELEGRAM_CHATS must both be set, or neither")
+        return self
+
+    @property
+    def chat_ids(self) -> list[str]:
+        """The chats one by one."""
+        return _listed(self.chats)
+
+
+class NtfySettings(Group):
+    """A topic of an ntfy server."""
+
+    PREFIX = "SECCAM_NTFY_"
+
+    topic: SecretStr = Field(
+        SecretStr(""), description="Topic; whoever knows its name can read it on ntfy.sh. Empty: ntfy isn't called."
+    )
+    token: SecretStr = Field(SecretStr(""), description="Access token, where the server wants one.")
+    url: str = Field("https://ntfy.sh", description="Address of the server.")
+
+    @field_validator("topic")
+    @classmethod
+    def _a_topic(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{0,64}", value.get_secret_value()):
+            raise ValueError("must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
+        return value
+
+    _url = field_validator("url")(_address)
+
+
+class WebhookSettings(Group):
+    """A program of yours."""
+
+    PREFIX = "SECCAM_WEBHOOK_"
+
+    url: SecretStr = Field(SecretStr(""), description="Address that each event is posted to; empty: none.")
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="Key that posts are signed with, as Standard Webhooks says: `whsec_` and base64; empty: not signed.",
+    )
+
     @field_validator("url")
     @classmethod
-    def _only_a_host(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[^/?#\s]+/?", value):
-            raise ValueError("must be http://host or https://host, with or without a port, and nothing after it")
-        return value.removesuffix("/")
+    def _an_address(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not re.fullmatch(r"https?://[^/?#\s]+[^#\s]*", value.get_secret_value()):
+            raise ValueError("must be an http:// or https:// address")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _a_key(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            try:
+                long_enough = len(key_of(value)) >= 24
+            except binascii.Error:
+                long_enough = False
+            if not long_enough or not value.get_secret_value().startswith("whsec_"):
+                raise ValueError("must be whsec_ and the base64 of at least 24 random bytes")
+        return value
+
+
+def key_of(secret: SecretStr) -> bytes:
+    """The key in a secret of Standard Webhooks. Raises binascii.Error."""
+    return base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+
+
+class AppriseSettings(Group):
+    """Other services, by Apprise."""
+
+    PREFIX = "SECCAM_APPRISE_"
+
+    urls: SecretStr = Field(
+        SecretStr(""),
+        description="Addresses in Apprise's form (`mailto://…`), separated by spaces or commas; needs the extra `apprise`.",
+    )
+
+
+class PublicSettings(Group):
+    """Where people find the page."""
+
+    PREFIX = "SECCAM_PUBLIC_"
+
+    url: str = Field(
+        "", description="Address of the page, for links in notifications, such as https://cameras.example.org; empty: no links."
+    )
+
+    _url = field_validator("url")(_address)
 
 
 class NotifierSettings(OpsSettings):
@@ -48,14 +182,34 @@ class NotifierSettings(OpsSettings):
 
     PREFIX = "SECCAM_NOTIFIER_"
 
-    timeout_seconds: Annotated[float, Field(gt=0, le=10)] = Field(10.0, description="Seconds that IFTTT may take to answer.")
+    channels: str = Field(
+        "",
+        description="Channels that events are told on, separated by commas: `telegram`, `ntfy`, `webhook`, `apprise`, `ifttt`, "
+        "`log`; empty: all that are configured, or the log if none is.",
+    )
+    text: str = Field(
+        TEXT,
+        description="What a message says of faces. Placeholders: `{faces}`, `{count}`, `{camera}`, `{time}`, `{date}`, `{zone}`, "
+        "`{late}`.",
+    )
+    timeout_seconds: Annotated[float, Field(gt=0, le=10)] = Field(
+        10.0, description="Seconds that a channel's service may take to answer."
+    )
     zone: str = Field(
         "", description="IANA time zone of the time in a notification where the event names none; empty: this machine's."
     )
 
     max_per_minute: Annotated[int, Field(ge=0, le=1000)] = Field(
-        10, description="Notifications in any minute, at most; what is over it is told as one sum once there is room. 0: no limit."
+        10,
+        description="Notifications in any minute on each channel and in each chat, at most; what is over it is told as one sum "
+        "once there is room. 0: no limit.",
     )
+
+    @field_validator("text")
+    @classmethod
+    def _known_placeholders(cls, value: str) -> str:
+        check_text(value)
+        return value
 
     @field_validator("zone")
     @classmethod
@@ -65,6 +219,30 @@ class NotifierSettings(OpsSettings):
         except (ValueError, OSError, LookupError):
             raise ValueError("is not the name of a time zone; an example: Europe/Berlin") from None
 
+    @property
+    def channel_names(self) -> list[str]:
+        """The channels that are named."""
+        return _listed(self.channels)
 
-#: All that the notifier reads beside the log's; the last holds the ops port.
-GROUPS: tuple[type[Group], ...] = (BrokerSettings, VisitSettings, IftttSettings, NotifierSettings)
+
+def _listed(value: str) -> list[str]:
+    return [one.strip() for one in value.split(",") if one.strip()]
+
+
+class Settings(NamedTuple):
+    """All that the notifier reads beside the log's settings."""
+
+    broker: BrokerSettings = BrokerSettings()
+    visit: VisitSettings = VisitSettings()
+    public: PublicSettings = PublicSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    ntfy: NtfySettings = NtfySettings()
+    webhook: WebhookSettings = WebhookSettings()
+    apprise: AppriseSettings = AppriseSettings()
+    ifttt: IftttSettings = IftttSettings()
+    #: Holds the ops port, so it is the last.
+    own: NotifierSettings = NotifierSettings()
+
+
+#: The groups in this order.
+GROUPS: tuple[type[Group], ...] = tuple(type(group) for group in Settings())

@@ -31,6 +31,8 @@ PROBE: Literal["seccam.probe"] = "seccam.probe"
 
 #: Header of an event from a delay queue: how many calls were made for it.
 ATTEMPT_HEADER = "x-seccam-attempt"
+#: Header of an event from a delay queue, or a parked one: the channels that it is owed on, separated by commas; without it, all.
+CHANNELS_HEADER = "x-seccam-channels"
 #: Header of an event that an operator sent again: it is notified however old it is.
 REPLAYED_HEADER = "x-seccam-replayed"
 #: Header of the copy of an event on the topic exchange, which is not the notifier's.

@@ -42,12 +42,14 @@ def main(
     run: Callable[..., int],
     argv: Sequence[str] | None = None,
     *,
+    validate: Callable[..., object] = lambda *_: None,
     check: Callable[..., None] = lambda *_: None,
 ) -> int:
     """Run a service: `run(context, *loaded groups)` returns its exit status.
 
-    The last of `groups` is the service's own and holds the ops port. Exit status 2 means that settings are wrong. With
-    --check, `check(*loaded groups)` runs too; it raises SettingsError for faults that only show when something is tried.
+    The last of `groups` is the service's own and holds the ops port. Exit status 2 means that settings are wrong.
+    `validate(*loaded groups)` raises SettingsError for groups that don't fit together. With --check, `check(*loaded groups)`
+    runs too; it raises SettingsError for faults that only show when something is tried.
     """
     parser = argparse.ArgumentParser(
         program,
@@ -66,6 +68,7 @@ def main(
     options = parser.parse_args(argv)
     try:
         log_settings, *loaded = settings.load(settings.LogSettings, *groups)
+        validate(*loaded)
         if options.check:
             check(*loaded)
             return 0

@@ -27,6 +27,11 @@ PREFIXES = (
     "SECCAM_MONITOR_",
     "SECCAM_SECURITY_",
     "SECCAM_NOTIFIER_",
+    "SECCAM_TELEGRAM_",
+    "SECCAM_NTFY_",
+    "SECCAM_WEBHOOK_",
+    "SECCAM_APPRISE_",
+    "SECCAM_PUBLIC_",
     "SECCAM_LOCAL_",
 )
 #: Names without a prefix: the cameras of `make run`, the commit that an image was built from.

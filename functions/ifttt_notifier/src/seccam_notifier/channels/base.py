@@ -21,6 +21,8 @@ class Answer:
     retry_after: float | None = None
     #: More about the result, without any secret.
     detail: str = ""
+    #: What the operator may do about a refusal.
+    remedy: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -34,11 +36,19 @@ class Answer:
 
 
 class Channel(Protocol):
-    """A way to a person: a service that notifications are sent to."""
+    """A way to a person, or to a program: a service that notifications are sent to."""
 
     @property
     def name(self) -> str:
-        """Label of the channel's metrics."""
+        """Names the channel in metrics, in the journal and in the headers of retries; holds no secret."""
+
+    @property
+    def is_read_by_people(self) -> bool:
+        """Whether too many notifications in a minute are told as a sum."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds after which a call counts as unanswered."""
 
     def send(self, notification: Notification) -> Answer:
-        """Send it, once. Returns within bounded time and raises nothing that holds a secret."""
+        """Send it, once. Raises nothing that holds a secret."""

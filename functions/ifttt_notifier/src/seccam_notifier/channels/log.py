@@ -1,8 +1,6 @@
-"""The channel of a notifier without an IFTTT key: the log."""
+"""The channel of a notifier without any other: the log."""
 
 from __future__ import annotations
-
-from dataclasses import asdict
 
 from seccam import logs
 from seccam_notifier.channels.base import Answer
@@ -15,11 +13,10 @@ class LogChannel:
     """Logs what it would send."""
 
     name = "log"
-
-    def __init__(self) -> None:
-        log.warning("no_ifttt_key", meaning="notifications are logged and sent nowhere", remedy="set IFTTT_KEY")
+    is_read_by_people = True
+    seconds = 5.0
 
     def send(self, notification: Notification) -> Answer:
         """Log it."""
-        log.info("notification", **asdict(notification))
+        log.info("notification", camera=notification.camera, what=notification.what, when=notification.when, text=notification.text)
         return Answer("2xx")

@@ -1,4 +1,4 @@
-"""Keeps IFTTT's key out of logs: it is part of the URL, which requests and urllib3 quote in their errors."""
+"""Keeps secrets out of logs: some are part of a URL, which requests and urllib3 quote in their errors."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from urllib.parse import quote
 
 
 class Redactor:
-    """Replaces a secret by `***`."""
+    """Replaces secrets by `***`."""
 
-    def __init__(self, secret: str) -> None:
-        self._forms = sorted({form for form in (secret, quote(secret, safe=""), quote(secret)) if form}, key=len, reverse=True)
+    def __init__(self, *secrets: str) -> None:
+        forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), quote(secret)) if form}
+        self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """The text without the secret."""
+        """The text without the secrets."""
         for form in self._forms:
             text = text.replace(form, "***")
         return text
 
     def guard_logging(self) -> None:
-        """From now on no record of the standard library's logging carries the secret, from any library."""
+        """From now on no record of the standard library's logging carries the secrets, from any library."""
         make = logging.getLogRecordFactory()
 
         def redacted(*args: Any, **kwargs: Any) -> logging.LogRecord:
