@@ -66,9 +66,7 @@ def presence(
     )
 
 
-def camera_event(
-    seconds: float = 0, *, kind: Literal["offline", "online"] = "offline", camera: str = "front", zone: str | None = None
-) -> CameraEvent:
+def camera_event(seconds: float = 0, *, kind: str = "offline", camera: str = "front", zone: str | None = None) -> CameraEvent:
     """An event of a camera itself."""
     fields: dict[str, Any] = {"id": f"{camera}-{kind}-{seconds}", "source": "/s", "time": at(seconds)}
     return CameraEvent.model_validate({**fields, "type": f"seccam.camera.{kind}", "data": {"camera": camera, "zone": zone}})

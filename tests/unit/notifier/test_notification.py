@@ -65,3 +65,31 @@ def test_a_sum_of_lost_cameras_says_that_they_are_offline() -> None:
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_no_zone_breaks_a_notification(zone: str, default: str) -> None:
     assert Writer(default_zone=default).write(face(zone=zone), [], NOON).what == "1"
+
+
+@pytest.mark.parametrize(
+    ("event", "others", "late", "text"),
+    [
+        (face(faces=2, zone="Europe/Berlin"), [], 1, "2 faces at front, 13:00:00"),
+        (face(zone="UTC"), [], 14 * 60, "1 face at front, 12:00:00, 14 min late"),
+        (face(zone="UTC"), [face(1, camera="yard", faces=3)], 1, "2 events at yard, front, at most 3 faces, 12:00:00"),
+        (camera_event(kind="offline", zone="UTC"), [], 0, "front is offline, 12:00:00"),
+        (camera_event(kind="frozen", zone="UTC"), [], 0, "front shows always the same picture, 12:00:00"),
+        (camera_event(zone="UTC"), [camera_event(camera="yard")], 1, "2 events at yard, front: offline, 12:00:00"),
+    ],
+)
+def test_a_notification_is_also_one_sentence(
+    event: FaceEvent | CameraEvent, others: list[FaceEvent | CameraEvent], late: float, text: str
+) -> None:
+    entries = [JournalEntry.of(other, "notified") for other in others]
+    assert Writer().write(event, entries, at(late)).text == text
+
+
+def test_the_text_is_a_setting() -> None:
+    own = Writer("{count} @ {camera} on {date} ({zone}){late}")
+    assert own.write(face(faces=2, zone="Europe/Berlin"), [], at(125 * 60)).text == "2 @ front on 2026-03-10 (CET), 2 h 5 min late"
+
+
+def test_a_notification_leads_to_the_event_on_the_page() -> None:
+    written = Writer(page="https://cameras.example/").write(face(id_="front-b-1"), [], NOON)
+    assert written.link == "https://cameras.example/#event/front-b-1"

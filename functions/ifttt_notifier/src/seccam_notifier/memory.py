@@ -21,6 +21,7 @@ from seccam.message import (
     CameraName,
     CaptureTime,
     Count,
+    EventType,
     FaceEvent,
     JsonMessage,
 )
@@ -34,9 +35,6 @@ Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "
 #: Outcomes that are recorded in the journal.
 Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed"]
 Verdict = Literal["notify", "duplicate", "suppress", "too_old"]
-EventType = Literal[
-    "seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online", "seccam.probe"
-]
 
 _FACES = (FACE, FACE_PRESENT, FACE_GONE)
 #: `kind` in the entries of the first version -> type.

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from seccam.message import CameraEvent, FaceEvent
+from seccam.message import (
+    CAMERA_CLEARED,
+    CAMERA_COVERED,
+    CAMERA_FROZEN,
+    CAMERA_OFFLINE,
+    CAMERA_ONLINE,
+    CameraEvent,
+    FaceEvent,
+)
 from seccam_notifier.memory import JournalEntry
 
 #: From this age on, a notification says how late it is.
@@ -22,13 +30,23 @@ TEXT = "{faces} at {camera}, {time}{late}"
 PLACEHOLDERS = frozenset({"faces", "count", "camera", "time", "date", "zone", "late"})
 
 
+#: What is said of a camera.
+_STATES = {
+    CAMERA_OFFLINE: "is offline",
+    CAMERA_ONLINE: "is back online",
+    CAMERA_COVERED: "is covered",
+    CAMERA_FROZEN: "shows always the same picture",
+    CAMERA_CLEARED: "can see again",
+}
+
+
 @dataclass(frozen=True)
 class Notification:
     """What is told of an event, or of several at once; a channel takes the parts that it has a place for."""
 
     #: The three texts for IFTTT: the camera, or cameras,
     camera: str
-    #: how many faces there are (`offline` or `online` if the event is of the camera itself),
+    #: how many faces there are (`offline`, `covered` and so on if the event is of the camera itself),
     what: str
     #: and the local time of the picture, and how late the notification is if it is late.
     when: str
@@ -73,12 +91,12 @@ class Writer:
             "late": f", {delay} late" if delay else "",
         }
         if others:
-            most = f", at most {words['faces']}" if faces else f" ({state})"
-            text = f"{len(others) + 1} events at {cameras}{most}, {words['time']}{words['late']}"
+            said = f", at most {words['faces']}" if faces else f": {state}"
+            text = f"{len(others) + 1} events at {cameras}{said}, {words['time']}{words['late']}"
         elif isinstance(event, FaceEvent):
             text = self._text.format(**words)
         else:
-            text = f"{cameras} is {state}, {words['time']}{words['late']}"
+            text = f"{cameras} {_STATES[event.type]}, {words['time']}{words['late']}"
         return Notification(
             camera=cameras,
             what=str(faces) if isinstance(event, FaceEvent) else state,

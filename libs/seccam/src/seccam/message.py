@@ -27,7 +27,19 @@ FACE_PRESENT: Literal["seccam.face.present"] = "seccam.face.present"
 FACE_GONE: Literal["seccam.face.gone"] = "seccam.face.gone"
 CAMERA_OFFLINE: Literal["seccam.camera.offline"] = "seccam.camera.offline"
 CAMERA_ONLINE: Literal["seccam.camera.online"] = "seccam.camera.online"
+CAMERA_COVERED: Literal["seccam.camera.covered"] = "seccam.camera.covered"
+CAMERA_FROZEN: Literal["seccam.camera.frozen"] = "seccam.camera.frozen"
+CAMERA_CLEARED: Literal["seccam.camera.cleared"] = "seccam.camera.cleared"
 PROBE: Literal["seccam.probe"] = "seccam.probe"
+
+CameraEventType = Literal[
+    "seccam.camera.offline",
+    "seccam.camera.online",
+    "seccam.camera.covered",
+    "seccam.camera.frozen",
+    "seccam.camera.cleared",
+]
+EventType = Literal["seccam.face", "seccam.face.present", "seccam.face.gone", CameraEventType, "seccam.probe"]
 
 #: Header of an event from a delay queue: how many calls were made for it.
 ATTEMPT_HEADER = "x-seccam-attempt"
@@ -156,6 +168,8 @@ class CameraData(JsonMessage):
     """Data of a camera event."""
 
     camera: CameraName
+    #: The last frame, if one is known.
+    frame: FrameIdentity | None = None
     zone: str | None = None
     why: str = ""
 
@@ -174,9 +188,7 @@ class Event(JsonMessage):
     #: Fits into an AMQP message id and an HTTP header.
     id: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
     source: str
-    type: Literal[
-        "seccam.face", "seccam.face.present", "seccam.face.gone", "seccam.camera.offline", "seccam.camera.online", "seccam.probe"
-    ]
+    type: EventType
     #: When the picture was taken, UTC.
     time: CaptureTime
     datacontenttype: Literal["application/json"] = "application/json"
@@ -220,9 +232,9 @@ class PresenceEvent(Event):
 
 
 class CameraEvent(Event):
-    """A camera went offline or came back online."""
+    """A camera can't see (no frames, covered, always the same picture), or can see again."""
 
-    type: Literal["seccam.camera.offline", "seccam.camera.online"]
+    type: CameraEventType
     data: CameraData
 
     @property
@@ -268,6 +280,13 @@ def presence_event(data: PresenceData, seen_ms: int, *, present: bool) -> Presen
         time=datetime.fromtimestamp(seen_ms / 1000, UTC),
         data=data,
     )
+
+
+def camera_event(kind: CameraEventType, data: CameraData, time: datetime) -> CameraEvent:
+    """The event that a camera can't see, or can see again, since `time`. Whoever knows of the same frame gives it the same id."""
+    frame, state = data.frame, kind.rpartition(".")[2]
+    known = f"{frame.boot_id}-{frame.seq}" if frame else f"{time.timestamp():.0f}"
+    return CameraEvent(id=f"{data.camera}-{state}-{known}", source=f"/seccam/camera/{data.camera}", type=kind, time=time, data=data)
 
 
 def probe_event(worker: str) -> ProbeEvent:

@@ -28,6 +28,9 @@ EVENT_TYPES = {
     message.FACE_GONE: "face_gone",
     message.CAMERA_OFFLINE: "camera_offline",
     message.CAMERA_ONLINE: "camera_online",
+    message.CAMERA_COVERED: "camera_covered",
+    message.CAMERA_FROZEN: "camera_frozen",
+    message.CAMERA_CLEARED: "camera_cleared",
     message.PROBE: "probe",
 }
 
