@@ -14,7 +14,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # not needed where the environment names another broker
-PRIVATE_BROKER := $(if $(strip $(value SECCAM_BROKER_URL)),,rabbitmq)
+PRIVATE_BROKER := $(if $(strip $(value SECCAM_BROKER_URL)$(value SECCAM_BROKER_URL_FILE)),,rabbitmq)
 .PHONY: run
 run: $(PRIVATE_BROKER) $(VENV)/run $(PICTURES) ## run seccam on this machine until Ctrl-C; settings come from the environment
 	@exec $(BIN)/seccam-local
@@ -117,8 +117,11 @@ lock: $(VENV)/dev ## lock new dependencies in requirements/*.txt; all: UPGRADE=-
 	for service in $(SERVICES); do $(BIN)/$(LOCK) -c requirements/run.txt services/$$service/pyproject.toml requirements/lib.in \
 		-o requirements/$$service.txt || exit; done
 	$(BIN)/$(LOCK) -c requirements/run.txt functions/ifttt_notifier/pyproject.toml requirements/lib.in -o requirements/notifier.txt
+	$(BIN)/$(LOCK) -c requirements/dev.txt --extra apprise functions/ifttt_notifier/pyproject.toml requirements/lib.in \
+		-o requirements/notifier-apprise.txt
 
-# images are named <IMAGE_PREFIX><component>:<IMAGE_TAG>; BASE_IMAGE, NOTIFIER_BASE_IMAGE and NUCLIO_IMAGE set other base images
+# images are named <IMAGE_PREFIX><component>:<IMAGE_TAG>; BASE_IMAGE, NOTIFIER_BASE_IMAGE and NUCLIO_IMAGE set other base images;
+# NOTIFIER_EXTRAS=apprise adds Apprise to the notifier
 VERSION      := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' libs/seccam/src/seccam/version.py)
 REVISION     := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
 IMAGE_PREFIX ?= ghcr.io/seccam/
@@ -136,9 +139,10 @@ images: $(IMAGES:%=image-%) ## build the images of camera, monitor, security and
 $(SERVICES:%=image-%): image-%:
 	$(build) $(call arg,BASE_IMAGE) -f Dockerfiles/$*.Dockerfile -t $(IMAGE_PREFIX)$*:$(IMAGE_TAG) .
 image-notifier:
-	$(build) $(call arg,NOTIFIER_BASE_IMAGE,BASE_IMAGE) -f Dockerfiles/notifier.Dockerfile -t $(IMAGE_PREFIX)notifier:$(IMAGE_TAG) .
+	$(build) $(call arg,NOTIFIER_BASE_IMAGE,BASE_IMAGE) $(call arg,NOTIFIER_EXTRAS,EXTRAS) -f Dockerfiles/notifier.Dockerfile \
+		-t $(IMAGE_PREFIX)notifier:$(IMAGE_TAG) .
 image-nuclio: ## build the image of the notifier for Nuclio
-	$(build) $(call arg,NOTIFIER_BASE_IMAGE,BASE_IMAGE) $(call arg,NUCLIO_IMAGE) --target nuclio -f Dockerfiles/notifier.Dockerfile \
+	$(build) $(call arg,NOTIFIER_BASE_IMAGE,BASE_IMAGE) $(call arg,NUCLIO_IMAGE) $(call arg,NOTIFIER_EXTRAS,EXTRAS) --target nuclio -f Dockerfiles/notifier.Dockerfile \
 		-t $(IMAGE_PREFIX)notifier-nuclio:$(IMAGE_TAG) .
 
 .PHONY: test-images

@@ -58,6 +58,9 @@ exits with status 2. The same holds for a name that begins with `SECCAM_` and th
 unset; surrounding whitespace is stripped. `--help` prints the settings of a service (`seccam-camera --help`), and `--check`
 checks them without starting it.
 
+A secret (a password, a key, a token, an address with a login) can be in a file instead: `SECCAM_TELEGRAM_TOKEN_FILE=/run/token`
+in place of `SECCAM_TELEGRAM_TOKEN`.
+
 `make run` passes every variable on to the services that it starts, and sets the rest:
 
 - Cameras: those of `SECCAM_CAMERAS` (`name=source name=source …`) instead of the one default camera. The page shows them in
@@ -97,7 +100,8 @@ def settings_page() -> str:
 def _setting(group: type[settings.Group], name: str, field: str) -> tuple[str, str, str]:
     info = group.model_fields[field]
     default = "required" if info.is_required() else settings.shown(info.default)
-    return f"`{name}`", default if default in ("required", "empty") else f"`{default}`", info.description or ""
+    secret = " A secret." if f"{name}_FILE" in settings.secret_files(group) else ""
+    return f"`{name}`", default if default in ("required", "empty") else f"`{default}`", f"{info.description}{secret}"
 
 
 class _AnyDetector:

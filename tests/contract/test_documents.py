@@ -151,7 +151,12 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_and_metrics_that_a_page_names_exist(reference: ModuleType, page: Path) -> None:
     text = page.read_text()
-    known = {name for groups in reference.GROUPS.values() for group in groups for name in settings.names(group)}
+    known = {
+        name
+        for groups in reference.GROUPS.values()
+        for group in groups
+        for name in (*settings.names(group), *settings.secret_files(group))
+    }
     names = set(re.findall(r"\bSECCAM_[A-Z_]*[A-Z]\b(?!…|_)", text))
     assert names - known - settings.OTHER_NAMES <= {p.rstrip("_") for p in settings.PREFIXES}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seccam import topology
-from seccam.settings import given
+from seccam.settings import given, is_given
 from seccam_local.installation import newest
 from seccam_local.node import Node
 from seccam_local.stack import Stack
@@ -33,7 +33,7 @@ def ready_lines(stack: Stack, environ: Mapping[str, str], missing: Mapping[str, 
 
 def _channels(environ: Mapping[str, str]) -> str:
     """Where notifications go."""
-    named = given(environ, "SECCAM_NOTIFIER_CHANNELS") or ", ".join(name for name, key in _KEYS.items() if given(environ, key))
+    named = given(environ, "SECCAM_NOTIFIER_CHANNELS") or ", ".join(name for name, key in _KEYS.items() if is_given(environ, key))
     return f"notifications through {named}" if named else f"notifications are only logged; set one of {', '.join(_KEYS.values())}"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seccam import settings, topology
 from seccam.errors import SettingFault, SettingsError
-from seccam.settings import LogSettings, VisitSettings, given
+from seccam.settings import LogSettings, VisitSettings, given, is_given
 from seccam_local import cameras
 from seccam_local.cameras import Camera
 from seccam_local.settings import LocalSettings
@@ -118,7 +118,7 @@ def build_stack(environ: Mapping[str, str], *, webcam: bool) -> Stack:
     page = _address(environ, "SECCAM_MONITOR_", MONITOR_PORT, faults)
     services = list(_services(environ, chosen, own.workers, page, faults))
     https = bool(given(environ, "SECCAM_MONITOR_CERTIFICATE_FILE"))
-    stack = Stack(own, chosen, services, page, https, private_broker=not given(environ, "SECCAM_BROKER_URL"))
+    stack = Stack(own, chosen, services, page, https, private_broker=not is_given(environ, "SECCAM_BROKER_URL"))
     return replace(stack, faults=tuple(dict.fromkeys([*faults, *clashes(stack.addresses)])))
 
 

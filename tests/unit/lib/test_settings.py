@@ -120,6 +120,33 @@ def test_the_path_of_the_url_is_the_vhost(url: str, vhost: str) -> None:
     assert BrokerSettings(url=SecretStr(url)).vhost == vhost
 
 
+def test_a_secret_is_read_from_the_file_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text(" s3same\n")
+
+    (loaded,) = load(BrokerSettings, environ={"SECCAM_BROKER_PASSWORD_FILE": str(tmp_path / "password")})
+
+    assert loaded.password.get_secret_value() == "s3same"
+
+
+def test_a_secret_in_a_file_that_cant_be_read_or_beside_its_variable_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "url").write_bytes(b"\xff")
+    environ = {
+        "SECCAM_BROKER_PASSWORD": "s3same",
+        "SECCAM_BROKER_PASSWORD_FILE": str(tmp_path / "password"),
+        "SECCAM_BROKER_URL_FILE": str(tmp_path / "url"),
+        "SECCAM_BROKER_USERNAME_FILE": "/x",
+    }
+
+    with pytest.raises(SettingsError) as refused:
+        load(BrokerSettings, environ=environ)
+
+    assert sorted(refused.value.lines) == [
+        "SECCAM_BROKER_PASSWORD_FILE: SECCAM_BROKER_PASSWORD is set, too; set only one of them",
+        f"SECCAM_BROKER_URL_FILE: {tmp_path}/url: can't be read: not UTF-8",
+        "SECCAM_BROKER_USERNAME_FILE: unknown setting; did you mean SECCAM_BROKER_USERNAME?",
+    ]
+
+
 def test_a_certificate_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
     (fault,) = faults(SECCAM_BROKER_CA_FILE=str(tmp_path / "none.pem"))
 

@@ -1,5 +1,7 @@
 """Settings from `SECCAM_…` environment variables, checked at the start, with all faults reported at once.
 
+A secret `NAME` can be in a file as well, which `NAME_FILE` names.
+
 A group of settings is a pydantic model with its own prefix. A service reads shared groups and its own group. It refuses
 unknown names with one of its prefixes, or with a prefix that no part of seccam has.
 """
@@ -164,12 +166,26 @@ def names(group: type[Group]) -> dict[str, str]:
     return {f"{group.PREFIX}{field}".upper(): field for field in group.model_fields}
 
 
+def secret_files(group: type[Group]) -> dict[str, str]:
+    """The variables that name a file with a secret, `NAME_FILE` for each secret `NAME`: name -> field."""
+    return {f"{name}_FILE": field for name, field in names(group).items() if _is_secret(group, field)}
+
+
+def _is_secret(group: type[Group], field: str) -> bool:
+    return field in group.model_fields and group.model_fields[field].annotation is SecretStr
+
+
 def given(environ: Mapping[str, str], name: str) -> str:
     """The variable's value; empty if it is not set.
 
     Surrounding whitespace is stripped, because a Secret made from a file ends with a newline.
     """
     return environ.get(name, "").strip()
+
+
+def is_given(environ: Mapping[str, str], secret: str) -> bool:
+    """Whether the secret is set, by its variable or by a file."""
+    return bool(given(environ, secret) or given(environ, f"{secret}_FILE"))
 
 
 def load(*groups: type[Group], environ: Mapping[str, str] = os.environ, ignore_unknown: bool = False) -> tuple[Any, ...]:
@@ -181,6 +197,7 @@ def load(*groups: type[Group], environ: Mapping[str, str] = os.environ, ignore_u
     loaded = []
     for group in groups:
         values = {field: value for name, field in names(group).items() if (value := given(environ, name))}
+        faults += _read_secrets(group, environ, values)
         try:
             loaded.append(group(**values))
         except ValidationError as e:
@@ -190,9 +207,22 @@ def load(*groups: type[Group], environ: Mapping[str, str] = os.environ, ignore_u
     return tuple(loaded)
 
 
+def _read_secrets(group: type[Group], environ: Mapping[str, str], values: dict[str, str]) -> Iterator[SettingFault]:
+    """Add the secrets that are in files to the values; a fault for each that can't be read."""
+    for name, field in secret_files(group).items():
+        file = given(environ, name)
+        if file and field in values:
+            yield SettingFault(name, f"{name.removesuffix('_FILE')} is set, too; set only one of them")
+        elif file:
+            try:
+                values[field] = Path(file).read_text().strip()
+            except (OSError, UnicodeDecodeError) as e:
+                yield SettingFault(name, f"{file}: can't be read: {e.strerror if isinstance(e, OSError) else 'not UTF-8'}")
+
+
 def _unknown(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Iterator[SettingFault]:
     """A fault for each unknown name."""
-    known = {name for group in groups for name in names(group)} | OTHER_NAMES
+    known = {name for group in groups for name in (*names(group), *secret_files(group))} | OTHER_NAMES
     own = tuple(group.PREFIX for group in groups)
     for name in sorted(environ):
         if name.startswith("SECCAM_") and name not in known and (name.startswith(own) or not name.startswith(PREFIXES)):
@@ -221,7 +251,7 @@ def _fault(group: type[Group], error: Mapping[str, Any], given: Mapping[str, str
     words = _WORDS.get(error["type"])
     why = words.format(**error.get("ctx", {})) if words else str(error["msg"]).removeprefix("Value error, ")
     value = given.get(field, "")
-    secret = field in group.model_fields and group.model_fields[field].annotation is SecretStr
+    secret = _is_secret(group, field)
     # an address without a scheme may be anything, for example a path with a key in it
     silent = not value or secret or repr(value) in why or (field.endswith("url") and "://" not in value)
     return SettingFault(name, " ".join((why if silent else f"{showable(value)}: {why}").splitlines()))
@@ -251,7 +281,7 @@ def describe(*groups: type[Group]) -> str:
         for name, field in names(group).items():
             info = group.model_fields[field]
             lines.append(f"  {name}  ({'required' if info.is_required() else shown(info.default)})\n      {info.description}")
-    return "\n".join(lines)
+    return "\n".join([*lines, "  A secret can be in a file: NAME_FILE, with the file's path, instead of NAME."])
 
 
 def shown(default: Any) -> str:
