@@ -56,8 +56,8 @@ def test_events_wait_for_the_notifier_in_the_broker_and_survive_its_restart(rele
 
 
 def parked(release: Release, *arguments: str) -> str:
-    """Run `seccam parked` with the shell function of docs/howto/ifttt.md."""
-    page = (Path(__file__).parents[2] / "docs/howto/ifttt.md").read_text()
+    """Run `seccam parked` with the shell function of docs/howto/notifications.md."""
+    page = (Path(__file__).parents[2] / "docs/howto/notifications.md").read_text()
     function = re.search(r"^parked\(\) {\n.*?^}\n", page, re.DOTALL | re.MULTILINE)
     assert function
     here = f'kubectl() {{ command kubectl --namespace {release.namespace.name} "$@"; }}\n'
