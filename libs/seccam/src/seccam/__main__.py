@@ -1,10 +1,11 @@
-"""`seccam`, the operator's command: check settings, create the topology; list, replay and delete events."""
+"""`seccam`, the operator's command: check settings, create the topology; list, replay and delete events; test channels."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 
 from seccam import settings, topology
 from seccam.broker.admin import BrokerAdmin
@@ -14,13 +15,16 @@ from seccam.errors import BrokerError, SettingsError
 from seccam.settings import BrokerSettings
 from seccam.version import __version__
 
+#: Entry points by which the services that are installed here add commands: functions like `add_to`.
+COMMANDS = "seccam.commands"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Exit status 1: something is wrong on the broker; 2: wrong settings."""
     options = _parser().parse_args(argv)
     try:
-        if options.run is None:  # the only command that needs no broker
-            return broker.print_definitions(options)
+        if options.alone:
+            return int(options.alone(options))
         (address,) = settings.load(BrokerSettings)
         with BrokerAdmin(address, f"{PROGRAM} {options.command}") as admin:
             status: int = options.run(admin, options)
@@ -42,10 +46,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog="environment variables:\n" + settings.describe(BrokerSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(alone=None)  # what runs without a broker
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for part in (check, broker, parked, events):
         part.add_to(commands)
+    for installed in entry_points(group=COMMANDS):
+        installed.load()(commands)
     return parser
 
 

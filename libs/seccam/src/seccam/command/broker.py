@@ -58,7 +58,7 @@ def add_to(commands: Commands) -> None:
         const=None,
         help="let devices publish frames under any name that no camera has, so that new MQTT cameras need no configuration",
     )
-    made.set_defaults(run=None)
+    made.set_defaults(alone=print_definitions)
     applied = broker.add_parser("apply", help="create the queues and bindings (but no users and policies)")
     applied.set_defaults(run=_apply)
 
