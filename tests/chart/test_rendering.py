@@ -448,6 +448,56 @@ def test_the_ifttt_key_comes_from_a_secret() -> None:
     assert "IFTTT_KEY" not in {one["name"] for one in rendered_case().container("seccam-notifier")["env"]}
 
 
+CHANNELS: dict[str, Any] = {
+    "telegram": {"existingSecret": "telegram", "chats": [-1001234567890, "@door"], "url": "http://bots.lan:8081"},
+    "ntfy": {"existingSecret": "ntfy", "url": "https://ntfy.lan/"},
+    "webhook": {"existingSecret": "hook", "existingSecretKeys": {"url": "address"}},
+    "apprise": {"existingSecret": "apprise"},
+    "channels": ["telegram", "log"],
+    "text": '"{faces}" at {camera}',
+}
+
+
+@pytest.mark.parametrize("case", ["default", "nuclio"])
+def test_the_channels_have_their_settings_and_their_secrets(case: str) -> None:
+    rendered = render(case, values={"notifier": CHANNELS, "monitor": {"publicUrl": "https://cameras.example"}})
+    nuclio = case == "nuclio"
+    env = (
+        rendered.one("NuclioFunction", "seccam-notifier")["spec"]["env"] if nuclio else rendered.container("seccam-notifier")["env"]
+    )
+    given = {one["name"]: one.get("value") or one["valueFrom"]["secretKeyRef"] for one in env}
+
+    assert (
+        given.items()
+        >= {
+            "SECCAM_NOTIFIER_CHANNELS": "telegram,log",
+            "SECCAM_NOTIFIER_TEXT": '"{faces}" at {camera}',
+            "SECCAM_PUBLIC_URL": "https://cameras.example",
+            "SECCAM_TELEGRAM_CHATS": "-1001234567890,@door",
+            "SECCAM_TELEGRAM_URL": "http://bots.lan:8081",
+            "SECCAM_NTFY_URL": "https://ntfy.lan/",
+        }.items()
+    )
+    others = ("SECCAM_BROKER", "IFTTT")
+    assert {name: one for name, one in given.items() if isinstance(one, dict) and not name.startswith(others)} == {
+        "SECCAM_TELEGRAM_TOKEN": {"name": "telegram", "key": "token"},
+        "SECCAM_NTFY_TOPIC": {"name": "ntfy", "key": "topic"},
+        "SECCAM_NTFY_TOKEN": {"name": "ntfy", "key": "token", "optional": True},
+        "SECCAM_WEBHOOK_URL": {"name": "hook", "key": "address"},
+        "SECCAM_WEBHOOK_SECRET": {"name": "hook", "key": "secret", "optional": True},
+        "SECCAM_APPRISE_URLS": {"name": "apprise", "key": "urls"},
+    }
+
+
+def test_the_notifier_reaches_the_ports_of_its_channels_only() -> None:
+    def ports(**values: Any) -> list[int]:
+        policy = render("default", values=values).one("NetworkPolicy", "seccam-notifier")
+        return [one["port"] for rule in policy["spec"]["egress"] for one in rule["ports"]]
+
+    assert ports() == [443]
+    assert ports(notifier=CHANNELS, networkPolicy={"notifierPorts": [443, 9000]}) == [443, 9000, 8081]
+
+
 # --- Nuclio -----------------------------------------------------------------------------------------------------------
 
 

@@ -14,14 +14,72 @@
 {{- with $own.zone }}
 - {name: SECCAM_NOTIFIER_ZONE, value: {{ . | quote }}}
 {{- end }}
+{{- with $own.channels }}
+- {name: SECCAM_NOTIFIER_CHANNELS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- with $own.text }}
+- {name: SECCAM_NOTIFIER_TEXT, value: {{ . | quote }}}
+{{- end }}
+{{- with .Values.monitor.publicUrl }}
+- {name: SECCAM_PUBLIC_URL, value: {{ . | quote }}}
+{{- end }}
+{{- with $own.telegram.url }}
+- {name: SECCAM_TELEGRAM_URL, value: {{ . | quote }}}
+{{- end }}
+{{- if $own.telegram.existingSecret }}
+{{- $chats := list }}
+{{- range $own.telegram.chats }}
+{{- $chats = append $chats (kindIs "string" . | ternary . (int64 . | toString)) }}
+{{- end }}
+- {name: SECCAM_TELEGRAM_CHATS, value: {{ join "," $chats | quote }}}
+{{- include "seccam.notifier.secret" (list "SECCAM_TELEGRAM_TOKEN" $own.telegram $own.telegram.existingSecretKey false) }}
+{{- end }}
+{{- with $own.ntfy.url }}
+- {name: SECCAM_NTFY_URL, value: {{ . | quote }}}
+{{- end }}
+{{- include "seccam.notifier.secret" (list "SECCAM_NTFY_TOPIC" $own.ntfy $own.ntfy.existingSecretKeys.topic false) }}
+{{- include "seccam.notifier.secret" (list "SECCAM_NTFY_TOKEN" $own.ntfy $own.ntfy.existingSecretKeys.token true) }}
+{{- include "seccam.notifier.secret" (list "SECCAM_WEBHOOK_URL" $own.webhook $own.webhook.existingSecretKeys.url false) }}
+{{- include "seccam.notifier.secret" (list "SECCAM_WEBHOOK_SECRET" $own.webhook $own.webhook.existingSecretKeys.secret true) }}
+{{- include "seccam.notifier.secret" (list "SECCAM_APPRISE_URLS" $own.apprise $own.apprise.existingSecretKey false) }}
 - {name: IFTTT_EVENT, value: {{ $own.ifttt.event | quote }}}
 {{- with $own.ifttt.url }}
 - {name: IFTTT_URL, value: {{ . | quote }}}
 {{- end }}
-{{- with $own.ifttt.existingSecret }}
-- name: IFTTT_KEY
-  valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: {{ $own.ifttt.existingSecretKey | quote }}}}
+{{- include "seccam.notifier.secret" (list "IFTTT_KEY" $own.ifttt $own.ifttt.existingSecretKey false) }}
+{{- end -}}
+
+{{/* A channel's variable from its Secret, if it has one: list of name, the channel's values, key, and whether the key may be missing. */}}
+{{- define "seccam.notifier.secret" -}}
+{{- $channel := index . 1 -}}
+{{- if $channel.existingSecret }}
+- name: {{ index . 0 }}
+  valueFrom: {secretKeyRef: {name: {{ $channel.existingSecret | quote }}, key: {{ index . 2 | quote }}{{ if index . 3 }}, optional: true{{ end }}}}
 {{- end }}
+{{- end -}}
+
+{{/* The channels that have a Secret, as a JSON list. */}}
+{{- define "seccam.notifier.channels" -}}
+{{- $configured := list -}}
+{{- range $name := list "telegram" "ntfy" "webhook" "apprise" "ifttt" -}}
+{{- if (index $.Values.notifier $name).existingSecret -}}
+{{- $configured = append $configured $name -}}
+{{- end -}}
+{{- end -}}
+{{- $configured | toJson -}}
+{{- end -}}
+
+{{/* The TCP ports of the notifier's calls, as a JSON list. */}}
+{{- define "seccam.notifier.ports" -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.notifierPorts -}}
+{{- $ports = append $ports (int .) -}}
+{{- end -}}
+{{- range $url := compact (list .Values.notifier.ifttt.url .Values.notifier.telegram.url .Values.notifier.ntfy.url) -}}
+{{- $port := regexFind ":[0-9]+" (index (splitList "/" $url) 2) | trimPrefix ":" | default (hasPrefix "https:" $url | ternary "443" "80") -}}
+{{- $ports = append $ports (int $port) -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
 {{- end -}}
 
 {{/* Placeholder for the broker's URL in the function's resource. */}}
