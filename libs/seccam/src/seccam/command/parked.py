@@ -13,7 +13,7 @@ from seccam import topology
 from seccam.broker import DEATH_HEADERS
 from seccam.broker.admin import BrokerAdmin, QueuedMessage
 from seccam.command.options import Commands
-from seccam.message import REPLAYED_HEADER, WHY_HEADER
+from seccam.message import CHANNELS_HEADER, REPLAYED_HEADER, WHY_HEADER
 
 
 def add_to(commands: Commands) -> None:
@@ -46,6 +46,7 @@ def summary(held: QueuedMessage) -> dict[str, Any]:
         "camera": data.get("camera"),
         "faces": data.get("faces"),
         "why": why,
+        "channels": held.headers.get(CHANNELS_HEADER),
         "bytes": len(held.body),
         "kept_until": kept_until,
     }
