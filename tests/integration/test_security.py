@@ -125,7 +125,7 @@ def test_a_face_becomes_an_event_with_its_picture_and_a_detection(
     assert abs(event.time.timestamp() - time.time()) < PATIENCE
     picture = base64.b64decode(data.snapshot or "")
     assert len(picture) <= message.MAX_SNAPSHOT
-    assert simplejpeg.decode_jpeg(picture).shape == (270, 480, 3)
+    assert simplejpeg.decode_jpeg(picture).shape == (720, 1280, 3)
     assert (detection.boxes, detection.scores, detection.size) == (data.boxes, data.scores, data.size)
     eventually(lambda: worker.metric("seccam_events_published_total", type="face", outcome="confirmed") == 1)
     eventually(lambda: worker.metric("seccam_security_reports_total", camera="front", report="visit") == 1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seccam.errors import BadFrame
+from seccam.message import MAX_SNAPSHOT
 from seccam_security import regions
 from seccam_security.analysis import STEPS, Analysis, Analyst, Memory
 from seccam_security.annotate import annotated
@@ -190,18 +191,19 @@ def test_warming_up_looks_at_whole_and_part_and_leaves_nothing_behind(analyst: A
     assert warm_up(analyst) > 0
 
 
-def test_an_annotated_picture_is_small_and_has_its_boxes() -> None:
+def test_an_annotated_picture_is_no_larger_than_an_event_may_hold() -> None:
     rubbish = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
     for pixels in (rubbish, scene(STILL), photo("astronaut"), rubbish[:9, :7], rubbish[:, :40]):
         box = (0, 0, pixels.shape[1], pixels.shape[0])
-        assert len(annotated(pixels, box, [(2, 2, 60, 80)])) <= 32 * 1024
+        for width in (160, 1280, 1920):
+            assert len(annotated(pixels, box, [(2, 2, 60, 80)], width)) <= MAX_SNAPSHOT
 
 
 def test_boxes_are_drawn_where_the_faces_are() -> None:
     import simplejpeg
 
     grey = np.full((360, 640, 3), 128, np.uint8)
-    drawn = simplejpeg.decode_jpeg(annotated(grey, (0, 0, 1280, 720), [(640, 360, 320, 160)]))
+    drawn = simplejpeg.decode_jpeg(annotated(grey, (0, 0, 1280, 720), [(640, 360, 320, 160)], 480))
 
     assert drawn.shape == (270, 480, 3)
     yellow = (drawn[:, :, 0] > 180) & (drawn[:, :, 2] < 110)

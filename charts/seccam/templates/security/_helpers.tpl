@@ -15,4 +15,5 @@
 - {name: SECCAM_SECURITY_FULL_SCAN_WIDTH, value: {{ $own.fullScan.width | quote }}}
 - {name: SECCAM_SECURITY_SPOOL_FOLDER, value: /var/spool/seccam}
 - {name: SECCAM_SECURITY_SNAPSHOT, value: {{ $own.snapshot | quote }}}
+- {name: SECCAM_SECURITY_SNAPSHOT_WIDTH, value: {{ $own.snapshotWidth | quote }}}
 {{- end -}}

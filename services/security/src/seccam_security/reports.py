@@ -14,6 +14,7 @@ from seccam.frame_age import Age
 from seccam.visit import Visit
 from seccam_security.analysis import Analysis
 from seccam_security.annotate import annotated
+from seccam_security.decode import Picture
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,9 @@ def detection(frame: Frame, analysis: Analysis, worker: str, *, analysed: int, d
 
 
 def face_event(
-    frame: Frame, analysis: Analysis, times: Times, visit: Visit, *, agreed: int, worker: str, snapshot: bool
+    frame: Frame, analysis: Analysis, times: Times, visit: Visit, *, agreed: int, worker: str, snapshot_width: int
 ) -> Message:
-    """The event that faces are news, of which two frames agree on `agreed`; `snapshot`: with the annotated picture."""
-    picture = None
-    if snapshot and analysis.pixels is not None:
-        boxes = [face.box for face in analysis.faces]
-        picture = base64.b64encode(annotated(analysis.pixels, (0, 0, frame.width, frame.height), boxes)).decode()
+    """The event that faces are news, of which two frames agree on `agreed`; with the annotated picture, unless its width is 0."""
     data = message.FaceData.model_validate(
         {
             **_found(frame, analysis, worker),
@@ -64,11 +61,20 @@ def face_event(
             "visit_began": _utc(visit.began),
             "zone": frame.zone,
             "ms": times.milliseconds(),
-            "snapshot": picture,
+            "snapshot": base64.b64encode(_snapshot(frame, analysis, snapshot_width)).decode() if snapshot_width else None,
         }
     )
     event = message.face_event(frame, times.taken_ms, data)
     return event_message(event, trace_id=frame.trace_id)
+
+
+def _snapshot(frame: Frame, analysis: Analysis, width: int) -> bytes:
+    """The annotated picture. It is decoded once more where the pixels of the analysis are too few."""
+    picture, scale = Picture(frame), min(1.0, width / max(frame.width, frame.height))
+    pixels = analysis.pixels
+    if pixels is None or max(pixels.shape[:2]) < int(max(frame.width, frame.height) * scale):
+        pixels = picture.colour(scale)
+    return annotated(pixels, picture.box, [face.box for face in analysis.faces], width)
 
 
 def presence_event(visit: Visit, camera: str, frame: message.FrameIdentity, *, present: bool, faces: int, worker: str) -> Message:

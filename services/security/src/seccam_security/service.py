@@ -229,7 +229,13 @@ class Worker:
         assert after.visit is not None
         agreed = watched.presence.agreed(faces)
         event = reports.face_event(
-            frame, analysis, times, after.visit, agreed=agreed, worker=self._name, snapshot=self._settings.snapshot
+            frame,
+            analysis,
+            times,
+            after.visit,
+            agreed=agreed,
+            worker=self._name,
+            snapshot_width=self._settings.snapshot_width if self._settings.snapshot else 0,
         )
         if not self._publisher.publish_durable(event):
             return

@@ -42,7 +42,10 @@ class SecuritySettings(OpsSettings):
         le=FRAME_SECONDS,
         description="Seconds after capture at which a frame is dropped unseen; the queue drops it after 2.",
     )
-    snapshot: bool = Field(True, description="Whether events carry a small picture with boxes around the faces.")
+    snapshot: bool = Field(True, description="Whether events carry a picture with boxes around the faces.")
+    snapshot_width: int = Field(
+        1280, ge=160, le=1920, description="Length in pixels of that picture's longer side, if 96 KiB are enough for it."
+    )
     probe_interval_seconds: float = Field(
         120,
         ge=0,
