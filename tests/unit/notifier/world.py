@@ -22,6 +22,7 @@ from seccam_notifier import nuclio
 from seccam_notifier.channels import Answer
 from seccam_notifier.host import DIRECTIONS
 from seccam_notifier.journal import Journal
+from seccam_notifier.lane import Start, in_a_thread
 from seccam_notifier.memory import JournalEntry
 from seccam_notifier.metrics import NotifierMetrics
 from seccam_notifier.notification import Notification, Writer
@@ -88,6 +89,8 @@ class Phone:
 
     answers: list[Answer | Exception] = field(default_factory=list)
     sent: list[Notification] = field(default_factory=list)
+    #: Ids of the events whose notification it has taken.
+    accepted: list[str] = field(default_factory=list)
     name: str = "ifttt"
     is_read_by_people: bool = True
     seconds: float = 15.0
@@ -101,17 +104,20 @@ class Phone:
         answer = self.answers.pop(0) if self.answers else Answer("2xx")
         if isinstance(answer, Exception):
             raise answer
+        if answer.accepted:
+            self.accepted.append(notification.event_id)
         return answer
 
 
 class World:
     """A notifier in Nuclio's hands."""
 
-    def __init__(self, max_per_minute: int = 0, *, phones: Sequence[Phone] = ()) -> None:
+    def __init__(self, max_per_minute: int = 0, *, phones: Sequence[Phone] = (), start: Start = in_a_thread) -> None:
+        """`start` starts the calls of the phones."""
         self.phones = [*phones] or [Phone()]
         self.phone = self.phones[0]
         self.outbox, self.entries, self.registry = Outbox(), Outbox(), CollectorRegistry()
-        self._max_per_minute = max_per_minute
+        self._max_per_minute, self._start_call = max_per_minute, start
         self.lines: list[Any] = []
         self._platform = nuclio_sdk.test.Platform()
         self.start()
@@ -133,6 +139,7 @@ class World:
             publisher=retries,
             journal=self.journal,
             metrics=metrics,
+            start=self._start_call,
         )
         for entry in self.journal_entries():
             self.notifier.remember(entry)
