@@ -15,6 +15,8 @@ from tests.marks import mark_all
 
 Begin = Callable[..., Row]
 R = TypeVar("R", bound=Row)
+#: The fault alone, and beside a second channel that is down.
+ALONE_AND_BESIDE = pytest.mark.parametrize("begin", ["", pytest.param("down", marks=pytest.mark.slow)], indirect=True)
 
 
 @pytest.hookimpl(tryfirst=True)  # before items are selected by their marks
@@ -31,16 +33,16 @@ def stack() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def begin(broker: RunningBroker, tmp_path: Path, stack: ExitStack) -> Begin:
-    """Begins a row; what it started ends with the test."""
-    return beginning(Row, broker, tmp_path, stack)
+def begin(broker: RunningBroker, tmp_path: Path, stack: ExitStack, request: pytest.FixtureRequest) -> Begin:
+    """Begins a row; what it started ends with the test. A parameter is what a second channel does."""
+    return beginning(Row, broker, tmp_path, stack, beside=getattr(request, "param", ""))
 
 
-def beginning(kind: type[R], broker: RunningBroker, folder: Path, stack: ExitStack) -> Callable[..., R]:
-    """Begins rows of this kind, which end with the stack."""
+def beginning(kind: type[R], broker: RunningBroker, folder: Path, stack: ExitStack, **always: Any) -> Callable[..., R]:
+    """Begins rows of this kind, which end with the stack; all of them with the options in `always`."""
 
     def begin(**options: Any) -> R:
-        row = kind(broker, folder, **options)
+        row = kind(broker, folder, **always, **options)
         stack.callback(row.close)
         return row
 

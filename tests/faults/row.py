@@ -11,11 +11,13 @@ from typing import Protocol
 
 from seccam import topology
 from seccam.settings import BrokerSettings
-from tests.brokers import RunningBroker
+from tests.brokers import RunningBroker, free_port
 from tests.faults.ledger import Line, Owed
 from tests.faults.load import Load
 from tests.faults.phone import Phone
 from tests.notifiers import NotifierProcess
+from tests.servers.stand_in import hang
+from tests.servers.webhook import Receiver
 from tests.waiting import eventually
 
 #: Seconds of load before the fault, and after it.
@@ -47,9 +49,18 @@ class Row:
         rate: float = 5.0,
         notifiers: int = 1,
         load_url: str = "",
+        beside: str = "",
         **settings: str,
     ) -> None:
-        """`load_url` is where the events are published, if it is not the notifier's broker."""
+        """`load_url` is where the events are published, if it is not the notifier's broker.
+
+        `beside`: the notifier has a second channel, which is `down` or `hangs`; what counts is the first.
+        """
+        self._second = Receiver(default=hang).start() if beside == "hangs" else None
+        if beside:
+            url = self._second.url if self._second else f"http://127.0.0.1:{free_port()}"
+            settings = {**settings, "SECCAM_WEBHOOK_URL": url}
+        self.beside = f", beside a channel that {'is down' if beside == 'down' else beside}" if beside else ""
         self.broker, self._folder, self._settings = broker, folder, settings
         self.phone = Phone()
         self.phone.server.start()
@@ -120,6 +131,8 @@ class Row:
         for notifier in self.notifiers:
             notifier.end()
         self.phone.server.stop()
+        if self._second:
+            self._second.stop()
 
     def _end_sources(self) -> None:
         for source in self.sources:
@@ -132,7 +145,7 @@ class Row:
     def _line(self, fault: str, injected: str) -> Line:
         line = Line.of(self.broker, self.phone, self._events(), self._ended, self._recorded)
         print(line)
-        return replace(line, fault=fault, injected=injected)
+        return replace(line, fault=f"{fault}{self.beside}", injected=injected)
 
 
 def check(line: Line, *, doubled: int = 0) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.brokers import RunningBroker, free_port
-from tests.faults.conftest import Begin
+from tests.faults.conftest import ALONE_AND_BESIDE, Begin
 from tests.faults.row import check
 from tests.servers import ifttt
 from tests.servers.ifttt import Answer
@@ -15,6 +15,7 @@ from tests.servers.ifttt import Answer
 SLOW = pytest.mark.slow
 
 
+@ALONE_AND_BESIDE
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
@@ -62,6 +63,7 @@ def test_ifttt_fails_for_minutes_and_the_backlog_comes_home_soon(begin: Begin) -
     check(row.settle("IFTTT: 500", "180 s, at 2 events a second"))
 
 
+@ALONE_AND_BESIDE
 def test_ifttt_refuses_the_key_and_the_events_are_parked(begin: Begin) -> None:
     row = begin()
     with row.fault():
@@ -75,6 +77,7 @@ def test_ifttt_refuses_the_key_and_the_events_are_parked(begin: Begin) -> None:
     assert line.parked > 20
 
 
+@ALONE_AND_BESIDE
 def test_ifttt_accepts_and_the_answer_is_lost(begin: Begin) -> None:
     row = begin()
     with row.fault():
@@ -108,3 +111,14 @@ def test_ifttt_can_not_be_reached(begin: Begin, broker: RunningBroker, name: str
         row.over()
 
     check(row.settle(f"IFTTT: {name}", "15 s, between two restarts of the notifier"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("begin", ["hangs"], indirect=True)
+def test_a_second_channel_hangs(begin: Begin) -> None:
+    row = begin(SECCAM_NOTIFIER_CHANNELS="ifttt,webhook")
+    with row.fault():
+        time.sleep(40)
+        row.over()
+
+    check(row.settle("none", "40 s"))

@@ -12,13 +12,14 @@ import pytest
 from seccam import topology
 from tests.broker_clients import proxy_to, through
 from tests.brokers import RunningBroker
-from tests.faults.conftest import Begin
+from tests.faults.conftest import ALONE_AND_BESIDE, Begin
 from tests.faults.injections import starved
 from tests.faults.row import check
 from tests.servers.ifttt import Exchange
 from tests.waiting import eventually
 
 
+@ALONE_AND_BESIDE
 def test_the_notifier_is_killed_at_random(begin: Begin) -> None:
     row = begin()
     random = Random(9)
@@ -32,6 +33,7 @@ def test_the_notifier_is_killed_at_random(begin: Begin) -> None:
     check(row.settle("notifier kill -9", "6 times at random"), doubled=6)
 
 
+@ALONE_AND_BESIDE
 def test_the_notifier_is_killed_between_the_answer_and_the_record(begin: Begin) -> None:
     row = begin()
 
@@ -49,6 +51,7 @@ def test_the_notifier_is_killed_between_the_answer_and_the_record(begin: Begin) 
     check(row.settle("notifier kill -9 after the answer", "5 times, before the record: unavoidable"), doubled=5)
 
 
+@ALONE_AND_BESIDE
 def test_the_notifier_is_killed_before_the_answer(begin: Begin) -> None:
     row = begin()
 
@@ -92,6 +95,7 @@ def test_the_notifier_hangs(begin: Begin) -> None:
     check(row.settle("notifier hangs", "SIGSTOP for 60 s"), doubled=1)
 
 
+@ALONE_AND_BESIDE
 def test_the_notifier_ends_in_order_under_load(begin: Begin) -> None:
     row = begin(rate=10)
     with row.fault():
@@ -103,6 +107,7 @@ def test_the_notifier_ends_in_order_under_load(begin: Begin) -> None:
     check(row.settle("notifier SIGTERM", "3 times, at 10 events a second"))
 
 
+@ALONE_AND_BESIDE
 def test_the_active_one_of_two_notifiers_is_killed(begin: Begin) -> None:
     row = begin(notifiers=2)
     with row.fault():
