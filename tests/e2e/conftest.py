@@ -14,7 +14,7 @@ import pytest
 
 from seccam.version import __version__
 from tests.browser.conftest import browser, open_page  # noqa: F401  # fixtures
-from tests.e2e import ifttt
+from tests.e2e import phones
 from tests.e2e.cluster import Namespace, run
 from tests.e2e.release import Release
 
@@ -45,7 +45,7 @@ _NAMESPACES: list[Namespace] = []
 def _made(purpose: str, level: str = "restricted") -> Namespace:
     namespace = Namespace.make(f"seccam-{purpose}-{int(time.time()) % 100_000}", level=level)
     _NAMESPACES.append(namespace)
-    ifttt.start(namespace, TESTS_IMAGE)
+    phones.start(namespace, TESTS_IMAGE)
     return namespace
 
 

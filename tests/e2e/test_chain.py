@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from seccam import topology
 from tests.browser import seen
 from tests.browser.conftest import Open, keep
-from tests.e2e import ifttt, load
+from tests.e2e import load, phones
 from tests.e2e.release import Release
 from tests.scenes import jpeg, photo
 from tests.waiting import eventually
@@ -43,11 +43,22 @@ def test_helm_test_passes(release: Release) -> None:
 
 def test_ifttt_is_notified_of_the_demos_faces_with_their_number(release: Release) -> None:
     def one_and_then_two() -> bool:
-        notified = [one for one in ifttt.notifications(release.namespace) if one[0] == "demo"]
+        notified = [one for one in phones.notifications(release.namespace) if one[0] == "demo"]
         return any(pair == (("demo", "1"), ("demo", "2")) for pair in itertools.pairwise(notified))
 
     # In each minute of the demo, a person comes at second 1 and another at second 8.
     eventually(one_and_then_two, within=150, every=2, what="one face, and then two")
+
+
+def test_telegram_gets_each_notification_too_with_its_picture(release: Release) -> None:
+    def told_alike() -> bool:
+        by_ifttt = [faces for camera, faces in phones.notifications(release.namespace) if camera == "demo"]
+        by_telegram = [message["caption"].split(" ")[0] for message in phones.messages(release.namespace, "demo")]
+        return len(by_ifttt) >= 2 and by_telegram == by_ifttt
+
+    eventually(told_alike, within=150, every=2, what="the same notifications by both")
+    assert all(message["method"] == "sendPhoto" for message in phones.messages(release.namespace, "demo"))
+    assert min(message["photo"] for message in phones.messages(release.namespace, "demo")) > 10_000
 
 
 def test_a_face_that_stays_is_notified_once(release: Release) -> None:
@@ -61,7 +72,7 @@ def test_a_face_that_stays_is_notified_once(release: Release) -> None:
         eventually(lambda: reports("present") >= 6, within=90, every=2, what="a visit of two gaps")
         assert reports("visit") == 1
 
-    assert [one for one in ifttt.notifications(release.namespace) if one[0] == camera] == [(camera, "1")]
+    assert [one for one in phones.notifications(release.namespace) if one[0] == camera] == [(camera, "1")]
 
 
 def test_the_page_shows_moving_video_with_boxes_after_login(release: Release, open_page: Open) -> None:
@@ -121,4 +132,4 @@ def test_an_mqtt_client_outside_receives_frames_and_can_be_a_camera(release: Rel
         eventually(announced, within=60, every=0.5, what="an event")
         event = json.loads(listener.communicate()[0])
     assert (event["data"]["camera"], event["data"]["faces"]) == ("porch", 1)
-    eventually(lambda: ("porch", "1") in ifttt.notifications(release.namespace), within=30, every=1, what="its notification")
+    eventually(lambda: ("porch", "1") in phones.notifications(release.namespace), within=30, every=1, what="its notification")

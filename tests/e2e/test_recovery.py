@@ -11,7 +11,7 @@ import pytest
 
 from seccam import message, topology
 from seccam.frame import Frame
-from tests.e2e import ifttt, ledger, load
+from tests.e2e import ledger, load, phones
 from tests.e2e.cluster import run
 from tests.e2e.release import Release
 from tests.waiting import eventually
@@ -39,7 +39,7 @@ def test_a_deleted_pod_comes_back_and_events_are_kept(release: Release, componen
 def test_events_wait_for_the_notifier_in_the_broker_and_survive_its_restart(release: Release) -> None:
     release.scale("notifier", 0)
     release.gone("notifier")
-    calls = len(ifttt.calls(release.namespace))
+    calls = len(phones.calls(release.namespace))
     before = ledger.published(release)
     with load.cameras(release, 2, 2.0) as cameras:
         eventually(lambda: ledger.cameras(ledger.published(release) - before) >= set(cameras), within=60, every=1, what="events")
@@ -47,12 +47,12 @@ def test_events_wait_for_the_notifier_in_the_broker_and_survive_its_restart(rele
 
     release.namespace.kubectl("delete", "pod", f"{release.prefix}-rabbitmq-0", "--grace-period", "1")
     release.ready("rabbitmq")
-    assert len(ifttt.calls(release.namespace)) == calls
+    assert len(phones.calls(release.namespace)) == calls
     release.scale("notifier", 1)
     release.ready("notifier")
 
     ledger.settle(release, *waiting)
-    assert {camera for camera, _ in ifttt.notifications(release.namespace)[calls:]} >= set(cameras)
+    assert {camera for camera, _ in phones.notifications(release.namespace)[calls:]} >= set(cameras)
 
 
 def parked(release: Release, *arguments: str) -> str:
@@ -85,5 +85,5 @@ def test_an_operator_lists_and_replays_parked_events_as_documented(release: Rele
     eventually(lambda: late.id in parked(release, "list"), within=60, every=1, what="the parked event")
     assert parked(release, "replay", "--id", late.id).split() == [late.id]
 
-    eventually(lambda: ("gate", "1") in ifttt.notifications(release.namespace), within=60, every=1, what="its notification")
+    eventually(lambda: ("gate", "1") in phones.notifications(release.namespace), within=60, every=1, what="its notification")
     assert late.id not in parked(release, "list")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seccam import topology
 from tests import certificates
-from tests.e2e import ifttt
+from tests.e2e import phones
 from tests.e2e.conftest import MakeNamespace, a_release
 from tests.waiting import eventually
 
@@ -27,6 +27,6 @@ def test_events_and_mqtt_work_over_tls_and_no_port_accepts_plain_text(make_names
         subscribe = ["mosquitto_sub", *where, "-C", "1", "-W", "60", "-N", "-t", "seccam/view/demo"]
         picture = subprocess.run(subscribe, capture_output=True, timeout=90, check=True).stdout
     assert picture[:2] == b"\xff\xd8"
-    eventually(lambda: ("demo", "1") in ifttt.notifications(namespace), within=120, every=1, what="a notification")
+    eventually(lambda: ("demo", "1") in phones.notifications(namespace), within=120, every=1, what="a notification")
     open_ports = {port["port"] for port in namespace.get("service", f"{release.prefix}-rabbitmq")["spec"]["ports"]}
     assert not open_ports & {5672, 1883}

@@ -6,7 +6,7 @@ import contextlib
 from functools import partial
 from typing import Any
 
-from tests.e2e import ifttt
+from tests.e2e import phones
 from tests.e2e.cluster import Namespace, run
 from tests.e2e.conftest import MakeNamespace, a_release
 from tests.e2e.release import Release
@@ -26,7 +26,7 @@ def objects(namespace: Namespace) -> set[str]:
 
 def notified(namespace: Namespace, event: str) -> set[str]:
     """Return the cameras in the notifications with this event name."""
-    return {call["value1"] for call in ifttt.calls(namespace) if call["event"] == event}
+    return {call["value1"] for call in phones.calls(namespace) if call["event"] == event}
 
 
 def test_two_releases_are_independent_and_uninstalling_one_leaves_only_its_claim(make_namespace: MakeNamespace) -> None:
