@@ -121,4 +121,4 @@ def test_a_second_channel_hangs(begin: Begin) -> None:
         time.sleep(40)
         row.over()
 
-    check(row.settle("none", "40 s"))
+    check(row.settle("nothing else", "40 s"))
