@@ -8,12 +8,12 @@ Telegram answers an error with its code as the HTTP status, and with JSON: `ok` 
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tests.servers import stand_in
 from tests.servers.stand_in import Answer, Exchange, Request, StandIn
@@ -27,14 +27,14 @@ class Call:
 
     token: str
     method: str
-    fields: Mapping[str, Any]
+    fields: Mapping[str, str]
     #: The photo, JPEG.
     photo: bytes | None = None
 
     @property
     def text(self) -> str:
         """What the person reads."""
-        return str(self.fields.get("caption") or self.fields.get("text") or "")
+        return self.fields.get("caption") or self.fields.get("text") or ""
 
 
 def ok(exchange: Exchange) -> None:
@@ -76,7 +76,7 @@ class Telegram(StandIn[Call]):
             form = request.form()
             photo = form.pop("photo", None)
             return Call(match[1], match[2], {name: value.decode() for name, value in form.items()}, photo)
-        return Call(match[1], match[2], json.loads(request.body or b"{}"))
+        return Call(match[1], match[2], dict(parse_qsl(request.body.decode())))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from seccam_notifier.settings import TelegramSettings
 
 #: Characters that Telegram takes as a caption, and as a message.
 CAPTION, MESSAGE = 1024, 4096
+#: The page asks for a login, so there is nothing to preview.
+_NO_PREVIEW = '{"is_disabled": true}'
 
 
 class TelegramChannel:
@@ -31,13 +33,13 @@ class TelegramChannel:
     def send(self, notification: Notification) -> Answer:
         """One message; where Telegram refuses its picture, once more without it."""
         text = "\n".join(filter(None, (notification.text, notification.link)))
-        common = {"chat_id": self._chat, "disable_notification": notification.silent}
+        common = {"chat_id": self._chat, **({"disable_notification": "true"} if notification.silent else {})}
         if notification.picture:
             photo = {"photo": ("picture.jpg", notification.picture, "image/jpeg")}
             answer = self._call("sendPhoto", data={**common, "caption": text[:CAPTION]}, files=photo)
             if not _is_about_the_picture(answer):
                 return answer
-        return self._call("sendMessage", json={**common, "text": text[:MESSAGE], "link_preview_options": {"is_disabled": True}})
+        return self._call("sendMessage", data={**common, "text": text[:MESSAGE], "link_preview_options": _NO_PREVIEW})
 
     def _call(self, method: str, **request: Any) -> Answer:
         response = self._caller.call("POST", f"{self._url}/{method}", wants_error=True, **request)
