@@ -24,6 +24,14 @@ pytestmark = [pytest.mark.images, pytest.mark.timeout(300)]
 CHECKOUT = Path(__file__).parents[2]
 SERVICES = ("camera", "monitor", "notifier", "rabbitmq", "security")
 
+#: A bot that can't be reached, and the log.
+CHANNELS = """\
+# my bot
+SECCAM_TELEGRAM_TOKEN=4711:c4nary
+SECCAM_TELEGRAM_CHATS=42
+SECCAM_TELEGRAM_URL=http://127.0.0.1:1
+SECCAM_NOTIFIER_CHANNELS=telegram,log
+"""
 #: Exits with 3 where the broker refuses this login.
 LOG_IN = """
 import sys, pika
@@ -49,12 +57,14 @@ def compose_command() -> list[str]:
 class Project:
     """The services of compose.yaml under a name and a port of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Path) -> None:
+        """`channels`: a file with the notifier's settings."""
         self.name, self.port = f"seccam-test-{uuid.uuid4().hex[:8]}", free_port()
         self._command = [*compose_command(), "--file", str(CHECKOUT / "compose.yaml"), "--project-name", self.name]
         prefix, _, tag = engine.name("monitor").partition("monitor:")
         outside = {name: value for name, value in os.environ.items() if not name.startswith(("SECCAM_", "IFTTT_"))}
         self._environ = {**outside, "IMAGE_PREFIX": prefix, "IMAGE_TAG": tag, "PAGE_PORT": str(self.port)}
+        self._environ["NOTIFIER_SETTINGS_FILE"] = str(channels)
 
     def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command of docker compose, done."""
@@ -92,10 +102,12 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project() -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    channels = tmp_path_factory.mktemp("compose") / "channels.env"
+    channels.write_text(CHANNELS)
     for component in engine.COMPONENTS:
         engine.config(engine.name(component))
-    started = Project()
+    started = Project(channels)
     try:
         started.compose("up", "--detach")
         yield started
@@ -107,6 +119,16 @@ def project() -> Iterator[Project]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_becomes_healthy(project: Project, service: str) -> None:
     eventually(lambda: project.is_healthy(service), within=120, every=1, what=service)
+
+
+def test_the_notifier_has_the_channels_of_its_file_and_no_other_container_knows_them(project: Project) -> None:
+    def logged() -> str:
+        return project.compose("logs", "notifier").stdout
+
+    eventually(lambda: "started" in logged(), within=60, every=1, what="the notifier")
+    assert "no_channel" not in logged()
+    assert all("c4nary" not in json.dumps(project.inspect(service)) for service in SERVICES)
+    assert "c4nary" not in logged()
 
 
 def test_the_page_shows_the_demo_to_the_generated_login_alone(project: Project) -> None:
@@ -139,7 +161,14 @@ def test_the_broker_takes_generated_passwords_alone(project: Project) -> None:
 
 def test_a_service_can_not_read_what_belongs_to_another(project: Project) -> None:
     assert project.execute("camera", "cat", "/etc/seccam/passwords/camera-demo").returncode == 0
-    for secret in ("passwords/monitor", "passwords/operator", "page/session-key", "ifttt-key", "definitions.json"):
+    for secret in (
+        "passwords/monitor",
+        "passwords/operator",
+        "page/session-key",
+        "ifttt-key",
+        "notifier-settings",
+        "definitions.json",
+    ):
         assert "Permission denied" in project.execute("camera", "cat", f"/etc/seccam/{secret}").stderr
 
 
