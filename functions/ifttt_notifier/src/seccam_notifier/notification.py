@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,21 +102,9 @@ class Writer:
             text=text,
             event_id=event.id,
             event=body,
-            picture=picture_of(event),
+            picture=event.data.picture if isinstance(event, FaceEvent) else None,
             link=f"{self._page}/#event/{event.id}" if self._page else "",
         )
-
-
-def picture_of(event: FaceEvent | CameraEvent) -> bytes | None:
-    """The JPEG in an event; None if there is none."""
-    snapshot = event.data.snapshot if isinstance(event, FaceEvent) else None
-    if not snapshot:
-        return None
-    try:
-        picture = base64.b64decode(snapshot, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return picture if picture.startswith(b"\xff\xd8\xff") else None
 
 
 def check_text(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import uuid
 from collections.abc import Callable
@@ -150,6 +152,17 @@ class FaceData(Found):
     ms: dict[Literal["received", "done"], int] = {}
     #: The annotated picture: base64 of a JPEG of at most MAX_SNAPSHOT bytes.
     snapshot: str | None = None
+
+    @property
+    def picture(self) -> bytes | None:
+        """The JPEG in `snapshot`; None if there is none, or it isn't one of the size agreed on."""
+        if self.snapshot is None or len(self.snapshot) > MAX_SNAPSHOT * 4 // 3 + 4:
+            return None
+        try:
+            picture = base64.b64decode(self.snapshot, validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        return picture if picture.startswith(b"\xff\xd8\xff") else None
 
 
 class PresenceData(JsonMessage):

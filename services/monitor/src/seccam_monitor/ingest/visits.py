@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from seccam.message import MAX_SNAPSHOT, FaceEvent, PresenceEvent
+from seccam.message import FaceEvent, PresenceEvent
 from seccam.visit import Visit, Visits
 
 #: Rows that a page gets when it connects.
@@ -164,17 +162,6 @@ def _joined(rows: Sequence[Row], visit: Visit, shift: float) -> Row:
 
 def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float, *, faces: int) -> Row:
     data, time = event.data, event.time.timestamp()
-    snapshot = Snapshot(time, faces, tuple(data.boxes), tuple(data.scores), data.size, _picture(data.snapshot))
+    snapshot = Snapshot(time, faces, tuple(data.boxes), tuple(data.scores), data.size, data.picture)
     late_s = max(0, int(published - time)) if published is not None else 0
     return Row(event.id, data.camera, visit, faces, snapshot, late_s, shift=0.0, gap=gap)
-
-
-def _picture(snapshot: str | None) -> bytes | None:
-    """The JPEG of an event; None if there is none, or it isn't one of the size agreed on."""
-    if snapshot is None or len(snapshot) > MAX_SNAPSHOT * 4 // 3 + 4:
-        return None
-    try:
-        picture = base64.b64decode(snapshot, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return picture if picture.startswith(b"\xff\xd8\xff") else None
