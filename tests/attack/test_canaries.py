@@ -24,11 +24,15 @@ from tests.attack.canaries import Canaries, Processes, Tap, canary, files_with_s
 from tests.brokers import free_port
 from tests.integration.local import SEVERAL, Run, members
 from tests.scenes import FACELESS, jpeg, photo
+from tests.servers import telegram
 from tests.servers.ifttt import Ifttt, reset, status
 from tests.servers.mjpeg import MjpegServer
+from tests.servers.telegram import Telegram
 from tests.unit.monitor.auth.users import entry
 from tests.waiting import eventually
 
+#: Secrets of the notifier's channels.
+OF_CHANNELS = ("key of IFTTT", "token of Telegram", "topic of ntfy", "token of ntfy", "address of webhook")
 #: `front` has a right login, `locked` a wrong one, `far` is not there.
 CAMERAS = ("front", "locked", "far")
 PROGRAMS = ("seccam-camera", "seccam-monitor", "seccam-security", "seccam-notifier", "seccam-local", "make ")
@@ -44,7 +48,7 @@ class Chain:
             {
                 **{f"password of {user}": canary(user) for user in users},
                 **{f"login of {camera}": canary(camera) for camera in CAMERAS},
-                **{name: canary(name.split()[-1]) for name in ("key of IFTTT", "password of the page", "key of sessions")},
+                **{name: canary(name.split()[-1]) for name in (*OF_CHANNELS, "password of the page", "key of sessions")},
             }
         )
         self.folder, self.secret = folder, self.canaries.planted
@@ -56,6 +60,7 @@ class Chain:
         login = self.secret["login of front"]
         self._servers = ExitStack()
         self.ifttt = self._servers.enter_context(Ifttt(default=status(401)))
+        self.telegram = self._servers.enter_context(Telegram(default=telegram.BROKEN))
         pictures = [jpeg(photo(name)) for name in FACELESS]
         self.camera = self._servers.enter_context(MjpegServer(pictures, 5.0, login=("admin", login)))
         sources = {
@@ -75,6 +80,13 @@ class Chain:
             SECCAM_MONITOR_SESSION_KEY_FILE=str(self.key),
             IFTTT_URL=self.ifttt.url,
             IFTTT_KEY=self.secret["key of IFTTT"],
+            SECCAM_TELEGRAM_URL=self.telegram.url,
+            SECCAM_TELEGRAM_TOKEN=f"4711:{self.secret['token of Telegram']}",
+            SECCAM_TELEGRAM_CHATS="42",
+            SECCAM_NTFY_URL=f"http://127.0.0.1:{free_port()}",
+            SECCAM_NTFY_TOPIC=self.secret["topic of ntfy"],
+            SECCAM_NTFY_TOKEN=self.secret["token of ntfy"],
+            SECCAM_WEBHOOK_URL=f"http://127.0.0.1:{free_port()}/{self.secret['address of webhook']}",
         )
         #: What commands that failed have printed, and what was answered to requests.
         self.errors: list[str] = []
@@ -193,6 +205,10 @@ def refuse_settings(chain: Chain) -> None:
     chain.fail("seccam-monitor", SECCAM_MONITOR_SESSION_KEY_FILE=str(short))
     chain.fail("seccam-monitor", SECCAM_MONITOR_PASSWORD=secret["password of the page"])
     chain.fail("seccam-notifier", IFTTT_KEY=f"https://maker.ifttt.com/use/{secret['key of IFTTT']}")
+    chain.fail("seccam-notifier", SECCAM_TELEGRAM_TOKEN=secret["token of Telegram"], SECCAM_TELEGRAM_CHATS="42")
+    chain.fail("seccam-notifier", SECCAM_NTFY_TOPIC=f"{secret['topic of ntfy']} x")
+    chain.fail("seccam-notifier", SECCAM_WEBHOOK_URL=secret["address of webhook"])
+    chain.fail("seccam-notifier", SECCAM_APPRISE_URLS=f"json://{secret['token of ntfy']}:x:y")
     login = secret["login of front"]
     for source in ("ftp://admin:{}@h/", "http://admin:{}@h:99999/", "rtsp://admin:{}@[bad/", "{}"):
         chain.fail("seccam-camera", SECCAM_CAMERA_NAME="front", SECCAM_CAMERA_SOURCE=source.format(login))
@@ -220,6 +236,7 @@ def crash(chain: Chain) -> None:
 def test_the_secrets_were_in_use_and_would_be_found(chain: Chain) -> None:
     secret = chain.secret
     assert {call.key for call in chain.ifttt.calls} == {secret["key of IFTTT"]}
+    assert {call.token for call in chain.telegram.calls} == {f"4711:{secret['token of Telegram']}"}
     assert any("Authorization: Basic" in request for request in chain.camera.requests)
     assert "wrong user or password" in chain.run.output
     assert chain.tap
@@ -253,12 +270,12 @@ def test_no_secret_is_in_a_command_line(chain: Chain) -> None:
 
 
 def test_each_process_has_its_own_secrets_in_its_environment_and_no_others(chain: Chain) -> None:
-    given = {"key of IFTTT", *(f"login of {camera}" for camera in CAMERAS)}
+    given = {*OF_CHANNELS, *(f"login of {camera}" for camera in CAMERAS)}
     own = {
         **{f"seccam-camera {camera}": {f"password of camera-{camera}", f"login of {camera}"} for camera in CAMERAS},
         "seccam-monitor": {"password of monitor"},
         "seccam-security": {"password of security"},
-        "seccam-notifier": {"password of notifier", "key of IFTTT"},
+        "seccam-notifier": {"password of notifier", *OF_CHANNELS},
         "seccam-local": given,  # as it was started
         "make": given,
     }

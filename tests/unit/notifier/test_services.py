@@ -15,6 +15,7 @@ from seccam_notifier import channels
 from seccam_notifier.channels import Answer
 from seccam_notifier.channels.apprise import AppriseChannel
 from seccam_notifier.channels.ntfy import NtfyChannel
+from seccam_notifier.channels.redaction import secrets_in
 from seccam_notifier.channels.telegram import TelegramChannel
 from seccam_notifier.channels.webhook import WebhookChannel
 from seccam_notifier.notification import Notification
@@ -223,6 +224,27 @@ def test_a_webhook_gets_the_whole_event_signed(receiver: Receiver) -> None:
     assert (call.headers["webhook-id"], call.headers["content-type"]) == ("ture-b-1", "application/cloudevents+json")
     assert webhook.is_signed(call, SECRET)
     assert not webhook.is_signed(call, "whsec_" + "b3RoZXI=" * 4)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{}/c4nary-path", "http://u:c4nary-pw@127.0.0.1:{}/?k=c4nary-key"])
+def test_no_part_of_a_webhooks_address_is_told_where_nobody_listens(url: str) -> None:
+    answer = to_receiver(url.format(free_port())).send(SENT)
+
+    assert answer.result == "network"
+    assert "c4nary" not in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("https://home.example/api", set()),
+        ("https://home.example/hook/s3cr3t-1?key=s3cr3t-2", {"/hook/s3cr3t-1?key=s3cr3t-2", "s3cr3t-1", "s3cr3t-2"}),
+        ("mailtos://someone:s3cr3t-1@mail.example?to=me", {"someone", "s3cr3t-1", "?to=me"}),
+        ("tgram://4711s3cr3t/42", {"4711s3cr3t"}),
+    ],
+)
+def test_the_secrets_in_an_address_are_its_login_and_what_follows_the_host(url: str, secrets: set[str]) -> None:
+    assert set(secrets_in(url)) == secrets | {url}
 
 
 def test_a_webhook_without_a_secret_is_not_signed(receiver: Receiver) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from seccam_notifier.channels.base import Answer
 from seccam_notifier.channels.http import GRACE
-from seccam_notifier.channels.redaction import Redactor
+from seccam_notifier.channels.redaction import Redactor, secrets_in
 from seccam_notifier.notification import Notification
 
 #: Seconds that Apprise may take with one service: 4 s each to connect and to read, and it may upload a picture first.
@@ -39,7 +39,7 @@ class AppriseChannel:
 
         self.name, self._apprise = name, apprise.Apprise()
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs addresses, and parts of answers
-        self._redact = Redactor(url)
+        self._redact = Redactor(*secrets_in(url))
         self._redact.guard_logging()
         if not self._apprise.add(url):
             raise ValueError

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from typing import Any
 from urllib.parse import quote
+
+#: Shorter parts of an address are words such as `api` or `hook`.
+_SHORTEST = 6
+
+
+def secrets_in(url: str) -> list[str]:
+    """What may be secret in an address: the whole, what follows the host, and each part, as libraries log them by themselves."""
+    rest = url.partition("://")[2]
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    target = rest[len(authority) :]
+    login, _, host = authority.rpartition("@")
+    # in Apprise's addresses a token may stand where others have a host
+    parts = [*re.split(r"[/?#&=:]+", target), *login.split(":"), *([] if "." in host else host.split(":"))]
+    return [url, *(part for part in (target, *parts) if len(part) >= _SHORTEST)]
 
 
 class Redactor:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from seccam_notifier.channels.base import Answer
 from seccam_notifier.channels.http import Caller, classify
+from seccam_notifier.channels.redaction import secrets_in
 from seccam_notifier.notification import Notification
 from seccam_notifier.settings import WebhookSettings, key_of
 
@@ -24,7 +25,7 @@ class WebhookChannel:
         """`timeout`: seconds that the program may take to answer."""
         self._url = settings.url.get_secret_value()
         self._key = key_of(settings.secret)
-        self._caller = Caller(timeout, self._url, settings.secret.get_secret_value())
+        self._caller = Caller(timeout, *secrets_in(self._url), settings.secret.get_secret_value())
         self.seconds = self._caller.seconds
 
     def send(self, notification: Notification) -> Answer:
