@@ -37,6 +37,8 @@ class WorkerProcess:
             "SECCAM_BROKER_URL": broker.url(topology.SECURITY_USER),
             "SECCAM_SECURITY_OPS_PORT": str(self.port),
             "SECCAM_SECURITY_PROBE_INTERVAL_SECONDS": "0",
+            "SECCAM_SECURITY_COVERED_SECONDS": "0",
+            "SECCAM_SECURITY_FROZEN_SECONDS": "0",  # the tests' cameras repeat their pictures
             "SECCAM_LOG_FORMAT": "json",
             **settings,
         }

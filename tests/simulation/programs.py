@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Eyes:
             self.too_old.append(age)
         if sent.faces:
             sent.visit.found.append((sent.taken, sent.faces))
-        return Analysis(True, [Face((i, 0, 1, 1), 0.9) for i in range(sent.faces)], None, [], {})
+        return Analysis(True, [Face((i, 0, 1, 1), 0.9) for i in range(sent.faces)], None, [], math.inf, {})
 
 
 class WorkerHost:
@@ -92,7 +93,7 @@ class WorkerHost:
     def start(self) -> None:
         """A new process."""
         self._worker = Worker(
-            SecuritySettings(probe_interval_seconds=0, worker=self._name),
+            SecuritySettings(probe_interval_seconds=0, covered_seconds=0, frozen_seconds=0, worker=self._name),
             VISITS,
             cast(Analyst, self._eyes),
             FrameDecoder("5eed"),

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -21,6 +22,7 @@ from seccam_security.settings import SecuritySettings
 from tests.scenes import jpeg, photo
 
 FACE, NO_FACE = jpeg(photo("astronaut")), jpeg(photo("coffee"))
+BLACK = jpeg(np.full((360, 640, 3), 8, np.uint8))
 TINY = jpeg(photo("coffee")[:16, :16])
 
 
@@ -103,6 +105,28 @@ def test_an_event_that_there_is_no_room_for_was_not_reported() -> None:
     assert bench.events() == 1
     assert bench.count("seccam_events_lost_total", reason="buffer_full") == 1
     assert bench.count("seccam_security_reports_total", camera="yard", report="visit") == 0
+
+
+def black(seq: int, wall: float, key: str = "seccam.security.front") -> Handed:
+    """A frame of a covered lens."""
+    return Handed(BLACK, key, headers={"boot_id": "b00t", "seq": seq}, wall=wall)
+
+
+def test_a_covered_lens_is_reported_again_while_there_is_no_room_for_the_event() -> None:
+    bench, began = Bench(outbox_limit=1), time.time()
+    bench.give(Handed(FACE, "seccam.security.yard"))  # takes the room
+    bench.give(*(black(seq, began + seq) for seq in range(13)))
+
+    assert bench.count("seccam_events_lost_total", reason="buffer_full") == 3
+    assert bench.count("seccam_security_camera_reports_total", camera="front", state="covered") == 0
+
+
+def test_a_covered_lens_is_reported_once() -> None:
+    bench, began = Bench(), time.time()
+    bench.give(*(black(seq, began + seq) for seq in range(30)))
+
+    assert bench.events() == 1
+    assert bench.count("seccam_security_camera_reports_total", camera="front", state="covered") == 1
 
 
 def test_visits_go_by_when_the_pictures_were_taken_not_by_when_they_were_analysed() -> None:

@@ -25,12 +25,19 @@ def test_without_any_the_defaults_hold() -> None:
     assert loaded.worker_name.endswith(f"-{os.getpid()}")
 
 
+def test_slow_cameras_are_separated_by_commas() -> None:
+    assert load(SLOW_CAMERAS="porch, shed,").slow_camera_names == ["porch", "shed"]
+
+
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
         ({"DETECTOR": "haar"}, "SECCAM_SECURITY_DETECTOR"),
         ({"DETECTOR": "yunet"}, "SECCAM_SECURITY_YUNET_MODEL: no readable file"),
         ({"DETECTOR": "yunet", "YUNET_MODEL": "/nowhere.onnx"}, "SECCAM_SECURITY_YUNET_MODEL: no readable file '/nowhere.onnx'"),
+        ({"COVERED_SECONDS": "-1"}, "SECCAM_SECURITY_COVERED_SECONDS"),
+        ({"FROZEN_SECONDS": "3601"}, "SECCAM_SECURITY_FROZEN_SECONDS"),
+        ({"SLOW_CAMERAS": "porch, Back Yard"}, "Back Yard is not a valid camera name"),
         ({"MIN_SCORE": "70"}, "SECCAM_SECURITY_MIN_SCORE"),
         ({"COOLDOWN_SECONDS": "60"}, "SECCAM_SECURITY_COOLDOWN_SECONDS: replaced by SECCAM_VISIT_GAP_SECONDS"),
         ({"WHOLE_SECONDS": "3"}, "SECCAM_SECURITY_WHOLE_SECONDS: renamed to SECCAM_SECURITY_FULL_SCAN_INTERVAL_SECONDS"),

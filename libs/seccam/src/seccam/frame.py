@@ -75,6 +75,10 @@ class FrameDecoder:
         self._boot_id = boot_id
         self._seq = 0
 
+    def has_numbered(self, frame: Frame) -> bool:
+        """Whether the frame's number was given to it here, because its sender gave none."""
+        return frame.boot_id == self._boot_id
+
     def decode(self, flow: str, routing_key: str, headers: Mapping[str, Any] | None, body: bytes) -> Frame:
         """The frame in a message of `flow`; raises BadFrame (corrupt, oversize, unknown_camera).
 

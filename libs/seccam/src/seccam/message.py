@@ -185,6 +185,8 @@ class CameraData(JsonMessage):
     frame: FrameIdentity | None = None
     zone: str | None = None
     why: str = ""
+    #: The sender has just begun to watch the camera, and doesn't know what its state was before.
+    initial: bool = False
 
 
 class ProbeData(JsonMessage):
@@ -296,7 +298,11 @@ def presence_event(data: PresenceData, seen_ms: int, *, present: bool) -> Presen
 
 
 def camera_event(kind: CameraEventType, data: CameraData, time: datetime) -> CameraEvent:
-    """The event that a camera can't see, or can see again, since `time`. Whoever knows of the same frame gives it the same id."""
+    """The event that a camera can't see, or can see again. Whoever knows of the same frame gives it the same id.
+
+    `time`: when it was last seen to be so (offline, covered, frozen), or first (online, cleared). So of two senders that
+    contradict each other, the one that says that it can't see is believed.
+    """
     frame, state = data.frame, kind.rpartition(".")[2]
     known = f"{frame.boot_id}-{frame.seq}" if frame else f"{time.timestamp():.0f}"
     return CameraEvent(id=f"{data.camera}-{state}-{known}", source=f"/seccam/camera/{data.camera}", type=kind, time=time, data=data)

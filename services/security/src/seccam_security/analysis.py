@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from seccam.frame import Frame
 from seccam.message import Box
-from seccam_security import motion, regions
+from seccam_security import motion, regions, sight
 from seccam_security.decode import CELL, Picture, Pixels, cut
 from seccam_security.detectors.base import Detector
 from seccam_security.faces import Face, area, distinct, intersection
@@ -52,6 +52,8 @@ class Analysis:
     pixels: Pixels | None
     #: What the detector searched.
     regions: list[Region]
+    #: How much there is to be seen in the picture, grey levels (`sight.detail`).
+    detail: float
     #: Seconds of each step.
     steps: dict[str, float]
 
@@ -98,6 +100,7 @@ class Analyst:
                 miniature = picture.miniature()
         with watch("motion"):
             cells = [] if before is None else motion.moved(before, miniature)
+            detail = sight.detail(miniature)
         moved = [_in_pixels(box, picture.box) for box in cells]
         chosen = regions.choose(
             picture.box,
@@ -109,7 +112,7 @@ class Analyst:
             turn=memory.turn,
         )
         if not chosen:
-            return Analysis(False, memory.faces, None, [], watch.seconds)
+            return Analysis(False, memory.faces, None, [], detail, watch.seconds)
         if pixels is None or len(chosen) > 1:
             with watch("decode"):
                 pixels = picture.colour(max(region.scale for region in chosen))
@@ -122,7 +125,7 @@ class Analyst:
         memory.turn += 1
         if chosen[0].full_scan:
             memory.full_scan_at = now
-        return Analysis(True, memory.faces, pixels, chosen, watch.seconds)
+        return Analysis(True, memory.faces, pixels, chosen, detail, watch.seconds)
 
     def _search(self, pixels: Pixels, picture: Box, region: Region) -> list[Face]:
         """The faces that the detector finds in a region, in pixels of the picture."""

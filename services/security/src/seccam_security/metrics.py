@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from seccam.message import CAMERA_CLEARED, CAMERA_COVERED, CAMERA_FROZEN
 from seccam.metrics import AGE, WORK, CameraLabels
 from seccam_security.analysis import STEPS
 from seccam_security.detectors.base import Detector
@@ -13,6 +14,8 @@ from seccam_security.presence import Report
 DROPS = ("replaced", "stale", "redelivered", "corrupt", "oversize", "unknown_camera", "bug", "shutdown")
 #: Outcomes of the other frames.
 OUTCOMES = ("analysed", "still")
+#: What is reported of a camera: type of the event -> value of the label `state`.
+STATES = {CAMERA_COVERED: "covered", CAMERA_FROZEN: "frozen", CAMERA_CLEARED: "cleared"}
 #: The label value of frames on a topic without a camera name.
 NO_CAMERA = "other"
 
@@ -34,6 +37,12 @@ class SecurityMetrics:
         self.faces = Counter("seccam_security_faces", "Faces found in analysed frames", ["camera"], registry=registry)
         self.reports = Counter(
             "seccam_security_reports", "Reports published about faces, by kind", ["camera", "report"], registry=registry
+        )
+        self.states = Counter(
+            "seccam_security_camera_reports",
+            "Reports published that a camera is covered or frozen, or that it sees (cleared)",
+            ["camera", "state"],
+            registry=registry,
         )
         self.future = Counter(
             "seccam_frames_from_future", "Frames that a camera's clock dates in the future", ["camera"], registry=registry
@@ -70,3 +79,5 @@ class SecurityMetrics:
             self.done.labels(camera, outcome)
         for report in Report:
             self.reports.labels(camera, report.value)
+        for state in STATES.values():
+            self.states.labels(camera, state)

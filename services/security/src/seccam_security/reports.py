@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from seccam.visit import Visit
 from seccam_security.analysis import Analysis
 from seccam_security.annotate import annotated
 from seccam_security.decode import Picture
+from seccam_security.sight import Change
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,17 @@ def presence_event(visit: Visit, camera: str, frame: message.FrameIdentity, *, p
         return event_message(event)
     key = topology.key(topology.PRESENCE, camera)
     return Message(key, event.encode(), message.CONTENT_TYPE, {"camera": camera}, event.id, event.type)
+
+
+def camera_event(frame: Frame, change: Change) -> Message:
+    """The event that a camera can't see, although its frames come, or can see again.
+
+    A worker's first word that a camera sees is for the notifier alone: each worker says it of each camera, which would crowd
+    other events out of the log.
+    """
+    data = message.CameraData(camera=frame.camera, frame=identity(frame), zone=frame.zone, initial=change.initial)
+    event = event_message(message.camera_event(change.state, data, _utc(change.time)), trace_id=frame.trace_id)
+    return replace(event, copied=not (change.initial and change.state == message.CAMERA_CLEARED))
 
 
 def identity(frame: Frame) -> message.FrameIdentity:

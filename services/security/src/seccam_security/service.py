@@ -6,23 +6,23 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
 
 from seccam import logs, message, topology
 from seccam.broker import Consumer, Delivery, Publisher, Subscription, probe_message
 from seccam.errors import BadFrame
 from seccam.frame import Frame, FrameDecoder
-from seccam.frame_age import AgeEstimator
 from seccam.metrics import MAX_CAMERAS
 from seccam.service import STOP_SECONDS
 from seccam.settings import VisitSettings
 from seccam_security import reports
-from seccam_security.analysis import Analysis, Analyst, Memory
+from seccam_security.analysis import Analysis, Analyst
 from seccam_security.inbox import MOST_WAITING, Inbox
-from seccam_security.metrics import NO_CAMERA, SecurityMetrics
+from seccam_security.metrics import NO_CAMERA, STATES, SecurityMetrics
 from seccam_security.presence import Presence, Report
 from seccam_security.reports import Times
 from seccam_security.settings import SecuritySettings
+from seccam_security.sight import Look
+from seccam_security.watched import Watched
 
 log = logs.get(__name__)
 
@@ -38,23 +38,6 @@ MOST_UNCONFIRMED = 10.0
 _TURN = 0.2
 #: Seconds between two checks for cameras whose faces have gone.
 _LEAVING_EVERY = 1.0
-
-
-@dataclass
-class Watched:
-    """One camera, as this worker knows it."""
-
-    name: str
-    ages: AgeEstimator = field(default_factory=AgeEstimator)
-    memory: Memory = field(default_factory=Memory)
-    presence: Presence = field(default_factory=Presence)
-    #: The last frame with faces, and how many they were.
-    last_seen: message.FrameIdentity | None = None
-    last_faces: int = 0
-    #: Faces in the last detection that was published, and the frames since.
-    shown: int = 0
-    analysed: int = 0
-    dropped: int = 0
 
 
 class Worker:
@@ -180,7 +163,9 @@ class Worker:
         age_done = age.seconds + time.monotonic() - delivery.monotonic
         self._count(analysis, label, None if age.untimed else age_done)
         self._show(frame, watched, analysis)
-        self._report(frame, watched, analysis, Times(delivery.wall, age, age_done))
+        times = Times(delivery.wall, age, age_done)
+        self._report(frame, watched, analysis, times)
+        self._report_sight(frame, watched, analysis, times)
         return None
 
     def _watch(self, camera: str) -> Watched:
@@ -252,6 +237,23 @@ class Worker:
             age_ms=round(times.done * 1000),
             steps={step: round(seconds * 1000, 1) for step, seconds in analysis.steps.items()},
         )
+
+    def _report_sight(self, frame: Frame, watched: Watched, analysis: Analysis, times: Times) -> None:
+        """Publish whether the camera can see, if that is news; where there is no room for the event, the next frame tries again."""
+        covered, frozen = self._settings.covered_seconds, self._settings.frozen_seconds
+        slow = frame.camera in self._settings.slow_camera_names
+        if not (covered or frozen) or (self._decoder.has_numbered(frame) and not slow):
+            return
+        look = Look(times.taken, frame.boot_id, frame.seq, analysis.detail, hash(frame.jpeg))
+        change, after = watched.sight.see(look, covered=covered, frozen=frozen, slow=slow)
+        if change:
+            event = reports.camera_event(frame, change)
+            if not self._publisher.publish_durable(event):
+                return
+            state = STATES[change.state]
+            self._metrics.states.labels(self._metrics.label(frame.camera), state).inc()
+            log.info("camera_reported", state=state, event_id=event.message_id, camera=frame.camera, detail=round(look.detail, 2))
+        watched.sight = after
 
     def _publish_presence(self, watched: Watched, report: Report | None, after: Presence) -> None:
         """Publish that faces are still there (the next such report may replace it), or that they have gone."""

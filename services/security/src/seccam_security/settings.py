@@ -46,6 +46,23 @@ class SecuritySettings(OpsSettings):
     snapshot_width: int = Field(
         1280, ge=160, le=1920, description="Length in pixels of that picture's longer side, if 96 KiB are enough for it."
     )
+    covered_seconds: float = Field(
+        10,
+        ge=0,
+        le=3600,
+        description="Seconds of pictures in one tone after which a camera is reported as covered; 0: never.",
+    )
+    frozen_seconds: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="Seconds of the very same picture after which a camera is reported as frozen; 0: never.",
+    )
+    slow_cameras: str = Field(
+        "",
+        description="Names of cameras, separated by commas, that are to be reported as covered or frozen although they send less "
+        "than a picture in 5 s, or plain JPEG files over MQTT.",
+    )
     probe_interval_seconds: float = Field(
         120,
         ge=0,
@@ -64,7 +81,24 @@ class SecuritySettings(OpsSettings):
             raise ValueError(f"no readable file {value!r}: give the path of YuNet's model, or choose libfacedetection")
         return value
 
+    @field_validator("slow_cameras")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        for name in _listed(value):
+            if not topology.is_camera(name):
+                raise ValueError(f"{name} is not a valid camera name")
+        return value
+
+    @property
+    def slow_camera_names(self) -> list[str]:
+        """The cameras of `slow_cameras`."""
+        return _listed(self.slow_cameras)
+
     @property
     def worker_name(self) -> str:
         """The worker's name."""
         return self.worker or f"{socket.gethostname()}-{os.getpid()}"[-64:]
+
+
+def _listed(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",") if name.strip()]

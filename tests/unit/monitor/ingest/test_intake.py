@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from seccam import topology
 from seccam.broker import Consumer, Delivery, Subscription
-from seccam.message import Detection
+from seccam.message import CameraData, CameraEventType, Detection, camera_event
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Camera, Cameras
 from seccam_monitor.ingest.intake import Intake
 from seccam_monitor.ingest.visits import Change, VisitList
@@ -122,6 +123,18 @@ def test_without_a_connection_no_camera_is_forgotten(cameras: Cameras, connectio
     intake.forget(LONG)
     connection.turn()
     assert cameras.get("yard") is not None
+
+
+@pytest.mark.parametrize("kind", get_args(CameraEventType))
+def test_an_event_of_a_camera_itself_is_no_visit_and_no_error(kind: CameraEventType) -> None:
+    visits, metrics = VisitList(60.0), Metrics(CollectorRegistry(), ["front"])
+    made = Intake(Cameras(["front"], 0.0), visits, metrics, Nobody(), "b1")
+    body = camera_event(kind, CameraData(camera="front"), datetime.now(UTC)).encode()
+
+    made._on_event(cast("Delivery", SimpleNamespace(key="seccam.events.front", body=body)))
+
+    assert not visits.last()
+    assert metrics.refused[topology.EVENTS]._value.get() == 0
 
 
 _HEADERS = st.dictionaries(
