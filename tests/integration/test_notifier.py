@@ -508,6 +508,34 @@ def test_a_camera_that_goes_away_is_told(broker: RunningBroker, start: Start, st
     eventually(lambda: stand_in.values() == [("front", "offline")], within=PATIENCE)
 
 
+def test_a_change_that_several_workers_report_is_told_once_also_over_a_kill(
+    broker: RunningBroker, start: Start, stand_in: Ifttt
+) -> None:
+    began = datetime.now(UTC)
+
+    def say(seconds: float, kind: message.CameraEventType) -> None:
+        data = message.CameraData(camera="front")
+        camera_event = message.camera_event(kind, data, began + timedelta(seconds=seconds))
+        properties = pika.BasicProperties(content_type="application/json", message_id=camera_event.id)
+        with broker.connection() as connection:
+            channel = connection.channel()
+            channel.basic_publish(topology.EVENTS_EXCHANGE, "seccam.events.front", camera_event.encode(), properties)
+
+    first = start()
+    say(0, message.CAMERA_COVERED)
+    eventually(lambda: first.lines("event_notified"), within=PATIENCE)
+    eventually(lambda: first.metric("seccam_notifier_journal_unconfirmed") == 0, within=PATIENCE)
+    first.end(signal.SIGKILL)
+
+    second = start()
+    for seconds, kind in ((1, message.CAMERA_COVERED), (20, message.CAMERA_CLEARED), (21, message.CAMERA_CLEARED)):
+        say(seconds, kind)
+
+    eventually(lambda: len(second.lines("event_suppressed")) == 2, within=PATIENCE)
+    assert stand_in.values() == [("front", "covered"), ("front", "cleared")]
+    assert {line["why"] for line in second.lines("event_suppressed")} == {"state"}
+
+
 def test_a_wrong_password_is_told_without_it_and_the_right_one_helps(broker: RunningBroker, start: Start, stand_in: Ifttt) -> None:
     password = broker.node.passwords()[topology.NOTIFIER_USER]
     wrong = start(wait=False, SECCAM_BROKER_URL=broker.url(topology.NOTIFIER_USER).replace(password, "c4nary-wrong"))

@@ -7,12 +7,14 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import paho.mqtt.client as mqtt
 import pika
 import pytest
@@ -21,11 +23,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from seccam import message, topology
 from seccam_notifier.memory import JournalEntry, Memory
+from seccam_security.sight import CLEAR_SECONDS
 from tests.brokers import RunningBroker, free_port
 from tests.integration.workers import PATIENCE, Lens, Start, WorkerProcess
-from tests.scenes import jpeg, photo, scene
+from tests.scenes import backdrop, jpeg, noisy, photo, scene
 from tests.unit.security.models import yunet_model
 from tests.waiting import eventually
+
+#: The types of the events of a camera itself that workers publish.
+_STATES = (message.CAMERA_COVERED, message.CAMERA_FROZEN, message.CAMERA_CLEARED)
 
 
 class Listener:
@@ -57,6 +63,11 @@ class Listener:
     def presences(self, kind: str) -> list[message.PresenceEvent]:
         """The presence events of one type so far."""
         return [message.PresenceEvent.decode(body) for body in self.of_type(kind)]
+
+    def states(self) -> list[message.CameraEvent]:
+        """The events of cameras themselves so far."""
+        self.hear()
+        return [message.CameraEvent.decode(body) for body in self.bodies if message.Event.decode(body).type in _STATES]
 
     def of_type(self, kind: str) -> list[bytes]:
         """The bodies of the events of one type so far."""
@@ -341,6 +352,95 @@ def test_a_bare_jpeg_from_an_mqtt_client_is_counted(broker: RunningBroker, start
 
     assert (event.data.camera, event.data.faces, event.data.frame.ts_ms) == ("porch", 1, None)
     assert event.id.startswith("porch-")
+
+
+def told(events: list[message.CameraEvent]) -> list[str]:
+    """What a notifier tells of these, in the order in which they came."""
+    memory, kinds = Memory(60), list[str]()
+    for event in events:
+        news = memory.judge(event, datetime.now(UTC), reminder=0) == "notify"
+        memory.record(JournalEntry.of(event, "notified" if news else "suppressed"))
+        kinds += [event.type] if news else []
+    return kinds
+
+
+def covered(turn: int) -> bytes:
+    """A picture of a lens with a cap on it."""
+    return jpeg(noisy(np.full((360, 640, 3), 8, np.uint8), 3, seed=turn))
+
+
+def clear(turn: int) -> bytes:
+    """A picture of a still scene, with a sensor's noise."""
+    return jpeg(noisy(backdrop(width=640, height=360), 3, seed=turn))
+
+
+def show(lens: Lens, picture: Callable[[int], bytes], until: Callable[[], Any]) -> None:
+    """Publish five such pictures a second until something has come of it."""
+    turns = itertools.count()
+
+    def shown() -> Any:
+        lens.publish(picture(next(turns)))
+        return until()
+
+    eventually(shown, within=PATIENCE, every=0.2)
+
+
+def test_a_covered_lens_is_told_once_and_so_is_the_end_of_it_though_two_workers_see_both(
+    lens: Lens, start: Start, notifier: Listener
+) -> None:
+    workers = [start(covered_seconds="1", frozen_seconds="30") for _ in range(2)]
+    show(lens, covered, lambda: len(notifier.states()) == 2)
+    show(lens, clear, lambda: len(notifier.states()) == 4)
+    last = lens.seq
+    eventually(lambda: judged_together(workers, last), within=PATIENCE)
+    ended = time.time() + 2  # the slot is over: no frames come
+    eventually(lambda: time.time() > ended, within=PATIENCE)
+
+    events = notifier.states()
+    assert [event.type for event in events] == [message.CAMERA_COVERED] * 2 + [message.CAMERA_CLEARED] * 2
+    assert told(events) == [message.CAMERA_COVERED, message.CAMERA_CLEARED]
+    assert {event.data.frame.boot_id for event in events if event.data.frame} == {"0ddba11"}
+    assert [event.data.initial for event in events] == [True, True, False, False]
+    reports = "seccam_security_camera_reports_total"
+    assert all(worker.metric(reports, camera="front", state="covered") == 1 for worker in workers)
+
+
+def test_a_frozen_picture_is_told_once_though_the_worker_restarts(lens: Lens, start: Start, notifier: Listener) -> None:
+    same = clear(0)
+    for count in (1, 2):
+        worker = start(covered_seconds="1", frozen_seconds="1")
+        show(lens, lambda _: same, lambda wanted=count: len(notifier.states()) == wanted)  # type: ignore[misc]
+        assert worker.stop() == 0
+
+    assert [event.type for event in notifier.states()] == [message.CAMERA_FROZEN] * 2
+    assert told(notifier.states()) == [message.CAMERA_FROZEN]
+
+
+def test_a_worker_that_starts_while_a_camera_sees_tells_nothing(lens: Lens, start: Start, notifier: Listener) -> None:
+    start(covered_seconds="1", frozen_seconds="1")
+    began = time.time()
+    show(lens, clear, notifier.states)
+
+    assert time.time() - began >= CLEAR_SECONDS
+    assert [(event.type, event.data.initial) for event in notifier.states()] == [(message.CAMERA_CLEARED, True)]
+    assert told(notifier.states()) == []
+
+
+@pytest.mark.parametrize(("named", "reports"), [("", 0), ("front,porch", 1)])
+def test_a_camera_that_publishes_plain_jpegs_is_judged_only_where_it_is_named(
+    broker: RunningBroker, start: Start, notifier: Listener, named: str, reports: int
+) -> None:
+    worker = start(covered_seconds="0.3", frozen_seconds="0.3", slow_cameras=named)
+    with broker.connection() as connection:
+        channel = connection.channel()
+        for count in range(1, 6):
+            channel.basic_publish(topology.EXCHANGE, "seccam.security.porch", covered(count))
+            eventually(partial(took, worker, count), within=PATIENCE)
+            later = time.time() + 0.2
+            eventually(lambda at=later: time.time() > at, within=PATIENCE)  # type: ignore[misc]
+
+    eventually(lambda: len(notifier.states()) == reports, within=PATIENCE)
+    assert worker.metric("seccam_security_camera_reports_total", camera="porch", state="covered") == reports
 
 
 def test_yunet_counts_too(lens: Lens, start: Start, notifier: Listener) -> None:

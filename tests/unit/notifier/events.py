@@ -66,7 +66,10 @@ def presence(
     )
 
 
-def camera_event(seconds: float = 0, *, kind: str = "offline", camera: str = "front", zone: str | None = None) -> CameraEvent:
+def camera_event(
+    seconds: float = 0, *, kind: str = "offline", camera: str = "front", zone: str | None = None, initial: bool = False
+) -> CameraEvent:
     """An event of a camera itself."""
     fields: dict[str, Any] = {"id": f"{camera}-{kind}-{seconds}", "source": "/s", "time": at(seconds)}
-    return CameraEvent.model_validate({**fields, "type": f"seccam.camera.{kind}", "data": {"camera": camera, "zone": zone}})
+    data = {"camera": camera, "zone": zone, "initial": initial}
+    return CameraEvent.model_validate({**fields, "type": f"seccam.camera.{kind}", "data": data})

@@ -116,7 +116,8 @@ class Dispatcher:
             log.info("event_suppressed", why="duplicate", channels=[lane.name for lane in again], **names(event))
             outcomes |= {lane.name: "duplicate" for lane in again}
         if silent := by_verdict.get("suppress"):
-            log.info("event_suppressed", why="visit", channels=[lane.name for lane in silent], **names(event))
+            why = "visit" if isinstance(event, FaceEvent) else "state"
+            log.info("event_suppressed", why=why, channels=[lane.name for lane in silent], **names(event))
             outcomes |= self.suppress(received, event, silent)
         if old := [lane.name for lane in by_verdict.get("too_old", ())]:
             outcomes |= dict.fromkeys(old, self.park(received, event, "too_old", channels=old))

@@ -25,6 +25,7 @@ from seccam.message import (
     FaceEvent,
     JsonMessage,
 )
+from seccam_notifier.camera_states import CameraStates
 
 #: An event older than this is no news: it is parked.
 MAX_AGE = timedelta(hours=24)
@@ -36,6 +37,8 @@ Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "
 Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed"]
 Verdict = Literal["notify", "duplicate", "suppress", "too_old"]
 
+#: Whether an outcome tells somebody; a retry will. `suppressed` says nothing of it.
+_TOLD = {"notified": True, "requeued": True, "parked": False}
 _FACES = (FACE, FACE_PRESENT, FACE_GONE)
 #: `kind` in the entries of the first version -> type.
 _OLD_KINDS = {"face": FACE, "camera_offline": CAMERA_OFFLINE, "camera_online": CAMERA_ONLINE}
@@ -90,6 +93,7 @@ class Memory:
     def __init__(self, gap: float, *, ids: int = IDS, cameras: int = visit.CAMERAS) -> None:
         """`gap`: seconds without a face after which a visit is over."""
         self._visits = visit.Visits(gap, cameras=cameras)
+        self._states = CameraStates(cameras=cameras)
         self._outcomes: OrderedDict[str, str] = OrderedDict()
         self._ids = ids
 
@@ -102,17 +106,19 @@ class Memory:
     ) -> Verdict:
         """What is to become of an event.
 
-        The news of a visit are notified (`seccam.visit`). This is decided once: a retry (`attempt` of 1 or more) was
-        found to be news before, and an operator who replays an event wants it notified. Events of a camera itself are
-        always notified.
+        The news of a visit (`seccam.visit`) and the changes of a camera's state (`CameraStates`) are notified. This is
+        decided once: a retry (`attempt` of 1 or more) was found to be news before, and an operator who replays an event
+        wants it notified.
         """
         known, again = self._outcomes.get(event.id), attempt > 0 or replayed
         if known == "notified" or (known == "suppressed" and not again):
             return "duplicate"
         if now - event.time > MAX_AGE and not replayed:
             return "too_old"
-        if again or isinstance(event, CameraEvent):
+        if again:
             return "notify"
+        if isinstance(event, CameraEvent):
+            return "notify" if self._states.is_news(event) else "suppress"
         entry = JournalEntry.of(event, "notified")
         # another copy of the same event may be waiting in a delay queue
         known_visit = self._visit(entry).without_pending(event.id)
@@ -128,6 +134,8 @@ class Memory:
         """Remember this; returns the entry with what the visit's notifications have reported."""
         if entry.outcome in ("notified", "suppressed") and entry.type not in (FACE_PRESENT, FACE_GONE):
             self._know(entry.id, entry.outcome)
+        if entry.camera is not None:
+            self._states.put(entry.camera, entry.type, entry.id, entry.time, told=_TOLD.get(entry.outcome))
         if entry.type not in _FACES or entry.camera is None:
             return entry
         extended, time = self._visit(entry), entry.time.timestamp()
