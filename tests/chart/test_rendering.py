@@ -76,6 +76,15 @@ def test_a_camera_gets_only_its_own_settings() -> None:
     assert seen["SECCAM_CAMERA_WIDTH"] == "1920"
 
 
+def test_a_worker_gets_the_limits_for_cameras_that_can_not_see() -> None:
+    own = {"coveredSeconds": 0, "frozenSeconds": 90.5, "slowCameras": ["porch", "shed"]}
+    seen = render(values={"security": own}).environment("seccam-security")
+
+    names = ("COVERED_SECONDS", "FROZEN_SECONDS", "SLOW_CAMERAS")
+    assert [seen[f"SECCAM_SECURITY_{name}"] for name in names] == ["0", "90.5", "porch,shed"]
+    assert "SECCAM_SECURITY_SLOW_CAMERAS" not in rendered_case().environment("seccam-security")
+
+
 def _untexts(tree: Any, path: str = "") -> Iterator[str]:
     """Yield where a name, a label or an annotation is not a string."""
     if isinstance(tree, list):
