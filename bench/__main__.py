@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import alerts, detection, memory, view
+from bench import alerts, detection, memory, sight, view
 from bench.machine import described
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -29,6 +29,7 @@ if __name__ == "__main__":
         view.section(view.measure()),
         detection.section(*detection.measure_all()),
         alerts.section(alerts.measure()),
+        sight.section(),
         memory.section(memory.measure()),
     ]
     PAGE.write_text("\n\n".join(sections) + "\n")
