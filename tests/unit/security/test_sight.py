@@ -114,6 +114,13 @@ def test_a_worker_that_gets_few_of_the_frames_reaches_the_same_verdict(share: in
     assert said == [CAMERA_CLEARED, CAMERA_COVERED, CAMERA_CLEARED, CAMERA_FROZEN, CAMERA_CLEARED]
 
 
+def test_a_picture_that_a_worker_gets_twice_of_a_video_that_repeats_is_not_frozen() -> None:
+    frames = [look._replace(digest=look.seq % 100) for look in looks((CHANGING, 200))]
+    few = [frames[n] for n in (0, 30, 60, 90, 190, 250)]  # 90 and 190 show the same
+
+    assert CAMERA_FROZEN not in [change.state for change in changes(few)]
+
+
 frames = st.lists(
     st.builds(
         Look,
