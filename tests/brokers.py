@@ -150,6 +150,8 @@ class RunningBroker:
                 channel.exchange_declare(name, kind, durable=True)
             for exchange, queue, key in topology.bindings():
                 channel.queue_bind(queue, exchange, key)
+            for source, destination, key in topology.forwards():
+                channel.exchange_bind(destination, source, key)
             return True
         return False
 

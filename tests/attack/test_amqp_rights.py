@@ -25,6 +25,8 @@ Act = Callable[[BlockingChannel], object]
 Actions = dict[str, tuple[Act, Collection[str]]]
 
 NOBODY: Collection[str] = ()
+#: What the broker answers where a queue is empty.
+NOTHING = (None, None, None)
 MONITOR, SECURITY, NOTIFIER = topology.MONITOR_USER, topology.SECURITY_USER, topology.NOTIFIER_USER
 VIEWER, OPERATOR = topology.VIEWER_USER, topology.OPERATOR_USER
 
@@ -51,6 +53,12 @@ WRITE_EXCHANGES = {
     topology.DEFAULT_EXCHANGE: {NOTIFIER, OPERATOR},
     **dict.fromkeys(("amq.direct", "amq.fanout", "amq.headers", "amq.match", "amq.rabbitmq.trace"), NOBODY),
 }
+#: Exchange of events -> who may publish to it, under the topics of events, beside the operator.
+EVENT_WRITERS = {
+    topology.EVENTS_EXCHANGE: {SECURITY},
+    topology.MONITORS_EXCHANGE: {MONITOR},
+    topology.COPIES_EXCHANGE: {SECURITY, MONITOR},
+}
 ODD_TOPICS = ("other", "seccam", "seccam.view", "seccam.view.front.door", "seccam.view.Front", "seccam.view.*", "seccam.#", "#")
 #: What is read of everything at once -> who may.
 ODD_PATTERNS = {"#": NOBODY, "*.*.*": NOBODY, "seccam.#": {VIEWER}, "seccam.*.front": NOBODY, "*.view.*": NOBODY}
@@ -59,6 +67,7 @@ ODD_PATTERNS = {"#": NOBODY, "*.*.*": NOBODY, "seccam.#": {VIEWER}, "seccam.*.fr
 def test_the_tables_have_every_user_queue_and_flow() -> None:
     assert set(USERS) == topology.permissions(CAMERAS).keys()
     assert READ_QUEUES.keys() == topology.queues().keys()
+    assert EVENT_WRITERS.keys() == topology.exchanges().keys()
     flows = {value for name, value in vars(topology).items() if name.isupper() and name in ("VIEW", "SECURITY", "STATUS", "FACES")}
     assert set(FLOWS) == flows | {topology.PRESENCE, topology.EVENTS}
 
@@ -77,8 +86,10 @@ def publishing() -> Actions:
         for camera in CAMERAS_AND_STRANGER:
             key = topology.key(flow, camera)
             table[f"publish {key}"] = publish(topology.EXCHANGE, key), writers(flow, camera) | {OPERATOR}
-            is_event = {SECURITY} if flow in (topology.EVENTS, topology.FACES, topology.PRESENCE) else set[str]()
-            table[f"publish {key} to {topology.EVENTS_EXCHANGE}"] = publish(topology.EVENTS_EXCHANGE, key), is_event | {OPERATOR}
+            worker = {SECURITY} if flow in (topology.EVENTS, topology.FACES, topology.PRESENCE) else set[str]()
+            monitor = {MONITOR} if flow == topology.EVENTS else set[str]()
+            for exchange, reporters in EVENT_WRITERS.items():
+                table[f"publish {key} to {exchange}"] = publish(exchange, key), reporters & (worker | monitor) | {OPERATOR}
     for key in ODD_TOPICS:
         table[f"publish {key}"] = publish(topology.EXCHANGE, key), {OPERATOR}
     for exchange, users in WRITE_EXCHANGES.items():
@@ -112,7 +123,7 @@ def declaring() -> Actions:
         declare = lambda channel, queue=queue, arguments=arguments: channel.queue_declare(queue, durable=True, arguments=arguments)  # noqa: E731
         table[f"declare {queue}"] = declare, {OPERATOR}
         table[f"delete {queue}"] = lambda channel, queue=queue: channel.queue_delete(queue), {OPERATOR}  # type: ignore[misc]
-        for exchange in (topology.EXCHANGE, topology.EVENTS_EXCHANGE):
+        for exchange in (topology.EXCHANGE, *topology.exchanges()):
             bind = lambda channel, queue=queue, exchange=exchange: channel.queue_bind(queue, exchange, "seccam.view.front")  # noqa: E731
             unbind = lambda channel, queue=queue, exchange=exchange: channel.queue_unbind(queue, exchange, "seccam.view.front")  # noqa: E731
             table[f"bind {queue} to {exchange}"] = bind, {OPERATOR}
@@ -123,7 +134,7 @@ def declaring() -> Actions:
             exchange_ = lambda channel, name=name: channel.exchange_declare(name, "fanout", auto_delete=True)  # noqa: E731
             table[f"declare exchange {name!r}"] = exchange_, users
             table[f"delete exchange {name!r}"] = lambda channel, name=name: channel.exchange_delete(name), users  # type: ignore[misc]
-    for exchange in (topology.EXCHANGE, topology.EVENTS_EXCHANGE):
+    for exchange in (topology.EXCHANGE, *topology.exchanges()):
         may = {OPERATOR} if exchange.startswith("seccam.") else NOBODY
         table[f"delete exchange {exchange}"] = lambda channel, exchange=exchange: channel.exchange_delete(exchange), may  # type: ignore[misc]
     return table
@@ -149,8 +160,8 @@ def binding() -> Actions:
         for pattern, readers in (patterns | ODD_PATTERNS).items():
             may = {user} & ({*readers, OPERATOR})
             table[f"listen with {name!r} to {pattern}"] = listen(name, pattern), may
-        for target in ("", topology.EXCHANGE, topology.EVENTS_EXCHANGE):
-            may = {user} & {OPERATOR}
+        for target in ("", topology.EXCHANGE, *topology.exchanges()):
+            may = {user} & (EVENT_WRITERS.get(target, set()) | {OPERATOR})
             letters = own_queue(name, **{"x-dead-letter-exchange": target, "x-dead-letter-routing-key": topology.EVENTS_QUEUE})
             table[f"let {name!r} pass letters on to {target!r}"] = letters, may
     return table
@@ -166,7 +177,7 @@ def listen(name: str, pattern: str) -> Act:
 
 
 def forwarding() -> Actions:
-    """An exchange of the monitor's may read from topics, and pass on nothing to others."""
+    """An exchange of the monitor's may read from topics, and pass on to the exchanges of events alone."""
     router = f"{topology.ROUTERS}.mine"
 
     def bind(destination: str, source: str) -> Act:
@@ -183,8 +194,11 @@ def forwarding() -> Actions:
     return {
         "route what is viewed to an exchange of one's own": (bind(router, topology.EXCHANGE), {MONITOR, OPERATOR}),
         "route an exchange of one's own to the topics": (bind(topology.EXCHANGE, router), {OPERATOR}),
-        "route an exchange of one's own to the events": (bind(topology.EVENTS_EXCHANGE, router), {OPERATOR}),
-        "route the events to an exchange of one's own": (bind(router, topology.EVENTS_EXCHANGE), {OPERATOR}),
+        **{
+            f"route an exchange of one's own to {exchange}": (bind(exchange, router), users & {MONITOR} | {OPERATOR})
+            for exchange, users in EVENT_WRITERS.items()
+        },
+        **{f"route {exchange} to an exchange of one's own": (bind(router, exchange), {OPERATOR}) for exchange in EVENT_WRITERS},
         "pass on to the topics what has no queue": (alternate, {OPERATOR}),
     }
 
@@ -225,6 +239,29 @@ def test_without_discovery_a_device_publishes_as_the_named_cameras_only(broker: 
         broker.node.ctl("import_definitions", str(broker.node.folder / "definitions.json"))
 
     assert done == {topology.key(flow, STRANGER) for flow in (topology.VIEW, topology.SECURITY)}
+
+
+def test_what_a_monitor_routes_to_the_exchanges_of_events_passes_as_an_event_or_not_at_all(broker: RunningBroker) -> None:
+    router = f"{topology.ROUTERS}.forge"
+    keys = [topology.key(flow, "front") for flow in FLOWS] + [topology.key(topology.EVENTS, "yard"), "other"]
+    with broker.connection(OPERATOR) as tap, broker.connection(MONITOR) as forger:
+        listening = tap.channel()
+        topics = listening.queue_declare("seccam.test", exclusive=True).method.queue
+        listening.queue_bind(topics, topology.EXCHANGE, "#")
+        forging = forger.channel()
+        forging.confirm_delivery()
+        forging.exchange_declare(router, "fanout", auto_delete=True)
+        for exchange in (topology.MONITORS_EXCHANGE, topology.COPIES_EXCHANGE):
+            forging.exchange_bind(exchange, router, "#")
+        for key in keys:
+            forging.basic_publish(router, key, b"forged")
+        seen = [method.routing_key for method, _, _ in iter(lambda: listening.basic_get(topics, auto_ack=True), NOTHING)]
+
+    assert seen == [topology.key(topology.EVENTS, "front"), topology.key(topology.EVENTS, "yard")]
+    assert {queue: broker.depth(queue) for queue in (topology.EVENTS_QUEUE, topology.SECURITY_QUEUE)} == {
+        topology.EVENTS_QUEUE: 2,
+        topology.SECURITY_QUEUE: 0,
+    }
 
 
 def is_permitted(connection: pika.BlockingConnection, act: Act) -> bool:

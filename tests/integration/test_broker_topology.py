@@ -70,12 +70,14 @@ JOBS: dict[str, dict[str, Act]] = {
         "hear of status": own_queue("seccam.status.*"),
         "hear of faces": own_queue("seccam.faces.*"),
         "read the log of events": consume(topology.EVENTS_LOG),
+        "tell of cameras": publish("seccam.events.front", topology.MONITORS_EXCHANGE),
+        "copy events": publish("seccam.events.front", topology.COPIES_EXCHANGE),
     },
     "security": {
         "take frames": consume(topology.SECURITY_QUEUE),
         "tell of faces": publish("seccam.faces.front"),
         "tell of events": publish("seccam.events.front", topology.EVENTS_EXCHANGE),
-        "copy events": publish("seccam.events.front"),
+        "copy events": publish("seccam.events.front", topology.COPIES_EXCHANGE),
     },
     "notifier": {
         "take events": consume(topology.EVENTS_QUEUE),

@@ -87,7 +87,9 @@ def test_definitions_hold_no_password_and_only_the_users_that_have_one() -> None
     assert all(not user["tags"] for user in made["users"])
     parts = [part for name in ("permissions", "topic_permissions", "policies", "queues", "bindings") for part in made[name]]
     assert {part["vhost"] for part in parts} == {"cams"}
-    assert {b["destination"] for b in made["bindings"]} <= {q["name"] for q in made["queues"]}
+    exchanges = {topology.EXCHANGE, *(exchange["name"] for exchange in made["exchanges"])}
+    destinations = {"queue": {queue["name"] for queue in made["queues"]}, "exchange": exchanges}
+    assert all(b["destination"] in destinations[b["destination_type"]] for b in made["bindings"])
 
 
 def test_every_pattern_of_a_right_is_closed_at_both_ends() -> None:

@@ -18,6 +18,10 @@ from seccam import jpeg
 EXCHANGE = "amq.topic"
 #: The exchange of events, which only the events queue is bound to: the broker returns an event that the queue doesn't get.
 EVENTS_EXCHANGE = "seccam.events"
+#: What monitors write to instead of `seccam.events` and `amq.topic`; both pass on topics of events and nothing else. A monitor may
+#: declare exchanges, so it could route anything to `amq.topic`; and `seccam.events` is the name of a queue, too, so who may write
+#: to it may bind the queue.
+MONITORS_EXCHANGE, COPIES_EXCHANGE = "seccam.events.monitors", "seccam.events.copies"
 #: AMQP's default exchange: the routing key is a queue's name.
 DEFAULT_EXCHANGE = ""
 
@@ -125,7 +129,7 @@ def queues() -> dict[str, dict[str, Any]]:
 
 def exchanges() -> dict[str, str]:
     """Durable exchanges beside RabbitMQ's own: name -> type."""
-    return {EVENTS_EXCHANGE: "topic"}
+    return dict.fromkeys((EVENTS_EXCHANGE, MONITORS_EXCHANGE, COPIES_EXCHANGE), "topic")
 
 
 def bindings() -> list[tuple[str, str, str]]:
@@ -136,6 +140,11 @@ def bindings() -> list[tuple[str, str, str]]:
         (EXCHANGE, EVENTS_QUEUE, every(PRESENCE)),
         (EXCHANGE, EVENTS_LOG, every(EVENTS)),
     ]
+
+
+def forwards() -> list[tuple[str, str, str]]:
+    """Bindings of exchanges to exchanges: (source, destination, binding key)."""
+    return [(MONITORS_EXCHANGE, EVENTS_EXCHANGE, every(EVENTS)), (COPIES_EXCHANGE, EXCHANGE, every(EVENTS))]
 
 
 def former_bindings() -> list[tuple[str, str, str]]:
@@ -209,7 +218,7 @@ FORMER_USERS = ("camera", "mqtt")
 _NOTHING = "^$"
 #: A monitor's queues, which the broker names, and its exchanges.
 _OWN = rf"(amq\.gen-|{re.escape(ROUTERS)}\.).*"
-_EXCHANGE, _EVENTS_EXCHANGE = re.escape(EXCHANGE), re.escape(EVENTS_EXCHANGE)
+_EXCHANGE, _EVENTS_EXCHANGE, _COPIES_EXCHANGE = map(re.escape, (EXCHANGE, EVENTS_EXCHANGE, COPIES_EXCHANGE))
 _DEFAULT_EXCHANGE = r"amq\.default"
 
 
@@ -264,6 +273,13 @@ class Rights(NamedTuple):
     connections: int = 1000
     channels: int = 10_000
 
+    def topics_to(self, exchange: str) -> str:
+        """The topics that may be written to an exchange: none where the exchange itself may not.
+
+        RabbitMQ 3.10 neither takes nor refuses an MQTT message that has a right to its topic and none to the exchange.
+        """
+        return self.write_topics if re.search(self.write, exchange) else _NOTHING
+
 
 def permissions(cameras: Iterable[str] = (), mqtt_cameras: Iterable[str] | None = ()) -> dict[str, Rights]:
     """User → rights. A camera publishes under its own name only, and devices under those of the MQTT cameras.
@@ -280,12 +296,13 @@ def permissions(cameras: Iterable[str] = (), mqtt_cameras: Iterable[str] | None 
     return own | {
         MONITOR_USER: Rights(
             configure=f"^{_OWN}$",
-            write=f"^{_OWN}$",
+            write=f"^({_OWN}|{re.escape(MONITORS_EXCHANGE)}|{_COPIES_EXCHANGE})$",
             read=f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
+            write_topics=_flows(EVENTS),
             read_topics=_reading(VIEW, STATUS, FACES, PRESENCE),
         ),
         SECURITY_USER: Rights(
-            write=f"^({_EXCHANGE}|{_EVENTS_EXCHANGE})$",
+            write=f"^({_EXCHANGE}|{_EVENTS_EXCHANGE}|{_COPIES_EXCHANGE})$",
             read=f"^{re.escape(SECURITY_QUEUE)}$",
             write_topics=_flows(FACES, PRESENCE, EVENTS),
         ),
@@ -352,7 +369,7 @@ def definitions(
             for user, may in granted.items()
         ],
         "topic_permissions": [
-            {"user": user, "vhost": vhost, "exchange": exchange, "write": may.write_topics, "read": may.read_topics}
+            {"user": user, "vhost": vhost, "exchange": exchange, "write": may.topics_to(exchange), "read": may.read_topics}
             for user, may in granted.items()
             for exchange in (EXCHANGE, *exchanges())
         ],
@@ -372,11 +389,12 @@ def definitions(
             {
                 "source": exchange,
                 "vhost": vhost,
-                "destination": queue,
-                "destination_type": "queue",
+                "destination": destination,
+                "destination_type": kind,
                 "routing_key": binding,
                 "arguments": {},
             }
-            for exchange, queue, binding in bindings()
+            for kind, bound in (("queue", bindings()), ("exchange", forwards()))
+            for exchange, destination, binding in bound
         ],
     }

@@ -69,6 +69,11 @@ class BrokerAdmin:
         with _translating():
             self._connection.channel().queue_bind(queue, exchange, key)
 
+    def forward(self, source: str, destination: str, key: str) -> None:
+        """Bind an exchange, the destination, to another one."""
+        with _translating():
+            self._connection.channel().exchange_bind(destination, source, key)
+
     def unbind(self, exchange: str, queue: str, key: str) -> None:
         """Remove this binding, if there is one."""
         with _translating():

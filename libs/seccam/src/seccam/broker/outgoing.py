@@ -37,7 +37,7 @@ class Message:
     exchange: str = topology.EXCHANGE
     #: Milliseconds after which the broker takes it out of its queue; None: as the queue's policy says.
     expires_ms: int | None = None
-    #: Whether, once it is confirmed, a copy goes to the topic exchange, without a confirm.
+    #: Whether, once it is confirmed, a copy goes to the exchange of copies, without a confirm.
     copied: bool = False
 
     @property

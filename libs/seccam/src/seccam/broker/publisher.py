@@ -269,7 +269,7 @@ class Publisher(ReconnectingConnection):
     def _send_copies(self, channel: BlockingChannel) -> None:
         while self._to_copy:
             copy = self._to_copy.popleft()
-            channel.basic_publish(topology.EXCHANGE, copy.key, copy.body, properties_of(copy, durable=True))
+            channel.basic_publish(topology.COPIES_EXCHANGE, copy.key, copy.body, properties_of(copy, durable=True))
 
     def _send_durable(self, connection: BlockingConnection) -> None:
         """Publish the durable messages that are due, as far as their destinations have answered the earlier ones."""

@@ -109,6 +109,8 @@ def apply(admin: BrokerAdmin) -> None:
             raise BrokerError(e.cause, f"queue {name}: {e}") from None
     for exchange, queue, key in topology.bindings():
         admin.bind(exchange, queue, key)
+    for source, destination, key in topology.forwards():
+        admin.forward(source, destination, key)
     for exchange, queue, key in topology.former_bindings():
         admin.unbind(exchange, queue, key)
 
