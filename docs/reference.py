@@ -77,8 +77,8 @@ _METRICS = """# Metrics
 Each service serves `/metrics`, `/healthz` and `/readyz` on its ops port, metrics as Prometheus text or OpenMetrics.
 Combinations of labels that are known in advance exist from the start, with the value 0. The label `camera` has the configured
 cameras and the first 64 others that are found; the rest share the value `other`. Ages are by the wall clock (see
-[wire format](wire-format.md#age-of-a-frame)), durations by the monotonic clock. No service publishes events of the `type`
-camera_offline or camera_online yet.
+[wire format](wire-format.md#age-of-a-frame)), durations by the monotonic clock. Workers publish events of the `type`
+face, face_present, face_gone and probe, monitors camera_offline, camera_online and probe.
 """
 
 
@@ -226,9 +226,11 @@ def _examples() -> dict[str, message.JsonMessage]:
     face = message.FaceData(
         **_DETECTED, visit_began=began, zone=_FRAME.zone, ms={"received": 9, "done": 61}, snapshot="/9j/4AAQSkZJRg…"
     )
+    lost = message.CameraData(camera=_FRAME.camera, frame=last, zone=_FRAME.zone, why="/dev/video0 is gone")
     presence = message.PresenceData(camera=_FRAME.camera, frame=last, faces=1, visit_began=began, worker=_DETECTED["worker"])
     return {
         "event": message.face_event(_FRAME, _FRAME.ts_ms, face),
+        "offline": message.camera_event(message.CAMERA_OFFLINE, lost, datetime.fromtimestamp(last.ts_ms / 1000, UTC)),
         "present": message.presence_event(presence, last.ts_ms, present=True),
         "gone": message.presence_event(presence, last.ts_ms, present=False),
         "detection": message.Detection(**_DETECTED),

@@ -27,6 +27,7 @@ class CameraMetrics:
         self._future = metrics.from_future.labels(label)
         self.received = metrics.received.labels(label)
         self.last_frame = metrics.last_frame.labels(label)
+        self.offline = metrics.offline.labels(label)
         self.dropped = {reason: metrics.dropped.labels(label, reason) for reason in DROPS}
         self.age_received = metrics.age.labels(label, "received")
         self.age_shown = metrics.age.labels(label, "shown")
@@ -56,6 +57,12 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, cameras: Sequence[str]) -> None:
         self.last_frame = Gauge(
             "seccam_monitor_last_frame_timestamp_seconds", "When the last frame arrived", ["camera"], registry=registry
+        )
+        self.offline = Gauge(
+            "seccam_monitor_camera_offline",
+            "1: the camera was reported as offline, and not as back since",
+            ["camera"],
+            registry=registry,
         )
         self.viewers = Gauge("seccam_monitor_viewers", "Connected pages and streams", ["transport"], registry=registry)
         self.received = Counter("seccam_monitor_frames_received", "View frames received", ["camera"], registry=registry)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import uvloop
 
 from seccam import logs
-from seccam.broker import Consumer
-from seccam.metrics import BrokerMetrics
+from seccam.broker import Consumer, Publisher
+from seccam.metrics import BrokerMetrics, EventMetrics
 from seccam.probes import Heartbeat
 from seccam.service import ServiceContext
 from seccam.settings import BrokerSettings, VisitSettings
@@ -30,6 +30,8 @@ from seccam_monitor.http.connections import Connections, most_connections
 from seccam_monitor.http.server import Server
 from seccam_monitor.ingest import intake
 from seccam_monitor.ingest.cameras import Cameras
+from seccam_monitor.ingest.outage_reports import OutageReports
+from seccam_monitor.ingest.outages import Outages
 from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.settings import MonitorSettings
@@ -37,8 +39,8 @@ from seccam_monitor.viewers.hub import Hub
 
 log = logs.get(__name__)
 
-#: Seconds of silence after which the event loop or the broker's thread counts as dead.
-_LOOP_SILENCE, _CONSUMER_SILENCE = 10.0, 30.0
+#: Seconds of silence after which the event loop or a broker's thread counts as dead.
+_LOOP_SILENCE, _BROKER_SILENCE = 10.0, 30.0
 
 
 def run(context: ServiceContext, broker: BrokerSettings, visit: VisitSettings, settings: MonitorSettings) -> int:
@@ -64,9 +66,13 @@ async def _serve(
     metrics = Metrics(context.registry, configured)
     cameras, visits = Cameras(configured, time.monotonic()), VisitList(visit.gap_seconds)
     hub = Hub(cameras, visits, away=settings.away_seconds, max_viewers=settings.max_viewers, loop=loop)
-    incoming = intake.Intake(cameras, visits, metrics, hub, secrets.token_hex(8))
-    consumer = Consumer(broker, "monitor", BrokerMetrics(context.registry, ("consume",)), incoming.subscriptions())
+    outages = Outages()
+    incoming = intake.Intake(cameras, visits, metrics, hub, secrets.token_hex(8), outages=outages)
+    broker_metrics = BrokerMetrics(context.registry, ("publish", "consume"))
+    consumer = Consumer(broker, "monitor", broker_metrics, incoming.subscriptions())
     incoming.attach(consumer)
+    publisher = Publisher(broker, "monitor", broker_metrics, events=EventMetrics(context.registry))
+    reports = OutageReports(outages, cameras, metrics, publisher, away=settings.away_seconds, watched=settings.watched_cameras)
     users = UsersFile(settings.users_file) if settings.users_file else None
     sessions = _sessions(settings, users) if users else None
     login = Login(users, sessions, Credentials(users, metrics.logins), app.WEB / "login.html") if users and sessions else None
@@ -84,7 +90,8 @@ async def _serve(
     context.probes.watch(
         live=lambda: {
             **heartbeat.silent("event_loop", _LOOP_SILENCE),
-            **consumer.heartbeat.silent("consumer", _CONSUMER_SILENCE),
+            **consumer.heartbeat.silent("consumer", _BROKER_SILENCE),
+            **publisher.heartbeat.silent("publisher", _BROKER_SILENCE),
         },
         # losing the broker later doesn't count: a page that says so is better than a gateway's error
         ready=lambda: {
@@ -94,14 +101,15 @@ async def _serve(
     )
     _on_stop(context, loop, lambda: _end(hub, server))
     consumer.start()
+    publisher.start()
     refreshed = _Refreshed(users, sessions, certificate)
-    ticking = asyncio.create_task(_tick(hub, incoming, consumer, heartbeat, refreshed))
+    ticking = asyncio.create_task(_tick(hub, incoming, consumer, reports, heartbeat=heartbeat, refreshed=refreshed))
     host, port = listener.getsockname()[:2]
     scheme = "https" if certificate else "http"
     log.info("listening", address=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/")
     await server.serve(sockets=[listener])
     ticking.cancel()
-    await asyncio.to_thread(consumer.stop, 2.0)
+    await asyncio.gather(asyncio.to_thread(consumer.stop, 2.0), asyncio.to_thread(publisher.stop, 2.0))
 
 
 def _sessions(settings: MonitorSettings, users: UsersFile) -> Sessions:
@@ -132,7 +140,9 @@ class _Refreshed:
             self.certificate.refresh()
 
 
-async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat: Heartbeat, refreshed: _Refreshed) -> None:
+async def _tick(
+    hub: Hub, incoming: intake.Intake, consumer: Consumer, reports: OutageReports, *, heartbeat: Heartbeat, refreshed: _Refreshed
+) -> None:
     while True:
         now = time.monotonic()
         heartbeat.beat()
@@ -145,6 +155,7 @@ async def _tick(hub: Hub, incoming: intake.Intake, consumer: Consumer, heartbeat
         if refreshed.users:
             hub.accounts = len(refreshed.users)
         incoming.forget(now)
+        reports.report(connected=consumer.connected, wall=time.time(), monotonic=now)
         hub.tick(now)
         await asyncio.sleep(1)
 

@@ -74,7 +74,14 @@ class MonitorSettings(settings.OpsSettings):
     cameras: str = Field(
         "", description="Comma-separated cameras that are always shown, in this order. Discovered ones follow by name."
     )
-    away_seconds: float = Field(30.0, ge=3, le=3600, description="Seconds without a picture after which a camera is away.")
+    watched: str = Field(
+        "",
+        description="Comma-separated cameras that are reported as offline even if no status of them has come since the monitor's "
+        "start; they are always shown, too. Others are watched from their first status on; MQTT cameras send none.",
+    )
+    away_seconds: float = Field(
+        30.0, ge=3, le=3600, description="Seconds without a picture after which a camera is away, and reported as offline."
+    )
     max_viewers: int = Field(
         50,
         ge=1,
@@ -151,7 +158,7 @@ class MonitorSettings(settings.OpsSettings):
             raise ValueError(f"{host!r} is beyond loopback and {'; and '.join(missing)}")
         return host
 
-    @field_validator("cameras")
+    @field_validator("cameras", "watched")
     @classmethod
     def _named_well(cls, cameras: str) -> str:
         for name in listed(cameras):
@@ -177,7 +184,12 @@ class MonitorSettings(settings.OpsSettings):
     @property
     def camera_names(self) -> tuple[str, ...]:
         """The cameras that are always shown, in order, without duplicates."""
-        return tuple(dict.fromkeys(listed(self.cameras)))
+        return tuple(dict.fromkeys(listed(self.cameras) + listed(self.watched)))
+
+    @property
+    def watched_cameras(self) -> frozenset[str]:
+        """The cameras that are expected without a status."""
+        return frozenset(listed(self.watched))
 
     @property
     def host_names(self) -> frozenset[str]:

@@ -18,6 +18,7 @@ from seccam.broker import Consumer, Delivery, Subscription
 from seccam.message import CameraData, CameraEventType, Detection, camera_event
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Camera, Cameras
 from seccam_monitor.ingest.intake import Intake
+from seccam_monitor.ingest.outages import Outages
 from seccam_monitor.ingest.visits import Change, VisitList
 from seccam_monitor.metrics import Metrics
 
@@ -75,7 +76,7 @@ def connection() -> Connection:
 
 @pytest.fixture
 def intake(cameras: Cameras, connection: Connection) -> Intake:
-    made = Intake(cameras, VisitList(60.0), Metrics(CollectorRegistry(), ["front"]), Nobody(), "b1")
+    made = Intake(cameras, VisitList(60.0), Metrics(CollectorRegistry(), ["front"]), Nobody(), "b1", outages=Outages())
     connection.subscriptions = made.subscriptions()
     made.attach(cast("Consumer", connection))
     made._find("yard", 0.0)  # as a picture of it does, which takes a broker
@@ -156,7 +157,7 @@ _BODIES = st.binary() | _JSON.map(lambda value: json.dumps(value).encode())
 )
 def test_no_message_ends_the_connections_thread(key: str, headers: dict[str, object], body: bytes, timestamp: int | None) -> None:
     connection, metrics = Connection(), Metrics(CollectorRegistry(), ["front"])
-    made = Intake(Cameras(["front"], 0.0), VisitList(60.0), metrics, Nobody(), "b1")
+    made = Intake(Cameras(["front"], 0.0), VisitList(60.0), metrics, Nobody(), "b1", outages=Outages())
     connection.subscriptions = made.subscriptions()
     made.attach(cast("Consumer", connection))
     flows = {topology.STATUS: "status", topology.FACES: "faces", topology.PRESENCE: "presence"}

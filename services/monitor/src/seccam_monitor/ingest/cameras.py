@@ -16,6 +16,7 @@ from functools import cached_property
 from seccam import topology
 from seccam.frame import Frame
 from seccam.frame_age import Age, AgeEstimator
+from seccam.message import FrameIdentity
 from seccam_monitor.ingest import status
 from seccam_monitor.ingest.order import Order
 from seccam_monitor.ingest.status import LastStatus, Limits
@@ -63,6 +64,22 @@ class OutgoingPicture:
         return protocol.part(self.jpeg)
 
 
+@dataclass(frozen=True)
+class LastFrame:
+    """The last frame that was shown, known for longer than its picture is."""
+
+    boot_id: str
+    seq: int
+    ts_ms: int | None
+    #: By the monitor's monotonic clock, seconds.
+    captured: float
+
+    @property
+    def identity(self) -> FrameIdentity:
+        """As events name it."""
+        return FrameIdentity(boot_id=self.boot_id, seq=self.seq, ts_ms=self.ts_ms)
+
+
 class Rate:
     """Frames per second, computed from arrival times."""
 
@@ -102,7 +119,10 @@ class Camera:
     def __init__(self, name: str, index: int, *, configured: bool, now: float) -> None:
         self.name, self.index, self.configured = name, index, configured
         self.picture: OutgoingPicture | None = None
+        self.last_frame: LastFrame | None = None
         self.last_status: LastStatus | None = None
+        #: When it last said that it is live, monotonic seconds.
+        self.last_live: float | None = None
         self.zone: str | None = None
         self.clock = AgeEstimator()
         self.rate = Rate()
@@ -130,11 +150,13 @@ class Camera:
         self.rate.add(monotonic)
         if frame.zone:
             self.zone = frame.zone
+        captured = monotonic - age.seconds
+        self.last_frame = LastFrame(frame.boot_id, frame.seq, frame.ts_ms, captured)
         self.picture = OutgoingPicture(
             camera=self.index,
             sequence=next(self._sequence),
             flags=protocol.ESTIMATED * age.estimated | protocol.UNTIMED * age.untimed,
-            captured=monotonic - age.seconds,
+            captured=captured,
             width=frame.width,
             height=frame.height,
             jpeg=frame.jpeg,
@@ -147,6 +169,8 @@ class Camera:
         """Take in the camera's status. If its slot is closed, the last picture is dropped at once."""
         self.last_heard = last.received
         self.last_status, self.zone = last, last.status.zone
+        if last.status.state == "live":
+            self.last_live = last.received
         if last.closed:
             self.picture = None
 

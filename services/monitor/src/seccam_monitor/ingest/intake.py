@@ -12,9 +12,10 @@ from seccam import logs, topology
 from seccam.broker import CatchAllRouter, Consumer, Delivery, StreamReader, Subscription
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
-from seccam.message import AnyEvent, Detection, FaceEvent, Found, PresenceData, PresenceEvent, Status, decode_event
+from seccam.message import AnyEvent, CameraEvent, Detection, FaceEvent, Found, PresenceData, PresenceEvent, Status, decode_event
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.ingest.cameras import Camera, Cameras
+from seccam_monitor.ingest.outages import Outages
 from seccam_monitor.ingest.status import LastStatus
 from seccam_monitor.ingest.visits import Change, VisitList
 from seccam_monitor.ingest.workload import Workload
@@ -52,8 +53,10 @@ class Listener(Protocol):
 class Intake:
     """The subscriptions and their handlers."""
 
-    def __init__(self, cameras: Cameras, visits: VisitList, metrics: Metrics, listener: Listener, boot_id: str) -> None:
-        self._cameras, self._visits, self._metrics, self._listener = cameras, visits, metrics, listener
+    def __init__(
+        self, cameras: Cameras, visits: VisitList, metrics: Metrics, listener: Listener, boot_id: str, *, outages: Outages
+    ) -> None:
+        self._cameras, self._visits, self._metrics, self._listener, self._outages = cameras, visits, metrics, listener, outages
         self._decoder = FrameDecoder(boot_id)
         self._router = CatchAllRouter(topology.every(topology.VIEW), f"{topology.ROUTERS}.{boot_id}")
         self._consumer: Consumer | None = None
@@ -189,8 +192,10 @@ class Intake:
 
     def _on_event(self, delivery: Delivery) -> None:
         event = self._decoded(decode_event, delivery, topology.EVENTS)
-        if isinstance(event, FaceEvent | PresenceEvent):  # a camera's status says that it is away
+        if isinstance(event, FaceEvent | PresenceEvent):
             self._add(event, delivery)
+        elif isinstance(event, CameraEvent):
+            self._outages.hear(event)
 
     def _on_presence(self, delivery: Delivery) -> None:
         delivery.ack()

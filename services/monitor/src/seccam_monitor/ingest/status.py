@@ -34,6 +34,13 @@ class LastStatus:
         view = self.status.topics.get("view")
         return view.until if view else None
 
+    def looks_for_faces(self, wall: float) -> bool:
+        """Whether its security slot is open at `wall`, seconds since 1970 UTC."""
+        security = self.status.topics.get("security")
+        if security is None:
+            return False
+        return security.open or (security.until is not None and wall >= security.until / 1000 + _GRACE)
+
     @property
     def interval(self) -> float | None:
         """Seconds between view frames, as announced."""
