@@ -64,6 +64,13 @@ def test_each_camera_is_a_deployment_with_never_more_than_one_pod() -> None:
     assert rendered.environment("seccam-monitor")["SECCAM_MONITOR_CAMERAS"] == "yard,garage,film"
 
 
+def test_the_monitor_expects_the_charts_cameras_and_the_mqtt_cameras_that_are_named() -> None:
+    values = {"broker": {"mqtt": {"cameras": ["shed", "pond"]}}, "monitor": {"watched": ["shed"]}}
+    monitor = render(values=values).environment("seccam-monitor")
+
+    assert (monitor["SECCAM_MONITOR_CAMERAS"], monitor["SECCAM_MONITOR_WATCHED"]) == ("demo,shed,pond", "demo,shed")
+
+
 def test_a_camera_gets_only_its_own_settings() -> None:
     assert {name for name in rendered_case().environment("seccam-camera-demo") if name.startswith("SECCAM_CAMERA_")} == {
         "SECCAM_CAMERA_NAME",

@@ -145,7 +145,7 @@ def _services(
         yield replace(one(f"camera-{camera.name}", "camera", topology.camera_user(camera.name), own, nth), camera=camera)
     # the page shows the cameras in this order; an invalid name is reported for the camera alone
     names = ",".join(camera.name for camera in chosen if topology.is_camera(camera.name))
-    shown = {"SECCAM_MONITOR_CAMERAS": given(environ, "SECCAM_MONITOR_CAMERAS") or names}
+    shown = {name: given(environ, name) or names for name in ("SECCAM_MONITOR_CAMERAS", "SECCAM_MONITOR_WATCHED")}
     yield one("monitor", "monitor", topology.MONITOR_USER, {page.setting: str(page.port), **shown})
     for nth in range(workers):
         yield one(f"security-{nth + 1}", "security", topology.SECURITY_USER, {}, nth)

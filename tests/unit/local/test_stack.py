@@ -50,6 +50,14 @@ def test_the_page_shows_the_cameras_in_their_order_by_default(environ: dict[str,
     assert monitor.environment["SECCAM_MONITOR_CAMERAS"] == shown
 
 
+@pytest.mark.parametrize(("given", "watched"), [({}, "yard,alley"), ({"SECCAM_MONITOR_WATCHED": "shed"}, "shed")])
+def test_the_monitor_expects_the_cameras_that_are_started(given: dict[str, str], watched: str) -> None:
+    environ = {"SECCAM_CAMERAS": "yard=x alley=y", **given}
+    (monitor,) = [service for service in build_stack(environ, webcam=False).services if service.name == "monitor"]
+
+    assert monitor.environment["SECCAM_MONITOR_WATCHED"] == watched
+
+
 def test_visit_settings_reach_every_service_unchanged() -> None:
     environ = {"SECCAM_VISIT_GAP_SECONDS": "300", "SECCAM_VISIT_REMINDER_SECONDS": "3600"}
     stack = build_stack(environ, webcam=False)

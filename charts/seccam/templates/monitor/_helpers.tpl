@@ -58,8 +58,8 @@ because the Deployment's checksum must match the Secret.
 - {name: SECCAM_MONITOR_ALLOW_PLAIN_HTTP, value: "true"}
 {{- end }}
 {{- $names := list }}{{ range .Values.cameras }}{{ $names = append $names .name }}{{ end }}
-{{- $names = concat $names .Values.broker.mqtt.cameras }}
-- {name: SECCAM_MONITOR_CAMERAS, value: {{ join "," $names | quote }}}
+- {name: SECCAM_MONITOR_CAMERAS, value: {{ concat $names .Values.broker.mqtt.cameras | join "," | quote }}}
+- {name: SECCAM_MONITOR_WATCHED, value: {{ concat $names $own.watched | uniq | join "," | quote }}}
 - {name: SECCAM_MONITOR_AWAY_SECONDS, value: {{ $own.awaySeconds | quote }}}
 - {name: SECCAM_MONITOR_MAX_VIEWERS, value: {{ $own.maxViewers | quote }}}
 {{- end -}}
