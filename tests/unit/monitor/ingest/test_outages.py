@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seccam.frame import Frame
-from seccam.message import CameraEvent, Status, TopicStatus
+from seccam.message import CameraEvent, Status, TopicStatus, decode_event
 from seccam_monitor.ingest.cameras import Camera
 from seccam_monitor.ingest.outages import ARRIVAL, BACK_SECONDS, RECONNECT_SECONDS, Outages, Signs
 from seccam_monitor.ingest.status import LastStatus
@@ -32,7 +32,7 @@ class Monitor:
         for event in heard:
             self.outages.hear(event)
         self.camera = Camera("front", 0, configured=True, now=0.0)
-        self.connected = True
+        self.connected, self.boot_id = True, "b1"
         #: What was reported, and in which second after the first.
         self.events: list[tuple[int, CameraEvent]] = []
 
@@ -42,7 +42,7 @@ class Monitor:
 
     def frame(self) -> None:
         """A frame comes, whose number is the second."""
-        frame = Frame("front", "b1", self.now, JPEG, 16, 16, round((EPOCH + self.now) * 1000))
+        frame = Frame("front", self.boot_id, self.now, JPEG, 16, 16, round((EPOCH + self.now) * 1000))
         self.camera.take_frame(frame, wall=EPOCH + self.now, monotonic=float(self.now))
 
     def status(
@@ -54,6 +54,7 @@ class Monitor:
         fps: float = 15.0,
         until: int | None = None,
         why: str = "",
+        zone: str = "UTC",
     ) -> None:
         """A status comes; slots that are closed open in the second `until`."""
         opens = None if until is None else round((EPOCH + until) * 1000)
@@ -61,7 +62,7 @@ class Monitor:
             "view": TopicStatus(open=view, until=opens, fps=fps),
             "security": TopicStatus(open=security, until=opens, fps=2),
         }
-        status = Status(camera="front", state=state, since=0, why=why, zone="UTC", topics=topics, ts_ms=0)
+        status = Status(camera="front", state=state, since=0, why=why, zone=zone, topics=topics, ts_ms=0)
         self.camera.take_status(LastStatus(status, float(self.now)))
 
     def second(self) -> None:
@@ -242,6 +243,28 @@ def test_a_camera_without_a_status_is_not_missed_unless_it_is_watched() -> None:
         monitor.run(30, frames=True)
         monitor.run(300)
         assert [kind for _, kind in monitor.said] == said
+
+
+def test_monitors_that_number_a_cameras_frames_themselves_give_the_same_id_all_the_same() -> None:
+    ids = set()
+    for boot_id in ("m1", "m2"):
+        monitor = Monitor(watched=True)
+        monitor.boot_id = boot_id
+        monitor.run(30, frames=True)
+        monitor.run(60)
+        ids |= {event.id for _, event in monitor.events}
+
+    assert ids == {"front-offline-1000029"}
+
+
+def test_an_event_is_accepted_whatever_the_camera_says_of_itself() -> None:
+    monitor = live()
+    monitor.status("away", why="x" * 100_000, zone="y" * 100_000)
+    monitor.run(40)
+
+    ((_, event),) = monitor.events
+    assert len(event.encode()) < 2000
+    assert decode_event(event.encode()) == event
 
 
 def test_a_watched_camera_that_never_comes_is_offline_after_five_away_times() -> None:

@@ -27,6 +27,8 @@ ARRIVAL = 5
 STATUS_SECONDS = 5.0
 #: Cameras whose last event is remembered, and events of other monitors that wait until the next look.
 _CAMERAS, _WAITING = 1000, 1000
+#: Characters of a reason, or of a zone's name, that an event has at most.
+_MOST_TEXT = 300
 
 #: A first sign of any kind; view frames; statuses, where only faces are looked for; nothing, outside its slots.
 Awaited = Literal["arrival", "frames", "statuses", "nothing"]
@@ -41,7 +43,7 @@ class Signs:
     limits: Limits
     #: When the last sign of this kind was made, monotonic seconds.
     seen: float | None = None
-    #: The last frame, where frames are awaited.
+    #: The last frame, where frames are awaited and the camera numbers them.
     frame: FrameIdentity | None = None
     zone: str | None = None
     #: The camera's own reason.
@@ -61,8 +63,9 @@ class Signs:
         if last is None and frame is None:
             return replace(known, awaited="arrival", limits=Limits(away, ARRIVAL * away))
         if not status.is_off(last, wall):
-            seen = frame.captured if frame else None
-            return replace(known, awaited="frames", seen=seen, frame=frame.identity if frame else None)
+            # without a status it may not number its frames, so each monitor does
+            named = frame.identity if frame and last else None
+            return replace(known, awaited="frames", seen=frame.captured if frame else None, frame=named)
         if last is not None and last.looks_for_faces(wall):
             return replace(known, awaited="statuses", seen=camera.last_live, limits=status.limits(STATUS_SECONDS, away))
         return known
@@ -175,5 +178,8 @@ class Outages:
 def _event(
     kind: Literal["seccam.camera.offline", "seccam.camera.online"], signs: Signs, frame: FrameIdentity | None, time: float
 ) -> CameraEvent:
-    data = CameraData(camera=signs.camera, frame=frame, zone=signs.zone, why=signs.why if kind == CAMERA_OFFLINE else "")
+    # whatever a camera says of itself, the event stays small enough to be accepted
+    zone = signs.zone if signs.zone and len(signs.zone) <= _MOST_TEXT else None
+    why = signs.why[:_MOST_TEXT] if kind == CAMERA_OFFLINE else ""
+    data = CameraData(camera=signs.camera, frame=frame, zone=zone, why=why)
     return camera_event(kind, data, datetime.fromtimestamp(time, UTC))
