@@ -129,7 +129,7 @@ def test_without_a_connection_no_camera_is_forgotten(cameras: Cameras, connectio
 @pytest.mark.parametrize("kind", get_args(CameraEventType))
 def test_an_event_of_a_camera_itself_is_no_visit_and_no_error(kind: CameraEventType) -> None:
     visits, metrics = VisitList(60.0), Metrics(CollectorRegistry(), ["front"])
-    made = Intake(Cameras(["front"], 0.0), visits, metrics, Nobody(), "b1")
+    made = Intake(Cameras(["front"], 0.0), visits, metrics, Nobody(), "b1", outages=Outages())
     body = camera_event(kind, CameraData(camera="front"), datetime.now(UTC)).encode()
 
     made._on_event(cast("Delivery", SimpleNamespace(key="seccam.events.front", body=body)))
