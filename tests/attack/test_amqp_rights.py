@@ -17,7 +17,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from seccam import topology
 from seccam.broker.admin import BrokerAdmin
 from seccam.command.broker import apply
-from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, READERS, STRANGER, USERS, writers
+from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, READERS, STRANGER, TOPICS, USERS, writers
 from tests.brokers import CAMERAS, RunningBroker
 
 Act = Callable[[BlockingChannel], object]
@@ -79,6 +79,9 @@ def publishing() -> Actions:
             table[f"publish {key}"] = publish(topology.EXCHANGE, key), writers(flow, camera) | {OPERATOR}
             is_event = {SECURITY} if flow in (topology.EVENTS, topology.FACES, topology.PRESENCE) else set[str]()
             table[f"publish {key} to {topology.EVENTS_EXCHANGE}"] = publish(topology.EVENTS_EXCHANGE, key), is_event | {OPERATOR}
+    for key, (user, exchange) in TOPICS.items():
+        for other in (topology.EXCHANGE, *topology.exchanges()):
+            table[f"publish {key} to {other}"] = publish(other, key), {OPERATOR} | ({user} if other == exchange else set())
     for key in ODD_TOPICS:
         table[f"publish {key}"] = publish(topology.EXCHANGE, key), {OPERATOR}
     for exchange, users in WRITE_EXCHANGES.items():
@@ -112,7 +115,7 @@ def declaring() -> Actions:
         declare = lambda channel, queue=queue, arguments=arguments: channel.queue_declare(queue, durable=True, arguments=arguments)  # noqa: E731
         table[f"declare {queue}"] = declare, {OPERATOR}
         table[f"delete {queue}"] = lambda channel, queue=queue: channel.queue_delete(queue), {OPERATOR}  # type: ignore[misc]
-        for exchange in (topology.EXCHANGE, topology.EVENTS_EXCHANGE):
+        for exchange in (topology.EXCHANGE, *topology.exchanges()):
             bind = lambda channel, queue=queue, exchange=exchange: channel.queue_bind(queue, exchange, "seccam.view.front")  # noqa: E731
             unbind = lambda channel, queue=queue, exchange=exchange: channel.queue_unbind(queue, exchange, "seccam.view.front")  # noqa: E731
             table[f"bind {queue} to {exchange}"] = bind, {OPERATOR}
@@ -123,7 +126,7 @@ def declaring() -> Actions:
             exchange_ = lambda channel, name=name: channel.exchange_declare(name, "fanout", auto_delete=True)  # noqa: E731
             table[f"declare exchange {name!r}"] = exchange_, users
             table[f"delete exchange {name!r}"] = lambda channel, name=name: channel.exchange_delete(name), users  # type: ignore[misc]
-    for exchange in (topology.EXCHANGE, topology.EVENTS_EXCHANGE):
+    for exchange in (topology.EXCHANGE, *topology.exchanges()):
         may = {OPERATOR} if exchange.startswith("seccam.") else NOBODY
         table[f"delete exchange {exchange}"] = lambda channel, exchange=exchange: channel.exchange_delete(exchange), may  # type: ignore[misc]
     return table
@@ -146,11 +149,12 @@ def binding() -> Actions:
         patterns = {
             topology.key(flow, camera): readers for flow, readers in READERS.items() for camera in (*CAMERAS_AND_STRANGER, "*")
         }
+        patterns |= {topology.COMMAND: set(), topology.every(topology.COMMAND): {VIEWER}, topology.MODE: {MONITOR, VIEWER}}
         for pattern, readers in (patterns | ODD_PATTERNS).items():
             may = {user} & ({*readers, OPERATOR})
             table[f"listen with {name!r} to {pattern}"] = listen(name, pattern), may
-        for target in ("", topology.EXCHANGE, topology.EVENTS_EXCHANGE):
-            may = {user} & {OPERATOR}
+        for target in ("", topology.EXCHANGE, *topology.exchanges()):
+            may = {user} & ({OPERATOR, MONITOR} if target == topology.COMMANDS_EXCHANGE else {OPERATOR})
             letters = own_queue(name, **{"x-dead-letter-exchange": target, "x-dead-letter-routing-key": topology.EVENTS_QUEUE})
             table[f"let {name!r} pass letters on to {target!r}"] = letters, may
     return table
@@ -180,10 +184,15 @@ def forwarding() -> Actions:
         channel.exchange_delete(router)
         channel.exchange_declare(router, "fanout", auto_delete=True, arguments={"alternate-exchange": topology.EXCHANGE})
 
+    def frames_to_commands(channel: BlockingChannel) -> None:
+        channel.exchange_bind(topology.COMMANDS_EXCHANGE, topology.EXCHANGE, "seccam.view.front")
+
     return {
         "route what is viewed to an exchange of one's own": (bind(router, topology.EXCHANGE), {MONITOR, OPERATOR}),
         "route an exchange of one's own to the topics": (bind(topology.EXCHANGE, router), {OPERATOR}),
         "route an exchange of one's own to the events": (bind(topology.EVENTS_EXCHANGE, router), {OPERATOR}),
+        "route an exchange of one's own to the commands": (bind(topology.COMMANDS_EXCHANGE, router), {MONITOR, OPERATOR}),
+        "route frames to the commands": (frames_to_commands, {MONITOR, OPERATOR}),
         "route the events to an exchange of one's own": (bind(router, topology.EVENTS_EXCHANGE), {OPERATOR}),
         "pass on to the topics what has no queue": (alternate, {OPERATOR}),
     }

@@ -142,7 +142,8 @@ def test_devices_may_publish_as_the_named_mqtt_cameras(
     assert main(["broker", "definitions", "--passwords", str(file), "--cameras", "front", *options]) == 0
 
     rights = json.loads(capsys.readouterr().out)["topic_permissions"]
-    assert {one["write"] for one in rights if one["user"] == topology.DEVICE_USER} == {written}
+    of_devices = {one["exchange"]: one["write"] for one in rights if one["user"] == topology.DEVICE_USER}
+    assert of_devices == {topology.EXCHANGE: written, topology.EVENTS_EXCHANGE: "^$", topology.COMMANDS_EXCHANGE: "^$"}
 
 
 def test_an_mqtt_camera_needs_a_name_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
