@@ -15,6 +15,7 @@ from nuclio_sdk.event import TriggerInfo
 from prometheus_client import CollectorRegistry
 
 from seccam.broker import Message, Receipt
+from seccam.message import CommandEvent
 from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings, VisitSettings
 from seccam.topology import JOURNAL
@@ -24,6 +25,7 @@ from seccam_notifier.host import DIRECTIONS
 from seccam_notifier.journal import Journal
 from seccam_notifier.memory import JournalEntry
 from seccam_notifier.metrics import NotifierMetrics
+from seccam_notifier.mode import Modes
 from seccam_notifier.notification import Notification, Writer
 from seccam_notifier.notifier import Notifier
 from tests.unit.notifier.events import face
@@ -107,11 +109,11 @@ class Phone:
 class World:
     """A notifier in Nuclio's hands."""
 
-    def __init__(self, max_per_minute: int = 0, *, phones: Sequence[Phone] = ()) -> None:
+    def __init__(self, max_per_minute: int = 0, *, phones: Sequence[Phone] = (), silent_at_home: Sequence[str] = ()) -> None:
         self.phones = [*phones] or [Phone()]
         self.phone = self.phones[0]
         self.outbox, self.entries, self.registry = Outbox(), Outbox(), CollectorRegistry()
-        self._max_per_minute = max_per_minute
+        self._max_per_minute, self._silent_at_home = max_per_minute, silent_at_home
         self.lines: list[Any] = []
         self._platform = nuclio_sdk.test.Platform()
         self.start()
@@ -124,6 +126,7 @@ class World:
         self.journal = Journal(BrokerSettings(), publisher, metrics, BrokerMetrics(self.registry, DIRECTIONS))
         self.journal.ready.set()
         self.entries.echo = self._read_back
+        self.modes = Modes(self._silent_at_home)
         retries: Any = self.outbox
         self.notifier = Notifier(
             VisitSettings(),
@@ -132,6 +135,7 @@ class World:
             writer=Writer(),
             publisher=retries,
             journal=self.journal,
+            modes=self.modes,
             metrics=metrics,
         )
         for entry in self.journal_entries():
@@ -167,6 +171,11 @@ def body(id_: str = "front-b-1", *, faces: int = 1, camera: str = "front", secon
     event = face(seconds, faces=faces, camera=camera, id_=id_, start=datetime.now(UTC))
     content: dict[str, Any] = json.loads(event.encode())
     return {**content, **changes}
+
+
+def commanding(command: CommandEvent) -> nuclio_sdk.Event:
+    """A command from a service."""
+    return event(json.loads(command.encode()), path=f"seccam.commands/seccam.command.{command.data.origin}")
 
 
 def event(

@@ -12,6 +12,7 @@ from seccam.metrics import BrokerMetrics
 from seccam_notifier import PROGRAM, channels, journal
 from seccam_notifier.journal import Journal
 from seccam_notifier.metrics import NotifierMetrics
+from seccam_notifier.mode import Modes
 from seccam_notifier.notification import Writer
 from seccam_notifier.notifier import Notifier
 from seccam_notifier.settings import Settings
@@ -32,6 +33,7 @@ class Host:
         self._publisher = Publisher(broker, PROGRAM, broker_metrics)
         writer = Publisher(broker, PROGRAM, broker_metrics, outbox_limit=journal.LIMIT, direction="journal_write")
         self._journal = Journal(broker, writer, metrics, broker_metrics)
+        modes = Modes(settings.own.cameras_silent_at_home)
         self.notifier = Notifier(
             settings.visit,
             channels=chosen,
@@ -39,6 +41,7 @@ class Host:
             writer=Writer(settings.own.text, settings.own.zone, settings.public.url),
             publisher=self._publisher,
             journal=self._journal,
+            modes=modes,
             metrics=metrics,
         )
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from seccam.settings import BrokerSettings, Group, OpsSettings, VisitSettings
+from seccam.topology import is_camera
 from seccam_notifier.notification import TEXT, check_text
 
 _HOST_ONLY = re.compile(r"https?://[^/?#\s]+/?")
@@ -205,6 +206,18 @@ class NotifierSettings(OpsSettings):
         "once there is room. 0: no limit.",
     )
 
+    silent_at_home: str = Field(
+        "", description="Cameras whose faces are not told in the mode `home`, separated by commas; empty: none."
+    )
+
+    @field_validator("silent_at_home")
+    @classmethod
+    def _cameras(cls, value: str) -> str:
+        for name in _listed(value):
+            if not is_camera(name):
+                raise ValueError(f"{name!r} is not a valid camera name")
+        return value
+
     @field_validator("text")
     @classmethod
     def _known_placeholders(cls, value: str) -> str:
@@ -223,6 +236,11 @@ class NotifierSettings(OpsSettings):
     def channel_names(self) -> list[str]:
         """The channels that are named."""
         return _listed(self.channels)
+
+    @property
+    def cameras_silent_at_home(self) -> list[str]:
+        """The cameras that are silent at home."""
+        return _listed(self.silent_at_home)
 
 
 def _listed(value: str) -> list[str]:
