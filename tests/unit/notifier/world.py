@@ -43,6 +43,8 @@ class Outbox:
     age: float = 0.0
     connected: bool = True
     blocked: bool = False
+    #: Transient messages.
+    news: list[Message] = field(default_factory=list)
     #: Called with each message that was confirmed at once.
     echo: Callable[[Message], object] = lambda message: None
 
@@ -61,6 +63,9 @@ class Outbox:
         else:
             self.owed.append(receipt)
         return receipt
+
+    def publish_latest(self, slot: str, message: Message) -> None:
+        self.news.append(message)
 
     def withdraw(self, receipt: Receipt) -> None:
         if receipt in self.owed:

@@ -13,6 +13,7 @@ from seccam_notifier import PROGRAM, channels, journal
 from seccam_notifier.journal import Journal
 from seccam_notifier.metrics import NotifierMetrics
 from seccam_notifier.mode import Modes
+from seccam_notifier.mode_reporter import ModeReporter
 from seccam_notifier.notification import Writer
 from seccam_notifier.notifier import Notifier
 from seccam_notifier.settings import Settings
@@ -24,7 +25,7 @@ MOST_SILENCE = 30.0
 
 
 class Host:
-    """The notifier, the publisher of its retries and parked events, and that of its journal."""
+    """The notifier, the publisher of its retries, parked events and mode, and that of its journal."""
 
     def __init__(self, registry: CollectorRegistry, broker_metrics: BrokerMetrics, settings: Settings) -> None:
         """Raises SettingsError."""
@@ -44,17 +45,20 @@ class Host:
             modes=modes,
             metrics=metrics,
         )
+        self._reporter = ModeReporter(modes, self.notifier.mode_changed, self._publisher, self._journal)
 
     def start(self) -> None:
         """Connect, and read the journal; works without a broker."""
         self._publisher.start()
         self._journal.start(self.notifier.remember)
+        self._reporter.start()
 
     def live(self) -> Mapping[str, str]:
         """The checks of /healthz that fail."""
         return {
             **self._publisher.heartbeat.silent("publisher", MOST_SILENCE),
             **self._journal.live(MOST_SILENCE),
+            **self._reporter.heartbeat.silent("mode", MOST_SILENCE),
         }
 
     def ready(self) -> Mapping[str, str]:
@@ -64,5 +68,6 @@ class Host:
     def stop(self, timeout: float) -> None:
         """Publish what can be published within `timeout` seconds, then disconnect."""
         deadline = time.monotonic() + timeout
+        self._reporter.stop()
         self._publisher.stop(timeout)
         self._journal.stop(max(0.1, deadline - time.monotonic()))
