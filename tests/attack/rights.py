@@ -32,6 +32,7 @@ READERS = {
 TOPICS: dict[str, tuple[str, str]] = {
     topology.COMMAND: (topology.COMMANDER_USER, topology.EXCHANGE),
     topology.key(topology.COMMAND, "page"): (topology.MONITOR_USER, topology.COMMANDS_EXCHANGE),
+    topology.key(topology.COMMAND, "api"): (topology.MONITOR_USER, topology.COMMANDS_EXCHANGE),
     topology.key(topology.COMMAND, "bot"): (topology.OPERATOR_USER, topology.COMMANDS_EXCHANGE),
     topology.MODE: (topology.NOTIFIER_USER, topology.EXCHANGE),
 }

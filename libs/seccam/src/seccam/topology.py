@@ -301,7 +301,7 @@ def permissions(cameras: Iterable[str] = (), mqtt_cameras: Iterable[str] | None 
             configure=f"^{_OWN}$",
             write=f"^({_OWN}|{re.escape(COMMANDS_EXCHANGE)})$",
             read=f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
-            write_topics=_exactly(key(COMMAND, "page")),
+            write_topics=_exactly(key(COMMAND, "page"), key(COMMAND, "api")),
             read_topics=f"{_reading(VIEW, STATUS, FACES, PRESENCE)}|{_exactly(MODE)}",
         ),
         SECURITY_USER: Rights(

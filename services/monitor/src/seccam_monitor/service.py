@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import uvloop
 
 from seccam import logs
-from seccam.broker import Consumer
+from seccam.broker import Consumer, Publisher
 from seccam.metrics import BrokerMetrics
 from seccam.probes import Heartbeat
 from seccam.service import ServiceContext
@@ -24,6 +24,7 @@ from seccam_monitor.auth.login import Login
 from seccam_monitor.auth.logouts import LogoutsFile
 from seccam_monitor.auth.sessions import MIN_KEY, Sessions
 from seccam_monitor.auth.users import UsersFile
+from seccam_monitor.commands import Commands
 from seccam_monitor.http import app
 from seccam_monitor.http.certificate import Certificate
 from seccam_monitor.http.connections import Connections, most_connections
@@ -37,8 +38,8 @@ from seccam_monitor.viewers.hub import Hub
 
 log = logs.get(__name__)
 
-#: Seconds of silence after which the event loop or the broker's thread counts as dead.
-_LOOP_SILENCE, _CONSUMER_SILENCE = 10.0, 30.0
+#: Seconds of silence after which the event loop or a thread of the broker's counts as dead.
+_LOOP_SILENCE, _BROKER_SILENCE = 10.0, 30.0
 
 
 def run(context: ServiceContext, broker: BrokerSettings, visit: VisitSettings, settings: MonitorSettings) -> int:
@@ -65,7 +66,10 @@ async def _serve(
     cameras, visits = Cameras(configured, time.monotonic()), VisitList(visit.gap_seconds)
     hub = Hub(cameras, visits, away=settings.away_seconds, max_viewers=settings.max_viewers, loop=loop)
     incoming = intake.Intake(cameras, visits, metrics, hub, secrets.token_hex(8))
-    consumer = Consumer(broker, "monitor", BrokerMetrics(context.registry, ("consume",)), incoming.subscriptions())
+    broker_metrics = BrokerMetrics(context.registry, ("consume", "publish"))
+    publisher = Publisher(broker, "monitor", broker_metrics)
+    commands = Commands(publisher, metrics)
+    consumer = Consumer(broker, "monitor", broker_metrics, [*incoming.subscriptions(), commands.subscription()])
     incoming.attach(consumer)
     users = UsersFile(settings.users_file) if settings.users_file else None
     sessions = _sessions(settings, users) if users else None
@@ -78,13 +82,14 @@ async def _serve(
         metrics.connections_refused,
     )
     certificate = settings.certificate
-    application = app.create(hub, metrics, settings.host_names, login, most_per_client=most_per_client)
+    application = app.create(hub, metrics, settings.host_names, login, commands=commands, most_per_client=most_per_client)
     server = Server(application, connections, settings.trusted_proxies, certificate.context if certificate else None)
     heartbeat = Heartbeat()
     context.probes.watch(
         live=lambda: {
             **heartbeat.silent("event_loop", _LOOP_SILENCE),
-            **consumer.heartbeat.silent("consumer", _CONSUMER_SILENCE),
+            **consumer.heartbeat.silent("consumer", _BROKER_SILENCE),
+            **publisher.heartbeat.silent("publisher", _BROKER_SILENCE),
         },
         # losing the broker later doesn't count: a page that says so is better than a gateway's error
         ready=lambda: {
@@ -94,6 +99,7 @@ async def _serve(
     )
     _on_stop(context, loop, lambda: _end(hub, server))
     consumer.start()
+    publisher.start()
     refreshed = _Refreshed(users, sessions, certificate)
     ticking = asyncio.create_task(_tick(hub, incoming, consumer, heartbeat, refreshed))
     host, port = listener.getsockname()[:2]
@@ -101,7 +107,7 @@ async def _serve(
     log.info("listening", address=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/")
     await server.serve(sockets=[listener])
     ticking.cancel()
-    await asyncio.to_thread(consumer.stop, 2.0)
+    await asyncio.gather(asyncio.to_thread(consumer.stop, 2.0), asyncio.to_thread(publisher.stop, 2.0))
 
 
 def _sessions(settings: MonitorSettings, users: UsersFile) -> Sessions:
