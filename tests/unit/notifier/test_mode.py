@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seccam.message import CommandEvent
+from seccam.schedule import Schedule
 from seccam_notifier.memory import JournalEntry
 from seccam_notifier.mode import IDS, MOST_CAMERAS, Modes, State
 from tests.unit.notifier.events import NOON, at, camera_event, command, face
@@ -122,6 +124,55 @@ def test_who_gave_the_last_command_is_reported() -> None:
 
     assert (report.mode, report.who, report.origin) == ("disarmed", "bob", "bot")
     assert (report.changed, report.ts_ms) == (at(5).timestamp() * 1000, at(6).timestamp() * 1000)
+
+
+#: Armed from 20:00 to 06:00; NOON is in winter, when Berlin is an hour ahead.
+NIGHTS = Schedule("20:00-06:00", ZoneInfo("Europe/Berlin"))
+HOUR = 3600.0
+
+
+def by_night(*commands: CommandEvent) -> Modes:
+    modes = Modes(["hall"], NIGHTS)
+    for one in commands:
+        modes.obey(one, one.time)
+    return modes
+
+
+def modes_at(modes: Modes, *hours: float) -> list[str]:
+    """The mode so many hours after noon."""
+    return [modes.mode_at(at(hour * HOUR)) for hour in hours]
+
+
+def test_a_schedule_arms_by_itself() -> None:
+    assert modes_at(by_night(), 0, 6.9, 7, 16.9, 17) == ["disarmed", "disarmed", "armed", "armed", "disarmed"]
+    assert by_night().report(NOON).until == at(7 * HOUR).timestamp() * 1000
+
+
+def test_a_command_holds_until_the_next_change_of_the_schedule() -> None:
+    modes = by_night(command(0, mode="home"))
+
+    assert modes_at(modes, 0, 6.9, 7, 17) == ["home", "home", "armed", "disarmed"]
+    assert modes.report(NOON).until == at(7 * HOUR).timestamp() * 1000
+
+
+def test_a_command_with_an_end_holds_over_changes_of_the_schedule() -> None:
+    modes = by_night(command(0, mode="home", until=20 * HOUR))
+
+    assert modes_at(modes, 0, 7, 19.9, 20, 32) == ["home", "home", "home", "disarmed", "armed"]
+    assert modes.report(NOON).until == at(20 * HOUR).timestamp() * 1000
+
+
+def test_after_the_end_the_command_before_holds_if_the_schedule_has_not_changed() -> None:
+    modes = by_night(command(0, mode="armed"), command(1, mode="home", until=HOUR))
+
+    assert modes_at(modes, 0.5, 1, 6.9, 17) == ["home", "armed", "armed", "disarmed"]
+
+
+def test_who_was_seen_by_night_is_told_in_the_morning() -> None:
+    late = 17.5 * HOUR
+
+    assert why(by_night(), 16 * HOUR, now=late) is None
+    assert why(by_night(), 17.1 * HOUR, now=late) == "disarmed"
 
 
 def again(state: State) -> State:

@@ -34,7 +34,7 @@ class Host:
         self._publisher = Publisher(broker, PROGRAM, broker_metrics)
         writer = Publisher(broker, PROGRAM, broker_metrics, outbox_limit=journal.LIMIT, direction="journal_write")
         self._journal = Journal(broker, writer, metrics, broker_metrics)
-        modes = Modes(settings.own.cameras_silent_at_home)
+        modes = Modes(settings.own.cameras_silent_at_home, settings.own.schedule)
         self.notifier = Notifier(
             settings.visit,
             channels=chosen,

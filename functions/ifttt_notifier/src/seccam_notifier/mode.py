@@ -26,6 +26,7 @@ from seccam.message import (
     Snooze,
     SnoozedCamera,
 )
+from seccam.schedule import Schedule
 
 #: Cameras whose snoozes are kept; those that end first are forgotten first.
 MOST_CAMERAS = 256
@@ -37,7 +38,7 @@ Silence = Literal["disarmed", "home", "snoozed"]
 
 
 class Standing(JsonMessage):
-    """A mode that stays."""
+    """A mode that stays, with a schedule until the schedule's next change."""
 
     mode: Mode
     since: Instant
@@ -97,9 +98,9 @@ def _snoozed(state: State, snooze: Snooze) -> dict[str, object]:
 class Modes:
     """The state in force. Events are judged in one thread, and the journal is read in another."""
 
-    def __init__(self, silent_at_home: Collection[str] = ()) -> None:
-        """`silent_at_home`: the cameras whose faces are not told in the mode `home`."""
-        self._silent_at_home = frozenset(silent_at_home)
+    def __init__(self, silent_at_home: Collection[str] = (), schedule: Schedule | None = None) -> None:
+        """`silent_at_home`: the cameras whose faces are not told in the mode `home`; `schedule`: when to be armed by itself."""
+        self._silent_at_home, self._schedule = frozenset(silent_at_home), schedule
         self._changing = threading.Lock()
         #: None: there was no command yet.
         self.state: State | None = None
@@ -130,27 +131,37 @@ class Modes:
 
     def mode_at(self, instant: datetime) -> Mode:
         """The mode in force."""
-        state = self.state
-        if state and state.passing and instant < state.passing.until:
-            return state.passing.mode
-        return state.standing.mode if state and state.standing else "armed"
+        commanded = self._commanded(instant)
+        if commanded:
+            return commanded.mode
+        return "armed" if self._schedule is None or self._schedule.is_open(instant) else "disarmed"
 
     def report(self, now: datetime) -> ModeReport:
         """What everybody may know."""
         state = self.state
-        report = ModeReport(mode=self.mode_at(now), ts_ms=_ms(now))
+        commanded = self._commanded(now)
+        until = commanded.until if isinstance(commanded, Passing) else self._schedule.slot_at(now).until if self._schedule else None
+        report = ModeReport(mode=self.mode_at(now), until=until and _ms(until), ts_ms=_ms(now))
         if state is None:
             return report
-        passing = state.passing if state.passing and now < state.passing.until else None
         ends: list[tuple[str | None, datetime | None]] = [(None, state.all_until), *state.cameras_until.items()]
         last = {"who": state.who, "origin": state.origin, "changed": _ms(state.changed)}
         return report.model_copy(
             update={
-                "until": passing and _ms(passing.until),
                 "snoozes": [SnoozedCamera(camera=camera, until=_ms(end)) for camera, end in ends if end and now < end],
                 **last,
             }
         )
+
+    def _commanded(self, instant: datetime) -> Standing | Passing | None:
+        """The mode of a command, if one holds; None: the schedule's, if there is one."""
+        state = self.state
+        if state and state.passing and instant < state.passing.until:
+            return state.passing
+        standing = state.standing if state else None
+        if standing and self._schedule and not self._schedule.slot_at(standing.since).holds(instant):
+            return None
+        return standing
 
     def _is_snoozed(self, camera: str, instant: datetime) -> bool:
         state = self.state
