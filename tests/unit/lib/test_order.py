@@ -56,6 +56,8 @@ def test_an_order_becomes_a_command(body: bytes | dict[str, Any], data: dict[str
         (b'{"mode": "armed", "untill": "2026-03-10T13:30:00Z"}', "untill"),
         (b'{"mode": "armed", "until": "2026-03-10T13:30:00"}', "until"),
         (b'{"mode": "armed", "until": 1773149400}', "RFC 3339"),
+        (b'{"mode": "armed", "until": "2100-01-01T00:00:00Z"}', "before 2100"),
+        (b'{"snooze": {"until": "9998-12-31T23:59:59-14:00"}}', "until"),
         (b'{"mode": "armed", "minutes": -1}', "minutes"),
         (b'{"mode": "armed", "minutes": 1e9}', "minutes"),
         (b'{"snooze": {"cameras": ["front"]}}', "either until or minutes"),

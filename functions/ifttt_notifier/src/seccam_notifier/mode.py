@@ -17,6 +17,7 @@ from seccam.message import (
     CameraEvent,
     CameraName,
     CommandEvent,
+    End,
     FaceEvent,
     Instant,
     JsonMessage,
@@ -48,7 +49,7 @@ class Passing(JsonMessage):
     """A mode that ends by itself."""
 
     mode: Mode
-    until: Instant
+    until: End
 
 
 class State(JsonMessage):
@@ -58,8 +59,8 @@ class State(JsonMessage):
     #: Takes precedence over `standing` until it ends.
     passing: Passing | None = None
     #: Until when all cameras are snoozed, and single ones.
-    all_until: Instant | None = None
-    cameras_until: dict[CameraName, Instant] = Field(default_factory=dict)
+    all_until: End | None = None
+    cameras_until: dict[CameraName, End] = Field(default_factory=dict)
     #: The last command: from whom, from where, and when it was carried out, which is later for each further one.
     who: str
     origin: Origin

@@ -82,6 +82,13 @@ def _on_every_calendar(time: datetime) -> datetime:
     return time.astimezone(UTC)
 
 
+def _in_milliseconds(time: datetime) -> datetime:
+    """ValueError where it is too late to be written as Milliseconds."""
+    if time.timestamp() * 1000 >= TIMES.stop:
+        raise ValueError("must be before 2100")
+    return time
+
+
 def _no_number(value: Any) -> Any:
     """Pydantic would take a number for seconds since 1970."""
     if isinstance(value, int | float):
@@ -92,6 +99,8 @@ def _no_number(value: Any) -> Any:
 Instant = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_on_every_calendar)]
 #: When a picture was taken, UTC.
 CaptureTime = Instant
+#: When a mode or a snooze ends, UTC.
+End = Annotated[Instant, AfterValidator(_in_milliseconds)]
 CameraName = Annotated[str, Field(pattern=topology.CAMERA_PATTERN)]
 #: x, y, width, height in pixels of the picture as stored, before EXIF rotation.
 Box = tuple[int, int, int, int]
@@ -205,7 +214,7 @@ class Snooze(JsonMessage):
 
     #: None: all, in place of what was said of single ones.
     cameras: Annotated[list[CameraName], Field(max_length=MOST_SNOOZED)] = []
-    until: Instant
+    until: End
 
 
 class CommandData(JsonMessage):
@@ -213,7 +222,7 @@ class CommandData(JsonMessage):
 
     mode: Mode | None = None
     #: When the mode before it holds again; None: this one stays.
-    until: Instant | None = None
+    until: End | None = None
     snooze: Snooze | None = None
     #: Who wants it, for people to read.
     who: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]

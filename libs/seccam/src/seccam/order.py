@@ -12,7 +12,7 @@ from seccam.message import (
     CameraName,
     CommandData,
     CommandEvent,
-    Instant,
+    End,
     JsonMessage,
     Mode,
     Origin,
@@ -32,7 +32,7 @@ class SnoozeOrder(JsonMessage):
     model_config = ConfigDict(extra="forbid")
 
     cameras: list[CameraName] = Field(default_factory=list, max_length=MOST_SNOOZED, description="Names of the cameras; none: all.")
-    until: Instant | None = Field(None, description="When it ends, RFC 3339; a time in the past ends it now.")
+    until: End | None = Field(None, description="When it ends, RFC 3339; a time in the past ends it now.")
     minutes: Minutes | None = Field(None, description="In how many minutes it ends, instead of `until`.")
 
     @model_validator(mode="after")
@@ -52,7 +52,7 @@ class Order(JsonMessage):
     model_config = ConfigDict(extra="forbid")
 
     mode: Mode | None = Field(None, description="armed | home | disarmed")
-    until: Instant | None = Field(None, description="When the mode before it holds again, RFC 3339; without it, this one stays.")
+    until: End | None = Field(None, description="When the mode before it holds again, RFC 3339; without it, this one stays.")
     minutes: Minutes | None = Field(None, description="In how many minutes, instead of `until`.")
     snooze: SnoozeOrder | None = None
 
