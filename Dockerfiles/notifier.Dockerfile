@@ -29,7 +29,7 @@ LABEL org.opencontainers.image.title="seccam-notifier" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${BASE_IMAGE}" \
       org.opencontainers.image.source="https://github.com/seccam/seccam" \
-      org.opencontainers.image.licenses="Apache-2.0 AND MPL-2.0"
+      org.opencontainers.image.licenses="Apache-2.0 AND MPL-2.0 AND ODbL-1.0"
 
 FROM ${NUCLIO_IMAGE} AS processor
 

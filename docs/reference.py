@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +244,21 @@ def _examples() -> dict[str, message.JsonMessage]:
                 "security": message.TopicStatus(open=True, until=1_767_250_800_000, fps=2),
             },
             ts_ms=1_767_225_600_500,
+        ),
+        "command": message.CommandEvent(
+            id="command-0b1f6c2e9d4a4c7f8e5d3a2b1c0f9e8d",
+            source="/seccam/command/page",
+            time=began,
+            data=message.CommandData(mode="disarmed", until=began + timedelta(hours=2), who="alice", origin="page"),
+        ),
+        "mode": message.ModeReport(
+            mode="disarmed",
+            until=_FRAME.ts_ms + 7_200_000,
+            snoozes=[message.SnoozedCamera(camera="yard", until=_FRAME.ts_ms + 600_000)],
+            who="alice",
+            origin="page",
+            changed=_FRAME.ts_ms,
+            ts_ms=_FRAME.ts_ms + 4_000,
         ),
     }
 

@@ -15,6 +15,7 @@ USERS = (
     topology.NOTIFIER_USER,
     topology.DEVICE_USER,
     topology.VIEWER_USER,
+    topology.COMMANDER_USER,
     topology.OPERATOR_USER,
 )
 FLOWS = (topology.VIEW, topology.SECURITY, topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS)
@@ -26,6 +27,14 @@ READERS = {
     topology.FACES: {topology.MONITOR_USER, topology.VIEWER_USER},
     topology.PRESENCE: {topology.MONITOR_USER, topology.VIEWER_USER},
     topology.EVENTS: {topology.VIEWER_USER},
+}
+#: Topic that is no camera's -> who may publish it beside the operator, and to which exchange.
+TOPICS: dict[str, tuple[str, str]] = {
+    topology.COMMAND: (topology.COMMANDER_USER, topology.EXCHANGE),
+    topology.key(topology.COMMAND, "page"): (topology.MONITOR_USER, topology.COMMANDS_EXCHANGE),
+    topology.key(topology.COMMAND, "api"): (topology.MONITOR_USER, topology.COMMANDS_EXCHANGE),
+    topology.key(topology.COMMAND, "bot"): (topology.OPERATOR_USER, topology.COMMANDS_EXCHANGE),
+    topology.MODE: (topology.NOTIFIER_USER, topology.EXCHANGE),
 }
 
 

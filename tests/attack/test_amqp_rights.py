@@ -17,7 +17,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from seccam import topology
 from seccam.broker.admin import BrokerAdmin
 from seccam.command.broker import apply
-from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, READERS, STRANGER, USERS, writers
+from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, READERS, STRANGER, TOPICS, USERS, writers
 from tests.brokers import CAMERAS, RunningBroker
 
 Act = Callable[[BlockingChannel], object]
@@ -53,11 +53,12 @@ WRITE_EXCHANGES = {
     topology.DEFAULT_EXCHANGE: {NOTIFIER, OPERATOR},
     **dict.fromkeys(("amq.direct", "amq.fanout", "amq.headers", "amq.match", "amq.rabbitmq.trace"), NOBODY),
 }
-#: Exchange of events -> who may publish to it, under the topics of events, beside the operator.
+#: Exchange of events or commands -> who may publish to it beside the operator.
 EVENT_WRITERS = {
     topology.EVENTS_EXCHANGE: {SECURITY},
     topology.MONITORS_EXCHANGE: {MONITOR},
     topology.COPIES_EXCHANGE: {SECURITY, MONITOR},
+    topology.COMMANDS_EXCHANGE: {MONITOR},
 }
 ODD_TOPICS = ("other", "seccam", "seccam.view", "seccam.view.front.door", "seccam.view.Front", "seccam.view.*", "seccam.#", "#")
 #: What is read of everything at once -> who may.
@@ -90,6 +91,11 @@ def publishing() -> Actions:
             monitor = {MONITOR} if flow == topology.EVENTS else set[str]()
             for exchange, reporters in EVENT_WRITERS.items():
                 table[f"publish {key} to {exchange}"] = publish(exchange, key), reporters & (worker | monitor) | {OPERATOR}
+    for key, (user, exchange) in TOPICS.items():
+        for other in (topology.EXCHANGE, *topology.exchanges()):
+            # what a monitor may publish, it may publish to each of its exchanges; these pass on their own topics only
+            may = user == MONITOR and MONITOR in EVENT_WRITERS.get(other, ())
+            table[f"publish {key} to {other}"] = publish(other, key), {OPERATOR} | ({user} if may or other == exchange else set())
     for key in ODD_TOPICS:
         table[f"publish {key}"] = publish(topology.EXCHANGE, key), {OPERATOR}
     for exchange, users in WRITE_EXCHANGES.items():
@@ -157,6 +163,7 @@ def binding() -> Actions:
         patterns = {
             topology.key(flow, camera): readers for flow, readers in READERS.items() for camera in (*CAMERAS_AND_STRANGER, "*")
         }
+        patterns |= {topology.COMMAND: set(), topology.every(topology.COMMAND): {VIEWER}, topology.MODE: {MONITOR, VIEWER}}
         for pattern, readers in (patterns | ODD_PATTERNS).items():
             may = {user} & ({*readers, OPERATOR})
             table[f"listen with {name!r} to {pattern}"] = listen(name, pattern), may
@@ -191,6 +198,9 @@ def forwarding() -> Actions:
         channel.exchange_delete(router)
         channel.exchange_declare(router, "fanout", auto_delete=True, arguments={"alternate-exchange": topology.EXCHANGE})
 
+    def frames_to_commands(channel: BlockingChannel) -> None:
+        channel.exchange_bind(topology.COMMANDS_EXCHANGE, topology.EXCHANGE, "seccam.view.front")
+
     return {
         "route what is viewed to an exchange of one's own": (bind(router, topology.EXCHANGE), {MONITOR, OPERATOR}),
         "route an exchange of one's own to the topics": (bind(topology.EXCHANGE, router), {OPERATOR}),
@@ -199,6 +209,7 @@ def forwarding() -> Actions:
             for exchange, users in EVENT_WRITERS.items()
         },
         **{f"route {exchange} to an exchange of one's own": (bind(router, exchange), {OPERATOR}) for exchange in EVENT_WRITERS},
+        "route frames to the commands": (frames_to_commands, {MONITOR, OPERATOR}),
         "pass on to the topics what has no queue": (alternate, {OPERATOR}),
     }
 

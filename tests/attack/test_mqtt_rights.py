@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from seccam import topology
-from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, USERS, writers
+from tests.attack.rights import CAMERAS_AND_STRANGER, FLOWS, TOPICS, USERS, writers
 from tests.brokers import RunningBroker
 from tests.waiting import eventually
 
@@ -31,6 +31,8 @@ FILTERS = {
     "$SYS/#": False,
     "+/view/front": False,
     "seccam/#": True,
+    "seccam/mode": True,
+    "seccam/command": False,
     **{f"{topology.topic(flow)}/{name}": True for flow in FLOWS for name in ("front", "+", "#")},
 }
 
@@ -153,7 +155,10 @@ def test_a_user_publishes_under_its_own_topics_and_no_others(broker: RunningBrok
         topology.topic(topology.key(flow, camera)): user in writers(flow, camera) | {OPERATOR}
         for flow in FLOWS
         for camera in CAMERAS_AND_STRANGER
-    } | dict.fromkeys(ODD_TOPICS, user == OPERATOR)
+    }
+    for key, (writer, exchange) in TOPICS.items():
+        may[topology.topic(key)] = user == OPERATOR or (user == writer and exchange == topology.EXCHANGE)
+    may |= dict.fromkeys(ODD_TOPICS, user == OPERATOR)
 
     done = each(broker, user, list(may), "may_publish")
 

@@ -29,7 +29,7 @@ from tests.brokers import RunningBroker
 from tests.integration.houses import BASIC, House, open_house
 from tests.integration.monitors import Sender, noise
 from tests.unit.monitor.auth.users import entry, hashed
-from tests.unit.monitor.routes import templates
+from tests.unit.monitor.routes import templates, unconnected
 from tests.waiting import eventually
 
 #: What services/monitor/PROTOCOL.md says is open.
@@ -117,7 +117,7 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     hub = Hub(Cameras([], 0.0), VisitList(60.0), away=30.0, max_viewers=5, loop=loop)
     sessions, credentials = Sessions(b"k" * 32, DAY, users.hash_of), Credentials(users, metrics.logins)
     login = Login(users, sessions, credentials, monitor_app.WEB / "login.html")
-    app = monitor_app.create(hub, metrics, frozenset(), login)
+    app = monitor_app.create(hub, metrics, frozenset(), login, commands=unconnected(metrics))
     loop.close()
     return sorted(templates(app))
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from seccam import topology
+from seccam.schedule import Schedule
 from seccam.settings import Group, VisitSettings
-from seccam_camera.schedule import Schedule
 from seccam_camera.settings import CameraSettings
 from seccam_monitor.auth import passwords
 from seccam_monitor.settings import MonitorSettings

@@ -8,6 +8,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from seccam.broker import Consumer, Delivery, StreamReader, Subscription
 from seccam.broker.connection import Properties, headers_of, text
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
+from seccam.order import Order
 from seccam_camera.sources import http_auth
 from seccam_camera.sources.multipart import MAX_HEADER, MAX_PART, MultipartParser, NotMultipartError
 from seccam_monitor.http.connections import Connections
@@ -28,6 +30,8 @@ from seccam_monitor.http.request_guard import RequestGuard
 from seccam_monitor.http.uvicorn_protocols import Config, HttpProtocol
 from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
+from seccam_notifier.memory import JournalEntry
+from seccam_notifier.mode import Modes
 from seccam_notifier.received import ReceivedMessage
 from tests.unit.camera.pictures import picture
 from tests.unit.notifier.world import World, body
@@ -68,11 +72,22 @@ def frame(data: bytes) -> None:
         assert decoded.width * decoded.height > 0
 
 
+def _carry_out(order: Order) -> None:
+    now, modes = datetime.now(UTC), Modes(["hall"])
+    command = message.decode_event(order.command("mqtt", "mqtt", now).encode())
+    assert isinstance(command, message.CommandEvent)
+    state = modes.obey(command, now)
+    assert JournalEntry.decode(JournalEntry.of_state(state).encode()).state == state
+    assert message.ModeReport.decode(modes.report(now).encode()) == modes.report(now)
+
+
 def event(data: bytes) -> None:
-    """A JSON message, up to the page's list of visits."""
-    for decode in (message.Status.decode, message.Detection.decode, message.PresenceEvent.decode):
+    """A JSON message, up to the page's list of visits, and to the mode that an order leads to."""
+    for decode in (message.Status.decode, message.Detection.decode, message.PresenceEvent.decode, message.ModeReport.decode):
         with contextlib.suppress(BadMessage):
             decode(data).encode()
+    with contextlib.suppress(BadMessage):
+        _carry_out(Order.read(data))
     with contextlib.suppress(BadMessage):
         found = message.decode_event(data)
         visits = VisitList(60.0)
@@ -219,6 +234,10 @@ def _part(length: bool) -> bytes:
 
 
 _FACE = json.dumps(body()).encode()
+_ORDERS = (
+    b'{"mode": "disarmed", "until": "2026-03-10T13:30:00+01:00"}',
+    b'{"snooze": {"cameras": ["front", "yard"], "minutes": 30}}',
+)
 _STATUS = message.Status(
     camera="front", state="live", since=1, zone="UTC", topics={"view": message.TopicStatus(open=True, fps=15, until=9)}, ts_ms=2
 ).encode()
@@ -230,7 +249,7 @@ def targets() -> list[Target]:
     """All parsers."""
     return [
         Target("frame", frame, [_message(FRAME.headers(), JPEG), _message({}, JPEG)]),
-        Target("event", event, [_FACE, _STATUS]),
+        Target("event", event, [_FACE, _STATUS, *_ORDERS]),
         Target("multipart", multipart, [b"\x40" + _part(length=True), b"\x05" + _part(length=False)]),
         Target(
             "login",

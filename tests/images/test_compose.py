@@ -155,7 +155,7 @@ def test_the_broker_takes_generated_passwords_alone(project: Project) -> None:
     password = project.execute("monitor", "cat", "/etc/seccam/passwords/monitor").stdout.strip()
 
     assert project.execute("monitor", "python", "-c", LOG_IN, "monitor", password).returncode == 0
-    for user in ("guest", "admin", "monitor", "operator", "device", "viewer"):
+    for user in ("guest", "admin", "monitor", "operator", "device", "viewer", "commander"):
         assert project.execute("monitor", "python", "-c", LOG_IN, user, user).returncode == 3
 
 

@@ -29,6 +29,7 @@ from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers.hub import Hub
 from tests.integration.monitors import picture
+from tests.unit.monitor.routes import unconnected
 from tests.waiting import eventually
 
 #: Seconds in which anything has to come.
@@ -53,7 +54,8 @@ class Port:
         self.hub = Hub(self.cameras, VisitList(60.0), away=30.0, max_viewers=5, loop=asyncio.get_running_loop())
         networks = [ipaddress.ip_network(proxies)] if proxies else []
         self.connections = Connections(most, most_per_address, networks, metrics.connections_refused)
-        application = application or app.create(self.hub, metrics, frozenset(), most_per_client=most_per_address)
+        commands = unconnected(metrics)
+        application = application or app.create(self.hub, metrics, frozenset(), commands=commands, most_per_client=most_per_address)
         self.server = Server(application, self.connections, proxies, tls)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = self._listener.getsockname()

@@ -20,6 +20,7 @@ from seccam_notifier.channels import Answer
 from seccam_notifier.journal import Journal
 from seccam_notifier.memory import JournalEntry
 from seccam_notifier.metrics import NotifierMetrics
+from seccam_notifier.mode import Modes
 from seccam_notifier.notification import Notification, Writer
 from seccam_notifier.notifier import Notifier
 from seccam_notifier.settings import NotifierSettings
@@ -241,6 +242,7 @@ class NotifierHost:
             writer=Writer(),
             publisher=link,
             journal=cast(Journal, self),
+            modes=Modes(),
             metrics=metrics,
             start=at_once,
         )

@@ -63,7 +63,10 @@ class Node:
 
     @property
     def mqtt_options(self) -> Path:
-        """The folder in which Mosquitto's clients find the address, user and password, as their `XDG_CONFIG_HOME`."""
+        """The folder in which Mosquitto's clients find the address, user and password, as their `XDG_CONFIG_HOME`.
+
+        In its folder `commander` is the login for commands.
+        """
         return self.folder / "mqtt"
 
     @property
@@ -75,7 +78,7 @@ class Node:
         """Write the node's files; passwords, data and the previous run's log are kept."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        for folder in (self.folder / "data", self.folder / "log", self.mqtt_options):
+        for folder in (self.folder / "data", self.folder / "log", self.mqtt_options, self.mqtt_options / topology.COMMANDER_USER):
             folder.mkdir(exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -85,7 +88,8 @@ class Node:
         self._private("rabbitmq.conf", "\n".join(self._configuration()) + "\n")
         self._private("enabled_plugins", f"[{','.join(_PLUGINS)}].\n")
         self._write_cookie()
-        for program, user in (("mosquitto_sub", topology.VIEWER_USER), ("mosquitto_pub", topology.DEVICE_USER)):
+        clients = {"mosquitto_sub": topology.VIEWER_USER, "mosquitto_pub": topology.DEVICE_USER}
+        for program, user in {**clients, f"{topology.COMMANDER_USER}/mosquitto_pub": topology.COMMANDER_USER}.items():
             options = f"-h 127.0.0.1\n-p {self.ports.mqtt}\n-u {user}\n-P {passwords[user]}\n"
             write_private(self.mqtt_options / program, options)
 

@@ -8,7 +8,7 @@ import pytest
 
 from seccam.errors import SettingsError
 from seccam.settings import BrokerSettings, load
-from seccam_camera.settings import CameraSettings, system_zone
+from seccam_camera.settings import CameraSettings
 
 
 def loaded(**settings: str) -> CameraSettings:
@@ -107,26 +107,6 @@ def test_no_representation_of_the_settings_contains_a_login() -> None:
 
     assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
     assert settings.address.target == "rtsp://admin:hunter2@cam/"
-
-
-@pytest.mark.parametrize(
-    ("tz", "expected"),
-    [("Europe/Berlin", "Europe/Berlin"), (":Asia/Tokyo", "Asia/Tokyo"), ("CET-1CEST,M3.5.0", "America/Lima"), ("", "America/Lima")],
-)
-def test_the_default_zone_is_the_systems(tz: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    localtime = tmp_path / "localtime"
-    (tmp_path / "zoneinfo" / "America").mkdir(parents=True)
-    (tmp_path / "zoneinfo" / "America" / "Lima").touch()
-    localtime.symlink_to(tmp_path / "zoneinfo" / "America" / "Lima")
-    monkeypatch.setenv("TZ", tz)
-
-    assert system_zone(localtime).key == expected
-
-
-def test_the_default_zone_is_utc_if_the_system_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TZ", raising=False)
-
-    assert system_zone(tmp_path / "nothing").key == "UTC"
 
 
 def test_a_configured_zone_takes_precedence() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from seccam.errors import BadMessage
 from seccam.message import TopicStatus
-from seccam_camera.schedule import Slot
+from seccam.schedule import Slot
 from seccam_camera.settings import CameraSettings
 from seccam_camera.status import REPEAT_SECONDS, StatusReporter
 

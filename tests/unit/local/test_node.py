@@ -58,7 +58,7 @@ def test_secrets_are_in_files_that_only_their_owner_can_read(tmp_path: Path) -> 
     node = Node(tmp_path / "broker", PORTS)
     node.write()
 
-    for program, user in (("mosquitto_sub", "viewer"), ("mosquitto_pub", "device")):
+    for program, user in (("mosquitto_sub", "viewer"), ("mosquitto_pub", "device"), ("commander/mosquitto_pub", "commander")):
         options = node.mqtt_options / program
         assert options.read_text() == f"-h 127.0.0.1\n-p 2\n-u {user}\n-P {node.passwords()[user]}\n"
         assert options.stat().st_mode & 0o777 == 0o600

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from seccam.broker import Publisher
+from seccam.metrics import BrokerMetrics
+from seccam.settings import BrokerSettings
 from seccam_monitor.auth.login import LoginRequired
+from seccam_monitor.commands import Commands
 from seccam_monitor.http import app as monitor_app
+from seccam_monitor.metrics import Metrics
+
+
+def unconnected(metrics: Metrics) -> Commands:
+    """Commands that go nowhere."""
+    return Commands(Publisher(BrokerSettings(), "monitor", BrokerMetrics(CollectorRegistry(), ("publish",))), metrics)
 
 
 def inner(app: ASGIApp) -> FastAPI:

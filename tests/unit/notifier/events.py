@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from seccam import message
-from seccam.message import CameraEvent, FaceData, FaceEvent, FrameIdentity, PresenceData, PresenceEvent
+from seccam.message import CameraEvent, CommandData, CommandEvent, FaceData, FaceEvent, FrameIdentity, PresenceData, PresenceEvent
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 TRACE = "0123456789abcdef0123456789abcdef"
@@ -73,3 +73,22 @@ def camera_event(
     fields: dict[str, Any] = {"id": f"{camera}-{kind}-{seconds}", "source": "/s", "time": at(seconds)}
     data = {"camera": camera, "zone": zone, "initial": initial}
     return CameraEvent.model_validate({**fields, "type": f"seccam.camera.{kind}", "data": data})
+
+
+def command(
+    seconds: float = 0,
+    *,
+    mode: str | None = None,
+    snooze: list[str] | None = None,
+    until: float | None = None,
+    who: str = "alice",
+    origin: str = "page",
+    id_: str = "",
+    start: datetime = NOON,
+) -> CommandEvent:
+    """A command of `seconds` after `start`; without a mode, a snooze of these cameras. `until` is in such seconds."""
+    end = None if until is None else start + timedelta(seconds=until)
+    said = {"mode": mode, "until": end} if mode else {"snooze": {"cameras": snooze or [], "until": end}}
+    data = CommandData.model_validate({**said, "who": who, "origin": origin})
+    event = message.command_event(data, start + timedelta(seconds=seconds))
+    return event.model_copy(update={"id": id_}) if id_ else event

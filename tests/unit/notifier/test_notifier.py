@@ -354,8 +354,10 @@ def gone() -> dict[str, Any]:
 
 
 # made when the test runs: within one visit
-@pytest.mark.parametrize("make", [lambda: body("front-b-2"), gone])
-def test_a_suppressed_event_is_given_up_only_once_that_is_on_record(world: World, make: Callable[[], dict[str, Any]]) -> None:
+@pytest.mark.parametrize(("make", "why"), [(lambda: body("front-b-2"), "visit"), (gone, True)])
+def test_a_suppressed_event_is_given_up_only_once_that_is_on_record(
+    world: World, make: Callable[[], dict[str, Any]], why: str | bool
+) -> None:
     world.call(event(body()))
     second = make()
     world.entries.confirming, world.entries.age = False, 5.0
@@ -363,7 +365,7 @@ def test_a_suppressed_event_is_given_up_only_once_that_is_on_record(world: World
     assert world.call(event(second)).body == "requeued"
 
     (waiting,) = world.outbox.to("seccam.events.retry.10s")
-    assert (json.loads(waiting.body), waiting.headers["x-seccam-suppressed"]) == (second, True)
+    assert (json.loads(waiting.body), waiting.headers["x-seccam-suppressed"]) == (second, why)
     assert "x-seccam-attempt" not in waiting.headers
     assert world.call(event(second, headers=dict(waiting.headers))).body == "requeued"
     world.entries.confirm()
@@ -545,7 +547,7 @@ import os, threading, nuclio_sdk, nuclio_sdk.test
 from seccam_notifier import nuclio
 context = nuclio_sdk.test.Platform().context
 nuclio.init_context(context)
-waiting = threading.Thread(target=nuclio.handler, args=(context, nuclio_sdk.Event(body=b"x", path="/q")), daemon=True)
+waiting = threading.Thread(target=nuclio.handler, args=(context, nuclio_sdk.Event(body=b"x", path="/seccam.events")), daemon=True)
 waiting.start()
 waiting.join(0.3)
 os._exit(0 if waiting.is_alive() else 1)  # past the threads that write meanwhile

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from seccam import settings
 from seccam.errors import SettingsError
 from seccam_notifier.settings import GROUPS, IftttSettings, NotifierSettings
+
+BERLIN = "Europe/Berlin"
 
 
 def load(**environ: str) -> IftttSettings:
@@ -87,3 +91,34 @@ def test_wrong_values_and_replaced_names_are_refused_there_all_at_once() -> None
         "SECCAM_NOTIFIER_ZONE",
     ]
     assert "SECCAM_VISIT_GAP_SECONDS" in refused.value.lines[0]  # what to set instead
+
+
+def own(**environ: str) -> NotifierSettings:
+    [loaded] = settings.load(NotifierSettings, environ=environ)
+    assert isinstance(loaded, NotifierSettings)
+    return loaded
+
+
+def test_armed_hours_are_a_schedule_in_the_zone_of_the_setting() -> None:
+    schedule = own(
+        SECCAM_NOTIFIER_ARMED_HOURS="20:00-06:00; PH off", SECCAM_NOTIFIER_HOLIDAYS="DE", SECCAM_NOTIFIER_ZONE=BERLIN
+    ).schedule
+
+    assert schedule
+    assert [schedule.is_open(datetime(2026, 3, 10, hour, 30, tzinfo=UTC)) for hour in (18, 19)] == [False, True]
+    assert own().schedule is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "fault"),
+    [
+        ({"SECCAM_NOTIFIER_SILENT_AT_HOME": "hall, Front door"}, "'Front door' is not a valid camera name"),
+        ({"SECCAM_NOTIFIER_ARMED_HOURS": "8pm-10pm"}, "examples of opening_hours syntax"),
+        ({"SECCAM_NOTIFIER_ARMED_HOURS": "PH off"}, "need a country"),
+        ({"SECCAM_NOTIFIER_HOLIDAYS": "XX"}, "no public holidays are known"),
+        ({"SECCAM_NOTIFIER_ZONE": "Berlin"}, "there is no time zone 'Berlin'"),
+    ],
+)
+def test_wrong_cameras_hours_and_zones_are_refused(environ: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError, match=fault):
+        own(**environ)

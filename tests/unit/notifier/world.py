@@ -15,6 +15,7 @@ from nuclio_sdk.event import TriggerInfo
 from prometheus_client import CollectorRegistry
 
 from seccam.broker import Message, Receipt
+from seccam.message import CommandEvent
 from seccam.metrics import BrokerMetrics
 from seccam.settings import BrokerSettings, VisitSettings
 from seccam.topology import JOURNAL
@@ -25,6 +26,7 @@ from seccam_notifier.journal import Journal
 from seccam_notifier.lane import Start, in_a_thread
 from seccam_notifier.memory import JournalEntry
 from seccam_notifier.metrics import NotifierMetrics
+from seccam_notifier.mode import Modes
 from seccam_notifier.notification import Notification, Writer
 from seccam_notifier.notifier import Notifier
 from tests.unit.notifier.events import face
@@ -42,6 +44,8 @@ class Outbox:
     age: float = 0.0
     connected: bool = True
     blocked: bool = False
+    #: Transient messages.
+    news: list[Message] = field(default_factory=list)
     #: Called with each message that was confirmed at once.
     echo: Callable[[Message], object] = lambda message: None
 
@@ -60,6 +64,9 @@ class Outbox:
         else:
             self.owed.append(receipt)
         return receipt
+
+    def publish_latest(self, slot: str, message: Message) -> None:
+        self.news.append(message)
 
     def withdraw(self, receipt: Receipt) -> None:
         if receipt in self.owed:
@@ -112,12 +119,19 @@ class Phone:
 class World:
     """A notifier in Nuclio's hands."""
 
-    def __init__(self, max_per_minute: int = 0, *, phones: Sequence[Phone] = (), start: Start = in_a_thread) -> None:
+    def __init__(
+        self,
+        max_per_minute: int = 0,
+        *,
+        phones: Sequence[Phone] = (),
+        silent_at_home: Sequence[str] = (),
+        start: Start = in_a_thread,
+    ) -> None:
         """`start` starts the calls of the phones."""
         self.phones = [*phones] or [Phone()]
         self.phone = self.phones[0]
         self.outbox, self.entries, self.registry = Outbox(), Outbox(), CollectorRegistry()
-        self._max_per_minute, self._start_call = max_per_minute, start
+        self._max_per_minute, self._silent_at_home, self._start_call = max_per_minute, silent_at_home, start
         self.lines: list[Any] = []
         self._platform = nuclio_sdk.test.Platform()
         self.start()
@@ -130,6 +144,7 @@ class World:
         self.journal = Journal(BrokerSettings(), publisher, metrics, BrokerMetrics(self.registry, DIRECTIONS))
         self.journal.ready.set()
         self.entries.echo = self._read_back
+        self.modes = Modes(self._silent_at_home)
         retries: Any = self.outbox
         self.notifier = Notifier(
             VisitSettings(),
@@ -138,6 +153,7 @@ class World:
             writer=Writer(),
             publisher=retries,
             journal=self.journal,
+            modes=self.modes,
             metrics=metrics,
             start=self._start_call,
         )
@@ -174,6 +190,11 @@ def body(id_: str = "front-b-1", *, faces: int = 1, camera: str = "front", secon
     event = face(seconds, faces=faces, camera=camera, id_=id_, start=datetime.now(UTC))
     content: dict[str, Any] = json.loads(event.encode())
     return {**content, **changes}
+
+
+def commanding(command: CommandEvent) -> nuclio_sdk.Event:
+    """A command from a service."""
+    return event(json.loads(command.encode()), path=f"seccam.commands/seccam.command.{command.data.origin}")
 
 
 def event(

@@ -11,6 +11,15 @@
 - {name: SECCAM_NOTIFIER_OPS_PORT, value: "9090"}
 - {name: SECCAM_NOTIFIER_MAX_PER_MINUTE, value: {{ $own.maxPerMinute | quote }}}
 - {name: SECCAM_NOTIFIER_TIMEOUT_SECONDS, value: {{ $own.timeoutSeconds | quote }}}
+{{- with $own.armedHours }}
+- {name: SECCAM_NOTIFIER_ARMED_HOURS, value: {{ . | quote }}}
+{{- end }}
+{{- with $own.holidays }}
+- {name: SECCAM_NOTIFIER_HOLIDAYS, value: {{ . | quote }}}
+{{- end }}
+{{- with $own.silentAtHome }}
+- {name: SECCAM_NOTIFIER_SILENT_AT_HOME, value: {{ join "," . | quote }}}
+{{- end }}
 {{- with $own.zone }}
 - {name: SECCAM_NOTIFIER_ZONE, value: {{ . | quote }}}
 {{- end }}

@@ -7,7 +7,7 @@
 
 {{/* Users of the broker, each with its own password: the keys of permissions() in the library's topology.py. */}}
 {{- define "seccam.broker.users" -}}
-{{- $users := list "monitor" "security" "notifier" "device" "viewer" "operator" -}}
+{{- $users := list "monitor" "security" "notifier" "device" "viewer" "commander" "operator" -}}
 {{- range .Values.cameras }}{{ $users = append $users (printf "camera-%s" .name) }}{{ end -}}
 {{- sortAlpha $users | toYaml -}}
 {{- end -}}

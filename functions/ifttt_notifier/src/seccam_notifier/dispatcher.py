@@ -24,8 +24,9 @@ from seccam_notifier.channels import Answer
 from seccam_notifier.handover import Handover
 from seccam_notifier.journal import Journal
 from seccam_notifier.lane import Call, Lane
-from seccam_notifier.memory import MAX_AGE, JournalEntry, Outcome, Verdict
+from seccam_notifier.memory import MAX_AGE, JournalEntry, Outcome, Verdict, Why
 from seccam_notifier.metrics import ALL_CHANNELS, NotifierMetrics
+from seccam_notifier.mode import Modes, Silence
 from seccam_notifier.notification import Writer
 from seccam_notifier.received import ReceivedMessage
 from seccam_notifier.retry import DELAY_QUEUES, DELAYS, delay_name, retry_delay
@@ -43,9 +44,16 @@ class Dispatcher:
     """Handles one event after another, in one thread, and calls all channels side by side."""
 
     def __init__(
-        self, lanes: Iterable[Lane], handover: Handover, journal: Journal, metrics: NotifierMetrics, writer: Writer
+        self,
+        lanes: Iterable[Lane],
+        modes: Modes,
+        *,
+        handover: Handover,
+        journal: Journal,
+        metrics: NotifierMetrics,
+        writer: Writer,
     ) -> None:
-        self._lanes = {lane.name: lane for lane in lanes}
+        self._lanes, self._modes = {lane.name: lane for lane in lanes}, modes
         self._handover, self._journal, self._metrics, self._writer = handover, journal, metrics, writer
 
     def remember(self, entry: JournalEntry) -> None:
@@ -60,14 +68,17 @@ class Dispatcher:
         if absent := [name for name in received.channels if name not in self._lanes]:
             outcomes = dict.fromkeys(absent, self.park(received, event, "no_channel", channels=absent))
         if received.is_suppressed:  # decided before, and not on record
-            return outcomes | self.suppress(received, event)
+            return outcomes | self.suppress(received, event, received.why_suppressed)
         now = datetime.now(UTC)
         age = self._metrics.observe_age("received", event, now)
         log.info("event_received", attempt=received.attempt, age_ms=round(age * 1000), **names(event))
-        return outcomes | self._judged(received, event, {lane: lane.judge(event, received, now) for lane in lanes})
+        # decided once: what was news before a command is told, however often that needs to be tried
+        silence = None if received.is_retry or received.replayed else self._modes.silence(event, now)
+        verdicts = {lane: lane.judge(event, received, now, silent=silence is not None) for lane in lanes}
+        return outcomes | self._judged(received, event, verdicts, silence)
 
     def suppress(
-        self, received: ReceivedMessage, event: News | PresenceEvent, lanes: Sequence[Lane] | None = None
+        self, received: ReceivedMessage, event: News | PresenceEvent, why: Why | None = None, lanes: Sequence[Lane] | None = None
     ) -> dict[str, Outcome]:
         """Record that there is no notification on these channels (None: on all that it is owed on).
 
@@ -77,12 +88,12 @@ class Dispatcher:
         is_durable = event.type != FACE_PRESENT
         given_up = not is_durable or datetime.now(UTC) - event.time > MAX_AGE
         missing: list[str] = []
-        for entry, of in self._suppressed(event, lanes):
+        for entry, of in self._suppressed(event, why, lanes):
             if not self._journal.write(entry, wait=is_durable) and not given_up:
                 missing += of
         if missing:
             delay = min(DELAY_QUEUES)
-            headers = {SUPPRESSED_HEADER: True, **self._owed_on(missing)}
+            headers = {SUPPRESSED_HEADER: why or True, **self._owed_on(missing)}
             queue = self._handover.pass_on(received, event.id, headers, DELAYS, delay)
             self._metrics.requeued.labels(self._label(missing), delay_name(delay), "journal").inc()
             log.debug("event_requeued", queue=queue, cause="journal", **names(event))
@@ -105,7 +116,9 @@ class Dispatcher:
         )
         return "parked"
 
-    def _judged(self, received: ReceivedMessage, event: News, verdicts: Mapping[Lane, Verdict]) -> dict[str, Outcome]:
+    def _judged(
+        self, received: ReceivedMessage, event: News, verdicts: Mapping[Lane, Verdict], silence: Silence | None
+    ) -> dict[str, Outcome]:
         """Let each channel have its verdict; while the calls of some run, the others' share is done."""
         by_verdict: dict[Verdict, list[Lane]] = {}
         for lane, verdict in verdicts.items():
@@ -115,16 +128,22 @@ class Dispatcher:
         if again := by_verdict.get("duplicate"):
             log.info("event_suppressed", why="duplicate", channels=[lane.name for lane in again], **names(event))
             outcomes |= {lane.name: "duplicate" for lane in again}
-        if silent := by_verdict.get("suppress"):
-            why = "visit" if isinstance(event, FaceEvent) else "state"
-            log.info("event_suppressed", why=why, channels=[lane.name for lane in silent], **names(event))
-            outcomes |= self.suppress(received, event, silent)
+        if known := by_verdict.get("suppress"):
+            outcomes |= self._suppress_for("visit" if isinstance(event, FaceEvent) else "state", received, event, known)
+        if silence and (silent := by_verdict.get("silence")):
+            outcomes |= self._suppress_for(silence, received, event, silent)
         if old := [lane.name for lane in by_verdict.get("too_old", ())]:
             outcomes |= dict.fromkeys(old, self.park(received, event, "too_old", channels=old))
         self._await([call for call in begun.values() if isinstance(call, Call)])
         for lane, call in begun.items():
             outcomes[lane.name] = self._end(lane, call, received, event) if isinstance(call, Call) else call
         return outcomes
+
+    def _suppress_for(self, why: Why, received: ReceivedMessage, event: News, lanes: Sequence[Lane]) -> dict[str, Outcome]:
+        log.info("event_suppressed", why=why, channels=[lane.name for lane in lanes], **names(event))
+        for lane in lanes:
+            self._metrics.suppressed.labels(lane.name, why).inc()
+        return self.suppress(received, event, why, lanes)
 
     def _begin(self, lane: Lane, received: ReceivedMessage, event: News) -> Call | Outcome:
         """Call the channel, if it may be called now."""
@@ -232,9 +251,11 @@ class Dispatcher:
         wanted = received.channels or [*self._lanes]
         return [self._lanes[name] for name in wanted if name in self._lanes]
 
-    def _suppressed(self, event: News | PresenceEvent, lanes: Sequence[Lane]) -> list[tuple[JournalEntry, list[str]]]:
+    def _suppressed(
+        self, event: News | PresenceEvent, why: Why | None, lanes: Sequence[Lane]
+    ) -> list[tuple[JournalEntry, list[str]]]:
         """The entries to write, and whose they are: a single one where all channels have been told the same of the visit."""
-        entries = {lane.name: lane.remember(JournalEntry.of(event, "suppressed")) for lane in lanes}
+        entries = {lane.name: lane.remember(JournalEntry.of(event, "suppressed", why=why)) for lane in lanes}
         if len(entries) == len(self._lanes) and len({entry.encode() for entry in entries.values()}) == 1:
             return [(next(iter(entries.values())), [*entries])]
         return [(entry.model_copy(update={"channel": name}), [name]) for name, entry in entries.items()]

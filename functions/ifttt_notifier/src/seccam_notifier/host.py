@@ -12,6 +12,8 @@ from seccam.metrics import BrokerMetrics
 from seccam_notifier import PROGRAM, channels, journal
 from seccam_notifier.journal import Journal
 from seccam_notifier.metrics import NotifierMetrics
+from seccam_notifier.mode import Modes
+from seccam_notifier.mode_reporter import ModeReporter
 from seccam_notifier.notification import Writer
 from seccam_notifier.notifier import Notifier
 from seccam_notifier.settings import Settings
@@ -23,7 +25,7 @@ MOST_SILENCE = 30.0
 
 
 class Host:
-    """The notifier, the publisher of its retries and parked events, and that of its journal."""
+    """The notifier, the publisher of its retries, parked events and mode, and that of its journal."""
 
     def __init__(self, registry: CollectorRegistry, broker_metrics: BrokerMetrics, settings: Settings) -> None:
         """Raises SettingsError."""
@@ -32,6 +34,7 @@ class Host:
         self._publisher = Publisher(broker, PROGRAM, broker_metrics)
         writer = Publisher(broker, PROGRAM, broker_metrics, outbox_limit=journal.LIMIT, direction="journal_write")
         self._journal = Journal(broker, writer, metrics, broker_metrics)
+        modes = Modes(settings.own.cameras_silent_at_home, settings.own.schedule)
         self.notifier = Notifier(
             settings.visit,
             channels=chosen,
@@ -39,19 +42,23 @@ class Host:
             writer=Writer(settings.own.text, settings.own.zone, settings.public.url),
             publisher=self._publisher,
             journal=self._journal,
+            modes=modes,
             metrics=metrics,
         )
+        self._reporter = ModeReporter(modes, self.notifier.mode_changed, self._publisher, self._journal)
 
     def start(self) -> None:
         """Connect, and read the journal; works without a broker."""
         self._publisher.start()
         self._journal.start(self.notifier.remember)
+        self._reporter.start()
 
     def live(self) -> Mapping[str, str]:
         """The checks of /healthz that fail."""
         return {
             **self._publisher.heartbeat.silent("publisher", MOST_SILENCE),
             **self._journal.live(MOST_SILENCE),
+            **self._reporter.heartbeat.silent("mode", MOST_SILENCE),
         }
 
     def ready(self) -> Mapping[str, str]:
@@ -61,5 +68,6 @@ class Host:
     def stop(self, timeout: float) -> None:
         """Publish what can be published within `timeout` seconds, then disconnect."""
         deadline = time.monotonic() + timeout
+        self._reporter.stop()
         self._publisher.stop(timeout)
         self._journal.stop(max(0.1, deadline - time.monotonic()))

@@ -51,6 +51,8 @@ class Journal:
         self._take: Callable[[JournalEntry], object] = lambda entry: None
         self._stalls, self._absences = logs.Throttle(), logs.Throttle()
         self._entries = 0
+        #: Bytes of the entries that were read, those of this notifier included.
+        self.grown = 0
         self._moved = time.monotonic()
         #: Marks that were written and not read yet, by their body.
         self._marks: dict[bytes, threading.Event] = {}
@@ -121,6 +123,7 @@ class Journal:
     def _on_entry(self, delivery: Delivery) -> None:
         self._missing = False
         self._moved = time.monotonic()
+        self.grown += len(delivery.body)
         if delivery.headers.get(WRITER_HEADER) == self._writer:  # known already
             read = self._marks.pop(delivery.body, None)
             if read:

@@ -58,10 +58,12 @@ class Lane:
         """Whether several calls in a row have failed, so that no single event is the reason."""
         return self._breaker.outage
 
-    def judge(self, event: FaceEvent | CameraEvent, received: ReceivedMessage, now: datetime) -> Verdict:
-        """What is to become of an event on this channel."""
+    def judge(self, event: FaceEvent | CameraEvent, received: ReceivedMessage, now: datetime, *, silent: bool) -> Verdict:
+        """What is to become of an event on this channel, which is `silent` if the mode or a snooze says so."""
         with self._changing:
-            return self._memory.judge(event, now, reminder=self._reminder, attempt=received.attempt, replayed=received.replayed)
+            return self._memory.judge(
+                event, now, reminder=self._reminder, attempt=received.attempt, replayed=received.replayed, silent=silent
+            )
 
     def remember(self, entry: JournalEntry) -> JournalEntry:
         """Remember what became of an event; returns the entry with what its visit's notifications have reported here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import model_validator
 
@@ -13,6 +13,7 @@ from seccam import visit
 from seccam.message import (
     CAMERA_OFFLINE,
     CAMERA_ONLINE,
+    COMMAND,
     FACE,
     FACE_GONE,
     FACE_PRESENT,
@@ -26,16 +27,21 @@ from seccam.message import (
     JsonMessage,
 )
 from seccam_notifier.camera_states import CameraStates
+from seccam_notifier.mode import Silence, State
 
 #: An event older than this is no news: it is parked.
 MAX_AGE = timedelta(hours=24)
 #: Events whose outcome is remembered.
 IDS = 50_000
 
-Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "probed", "forged"]
+Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "probed", "forged", "applied", "refused"]
 #: Outcomes that are recorded in the journal.
-Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed"]
-Verdict = Literal["notify", "duplicate", "suppress", "too_old"]
+Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed", "applied"]
+#: `suppress`: its visit, or its camera's state, was notified; `silence`: the mode or a snooze.
+Verdict = Literal["notify", "duplicate", "suppress", "silence", "too_old"]
+#: Why an event was suppressed.
+Why = Literal["visit", "state", Silence]
+WHYS: tuple[Why, ...] = get_args(Why)
 
 #: Whether an outcome tells somebody; a retry will. `suppressed` says nothing of it.
 _TOLD = {"notified": True, "requeued": True, "parked": False}
@@ -58,13 +64,16 @@ class JournalEntry(JsonMessage):
     type: EventType
     #: Whose outcome it is; None: that of all channels.
     channel: str | None = None
-    #: None: a probe.
+    #: None: a probe, or a command.
     camera: CameraName | None = None
     faces: Count = 0
     time: CaptureTime
     #: When the visit began, as far as the event says; missing: at `time`.
     visit_began: CaptureTime | None = None
     outcome: Recorded
+    why: Why | None = None
+    #: What the commands until now have led to; only in the entry of a command.
+    state: State | None = None
     #: What the visit's notifications have reported so far: it may have lasted for longer than the journal goes back.
     notified: Notified | None = None
 
@@ -78,10 +87,15 @@ class JournalEntry(JsonMessage):
         return entry
 
     @classmethod
-    def of(cls, event: AnyEvent, outcome: Recorded, channel: str | None = None) -> JournalEntry:
+    def of(cls, event: AnyEvent, outcome: Recorded, channel: str | None = None, why: Why | None = None) -> JournalEntry:
         """The entry of an event on a channel; None: on all."""
         known = {name: getattr(event.data, name) for name in ("camera", "faces", "visit_began") if hasattr(event.data, name)}
-        return cls(id=event.id, type=event.type, time=event.time, outcome=outcome, channel=channel, **known)
+        return cls(id=event.id, type=event.type, time=event.time, outcome=outcome, channel=channel, why=why, **known)
+
+    @classmethod
+    def of_state(cls, state: State) -> JournalEntry:
+        """The entry of the last command, whose state holds all that came before."""
+        return cls(id=state.ids[-1], type=COMMAND, time=state.changed, outcome="applied", state=state)
 
 
 class Memory:
@@ -102,13 +116,20 @@ class Memory:
         return self._outcomes.get(event_id)
 
     def judge(
-        self, event: FaceEvent | CameraEvent, now: datetime, *, reminder: float, attempt: int = 0, replayed: bool = False
+        self,
+        event: FaceEvent | CameraEvent,
+        now: datetime,
+        *,
+        reminder: float,
+        attempt: int = 0,
+        replayed: bool = False,
+        silent: bool = False,
     ) -> Verdict:
         """What is to become of an event.
 
-        The news of a visit (`seccam.visit`) and the changes of a camera's state (`CameraStates`) are notified. This is
-        decided once: a retry (`attempt` of 1 or more) was found to be news before, and an operator who replays an event
-        wants it notified.
+        The news of a visit (`seccam.visit`) and the changes of a camera's state (`CameraStates`) are notified, unless the mode
+        or a snooze is against it (`silent`). This is decided once: a retry (`attempt` of 1 or more) was found to be news
+        before, and an operator who replays an event wants it notified.
         """
         known, again = self._outcomes.get(event.id), attempt > 0 or replayed
         if known == "notified" or (known == "suppressed" and not again):
@@ -117,9 +138,11 @@ class Memory:
             return "too_old"
         if again:
             return "notify"
+        entry = JournalEntry.of(event, "notified")
+        if silent and not self.is_pending(entry):
+            return "silence"
         if isinstance(event, CameraEvent):
             return "notify" if self._states.is_news(event) else "suppress"
-        entry = JournalEntry.of(event, "notified")
         # another copy of the same event may be waiting in a delay queue
         known_visit = self._visit(entry).without_pending(event.id)
         return (

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from seccam.message import AnyEvent, ProbeEvent
 from seccam.metrics import EVENT_TYPES
 from seccam_notifier.channels import Result
-from seccam_notifier.memory import Outcome
+from seccam_notifier.memory import WHYS, Outcome
 from seccam_notifier.retry import DELAY_QUEUES, delay_name
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
@@ -38,6 +38,7 @@ class NotifierMetrics:
         calls = partial(_series, partial(Histogram, buckets=_CALLS), registry)
         self.received = counter("events_received", "Events received", attempt=("first", "retry"))
         self.events = counter("events", "What became of the events", channel=any_channel, type=types, outcome=get_args(Outcome))
+        self.suppressed = counter("suppressed", "Faces and cameras that were not told", channel=each, reason=WHYS)
         self.parked = counter("parked", "Events parked", channel=any_channel, reason=_PARK_REASONS)
         self.requeued = counter("requeued", "Events sent to a delay queue", channel=any_channel, delay=delays, cause=_RETRY_CAUSES)
         self.attempts = counter("attempts", "Calls of a channel", channel=each, result=get_args(Result))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from seccam import logs, topology
 from seccam.broker import Publisher
 from seccam.errors import BadMessage
-from seccam.message import AnyEvent, PresenceEvent, ProbeEvent, decode_event
+from seccam.message import AnyEvent, CommandEvent, PresenceEvent, ProbeEvent, decode_event
 from seccam.metrics import EVENT_TYPES
+from seccam.order import Order
 from seccam.probes import Heartbeat
 from seccam.settings import VisitSettings
 from seccam_notifier import PROGRAM
@@ -20,10 +23,12 @@ from seccam_notifier.dispatcher import Dispatcher, names
 from seccam_notifier.handover import Handover
 from seccam_notifier.journal import Journal
 from seccam_notifier.lane import Lane, Start, in_a_thread
-from seccam_notifier.memory import JournalEntry, Memory, Outcome
+from seccam_notifier.memory import MAX_AGE, JournalEntry, Memory, Outcome
 from seccam_notifier.metrics import ALL_CHANNELS, NotifierMetrics
+from seccam_notifier.mode import Modes
 from seccam_notifier.notification import Writer
 from seccam_notifier.received import ReceivedMessage
+from seccam_notifier.retry import DELAY_QUEUES, DELAYS, delay_name
 
 log = logs.get(PROGRAM)
 
@@ -47,15 +52,18 @@ class Notifier:
         writer: Writer,
         publisher: Publisher,
         journal: Journal,
+        modes: Modes,
         metrics: NotifierMetrics,
         start: Start = in_a_thread,
     ) -> None:
         """`start` starts a call of a channel."""
-        self._journal, self._metrics = journal, metrics
+        self._journal, self._modes, self._metrics = journal, modes, metrics
         self._empties = 0
         #: When the last event was handled, monotonic seconds; None if none was.
         self._handled_at: float | None = None
-        self._copies, self._forgeries = logs.Throttle(), logs.Throttle()
+        self._copies, self._forgeries, self._refusals = logs.Throttle(), logs.Throttle(), logs.Throttle()
+        #: Set when a command was carried out.
+        self.mode_changed = threading.Event()
         #: Beats while an event waits for the broker.
         self.heartbeat = Heartbeat()
         lanes = [
@@ -69,8 +77,8 @@ class Notifier:
             )
             for channel in channels
         ]
-        handover = Handover(publisher, metrics, self.heartbeat)
-        self._dispatcher = Dispatcher(lanes, handover, journal, metrics, writer)
+        self._handover = Handover(publisher, metrics, self.heartbeat)
+        self._dispatcher = Dispatcher(lanes, modes, handover=self._handover, journal=journal, metrics=metrics, writer=writer)
 
     def handle(self, received: ReceivedMessage) -> str:
         """What became of the message; returns only when that is certain, and never raises."""
@@ -80,13 +88,15 @@ class Notifier:
         if received.is_forged:
             return self._drop_forged(received)
         self._know_what_others_did()
-        kind, event = "unknown", None
+        kind = "unknown"
         outcomes: dict[str, Outcome] = {ALL_CHANNELS: "parked"}
         try:
             self._metrics.received.labels("retry" if received.is_retry else "first").inc()
-            event = self._decode(received)
-            kind = EVENT_TYPES[event.type] if event else kind
-            outcomes = self._decide(received, event) if event else outcomes
+            event = _ordered(received.body) if received.is_order else decode_event(received.body)
+            kind = EVENT_TYPES[event.type]
+            outcomes = self._decide(received, event)
+        except BadMessage as e:
+            outcomes = {ALL_CHANNELS: self._refuse(received, str(e))}
         except Exception as e:  # noqa: BLE001  # Nuclio would lose the event of a handler that raised
             log.error("handler_failed", event_id=received.message_id, error=logs.place(e))  # noqa: TRY400  # a trace may hold a secret
             self._dispatcher.park(received, None, "bug", channels=())
@@ -107,6 +117,8 @@ class Notifier:
     def remember(self, entry: JournalEntry) -> None:
         """Remember what became of an event."""
         self._dispatcher.remember(entry)
+        if entry.state:
+            self._modes.recall(entry.state)
 
     def _know_what_others_did(self) -> None:
         """Have the journal read before the first event, and after a pause, in which another notifier may have been active."""
@@ -128,22 +140,30 @@ class Notifier:
         return "duplicate"
 
     def _drop_forged(self, received: ReceivedMessage) -> Outcome:
-        """It is not parked: whoever forges events must not fill the disk with them."""
         self._metrics.received.labels("first").inc()
         self._metrics.count_event("unknown", "forged", ALL_CHANNELS)
+        return self._note_forgery(received)
+
+    def _note_forgery(self, received: ReceivedMessage) -> Outcome:
+        """It is not parked: whoever forges events must not fill the disk with them."""
         if self._forgeries.allows("forged"):
             log.warning("event_forged", key=received.key, meaning="its sender may not publish events")
         return "forged"
 
-    def _decode(self, received: ReceivedMessage) -> AnyEvent | None:
-        try:
-            return decode_event(received.body)
-        except BadMessage as e:
-            self._dispatcher.park(received, None, "schema", str(e), channels=())
-            return None
+    def _refuse(self, received: ReceivedMessage, why: str) -> Outcome:
+        """What can't be read is parked; not a command, which its sender can give again."""
+        if not received.is_command:
+            return self._dispatcher.park(received, None, "schema", why, channels=())
+        if self._refusals.allows("command"):
+            log.warning("command_refused", key=received.key, error=why)
+        return "refused"
 
     def _decide(self, received: ReceivedMessage, event: AnyEvent) -> dict[str, Outcome]:
         """What became of the event, by channel."""
+        if not received.may_be(event):
+            return {ALL_CHANNELS: self._note_forgery(received)}
+        if isinstance(event, CommandEvent):
+            return {ALL_CHANNELS: self._obey(received, event)}
         if isinstance(event, ProbeEvent):
             return {ALL_CHANNELS: self._take_probe(event)}
         if isinstance(event, PresenceEvent):  # never news: it says how long the visit lasts
@@ -151,9 +171,30 @@ class Notifier:
             return self._dispatcher.suppress(received, event)
         return self._dispatcher.dispatch(received, event)
 
+    def _obey(self, received: ReceivedMessage, command: CommandEvent) -> Outcome:
+        """A command holds from now on. It is not given up before the journal has what it led to, unless that takes a day."""
+        now = datetime.now(UTC)
+        state = self._modes.obey(command, now)
+        self.mode_changed.set()
+        said = command.data.model_dump(exclude_none=True, mode="json")
+        if self._journal.write(JournalEntry.of_state(state), wait=True) or now - command.time > MAX_AGE:
+            log.info("command_applied", event_id=command.id, **said)
+            return "applied"
+        delay = min(DELAY_QUEUES)
+        whole = replace(received, body=command.encode())  # an order says neither its id nor, perhaps, when it ends
+        queue = self._handover.pass_on(whole, command.id, {}, DELAYS, delay)
+        self._metrics.requeued.labels(ALL_CHANNELS, delay_name(delay), "journal").inc()
+        log.warning("event_requeued", queue=queue, cause="journal", event_id=command.id, **said)
+        return "requeued"
+
     def _take_probe(self, event: ProbeEvent) -> Outcome:
         """A probe has arrived: the way from a worker to here works."""
         self._metrics.observe_probe(event, datetime.now(UTC))
         self._journal.write(JournalEntry.of(event, "probed"), wait=False)
         log.debug("probe_received", **names(event))
         return "probed"
+
+
+def _ordered(body: bytes) -> CommandEvent:
+    """The command that an MQTT client gives now. Raises BadMessage."""
+    return Order.read(body).command("mqtt", "mqtt", datetime.now(UTC))

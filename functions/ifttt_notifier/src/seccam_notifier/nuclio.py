@@ -64,7 +64,8 @@ def _received(event: nuclio_sdk.Event) -> ReceivedMessage:
     """The message of an event: its texts may be bytes, and a JSON body is parsed already."""
     body = event.body
     raw = body if isinstance(body, bytes) else body.encode("utf-8", "replace") if isinstance(body, str) else _json(body)
-    return ReceivedMessage.of(raw, _text(event.id), event.headers or {})
+    # the path is exchange/key
+    return ReceivedMessage.of(raw, _text(event.id), event.headers or {}, _text(event.path).partition("/")[2] or None)
 
 
 def _json(value: Any) -> bytes:

@@ -8,7 +8,17 @@ from typing import Any
 
 from seccam import topology
 from seccam.broker import Message, sendable_headers
-from seccam.message import ATTEMPT_HEADER, CHANNELS_HEADER, CONTENT_TYPE, COPY_HEADER, REPLAYED_HEADER, SUPPRESSED_HEADER
+from seccam.message import (
+    ATTEMPT_HEADER,
+    CHANNELS_HEADER,
+    CONTENT_TYPE,
+    COPY_HEADER,
+    REPLAYED_HEADER,
+    SUPPRESSED_HEADER,
+    AnyEvent,
+    CommandEvent,
+)
+from seccam_notifier.memory import WHYS, Why
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class ReceivedMessage:
     body: bytes
     message_id: str = ""
     headers: Mapping[str, str | int | bool] = field(default_factory=dict)
-    #: The routing key it was published with; None if it isn't known, as under Nuclio.
+    #: The routing key it was published with; None if it isn't known.
     key: str | None = None
 
     @classmethod
@@ -33,7 +43,26 @@ class ReceivedMessage:
         RabbitMQ 3.10 checks the rights to a message's routing key, and routes it by its headers CC and BCC as well.
         """
         flows = (topology.EVENTS, topology.PRESENCE)
-        return self.key not in (None, topology.EVENTS_QUEUE) and not any(topology.camera_of(flow, self.key) for flow in flows)
+        known = self.key in (None, topology.EVENTS_QUEUE) or self.is_command
+        return not known and not any(topology.camera_of(flow, self.key or "") for flow in flows)
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it came under a key of commands."""
+        return self.is_order or (self.key or "").startswith(f"{topology.COMMAND}.")
+
+    @property
+    def is_order(self) -> bool:
+        """Whether an MQTT client has sent it as a command."""
+        return self.key == topology.COMMAND
+
+    def may_be(self, event: AnyEvent) -> bool:
+        """Whether who has the right to its key may publish this event: workers give no commands, others report no faces."""
+        if self.key in (None, topology.EVENTS_QUEUE):
+            return True
+        if not isinstance(event, CommandEvent):
+            return not self.is_command
+        return self.key == (topology.COMMAND if event.data.origin == "mqtt" else topology.key(topology.COMMAND, event.data.origin))
 
     @property
     def attempt(self) -> int:
@@ -56,6 +85,12 @@ class ReceivedMessage:
     def is_suppressed(self) -> bool:
         """Whether it was suppressed before, and that could not be recorded."""
         return SUPPRESSED_HEADER in self.headers
+
+    @property
+    def why_suppressed(self) -> Why:
+        """Why it was; earlier versions knew one reason only, and don't name it."""
+        why = self.headers.get(SUPPRESSED_HEADER)
+        return next((one for one in WHYS if one == why), "visit")
 
     @property
     def is_copy(self) -> bool:

@@ -6,11 +6,13 @@ import base64
 import binascii
 import re
 from typing import Annotated, NamedTuple
-from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from seccam.schedule import Schedule, check_hours
 from seccam.settings import BrokerSettings, Group, OpsSettings, VisitSettings
+from seccam.topology import is_camera
+from seccam.zone import system_zone, zone_of
 from seccam_notifier.notification import TEXT, check_text
 
 _HOST_ONLY = re.compile(r"https?://[^/?#\s]+/?")
@@ -196,7 +198,17 @@ class NotifierSettings(OpsSettings):
         10.0, description="Seconds that a channel's service may take to answer."
     )
     zone: str = Field(
-        "", description="IANA time zone of the time in a notification where the event names none; empty: this machine's."
+        "",
+        description="IANA time zone of the armed hours, and of the time in a notification where the event names none; empty: this "
+        "machine's.",
+    )
+    holidays: str = Field(
+        "", description="ISO code of the country whose public holidays `PH` means in the armed hours, such as DE; empty: none."
+    )
+    armed_hours: str = Field(
+        "",
+        description="When the mode is `armed` by itself, in OpenStreetMap's opening_hours syntax, and `disarmed` at other times; "
+        "empty: always armed. A command holds until the next change.",
     )
 
     max_per_minute: Annotated[int, Field(ge=0, le=1000)] = Field(
@@ -204,6 +216,18 @@ class NotifierSettings(OpsSettings):
         description="Notifications in any minute on each channel and in each chat, at most; what is over it is told as one sum "
         "once there is room. 0: no limit.",
     )
+
+    silent_at_home: str = Field(
+        "", description="Cameras whose faces are not told in the mode `home`, separated by commas; empty: none."
+    )
+
+    @field_validator("silent_at_home")
+    @classmethod
+    def _cameras(cls, value: str) -> str:
+        for name in _listed(value):
+            if not is_camera(name):
+                raise ValueError(f"{name!r} is not a valid camera name")
+        return value
 
     @field_validator("text")
     @classmethod
@@ -214,15 +238,38 @@ class NotifierSettings(OpsSettings):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            return ZoneInfo(value).key if value else value
-        except (ValueError, OSError, LookupError):
-            raise ValueError("is not the name of a time zone; an example: Europe/Berlin") from None
+        return zone_of(value).key if value else value
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_country(cls, value: str) -> str:
+        if value:
+            check_hours("24/7", value)
+        return value
+
+    @field_validator("armed_hours")
+    @classmethod
+    def _known_hours(cls, value: str, info: ValidationInfo) -> str:
+        if value:
+            check_hours(value, info.data.get("holidays", "DE"))  # any country, if the one given is itself wrong
+        return value
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """When to be armed; None: always."""
+        if not self.armed_hours:
+            return None
+        return Schedule(self.armed_hours, zone_of(self.zone) if self.zone else system_zone(), self.holidays)
 
     @property
     def channel_names(self) -> list[str]:
         """The channels that are named."""
         return _listed(self.channels)
+
+    @property
+    def cameras_silent_at_home(self) -> list[str]:
+        """The cameras that are silent at home."""
+        return _listed(self.silent_at_home)
 
 
 def _listed(value: str) -> list[str]:

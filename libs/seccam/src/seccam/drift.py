@@ -58,8 +58,8 @@ def _cameras(permissions: Sequence[Entry]) -> list[str]:
 
 
 def _mqtt_cameras(permissions: Sequence[Entry]) -> list[str] | None:
-    ours = (topology.DEVICE_USER, topology.EXCHANGE)
-    found = [str(entry.get("write")) for entry in permissions if (entry["user"], entry.get("exchange")) == ours]
+    of_devices = (topology.DEVICE_USER, topology.EXCHANGE)
+    found = [str(entry.get("write")) for entry in permissions if (entry["user"], entry.get("exchange")) == of_devices]
     return topology.mqtt_cameras_in(found[0]) if found else []
 
 

@@ -10,7 +10,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from seccam import topology
 from seccam.errors import BadMessage
@@ -33,6 +43,7 @@ CAMERA_COVERED: Literal["seccam.camera.covered"] = "seccam.camera.covered"
 CAMERA_FROZEN: Literal["seccam.camera.frozen"] = "seccam.camera.frozen"
 CAMERA_CLEARED: Literal["seccam.camera.cleared"] = "seccam.camera.cleared"
 PROBE: Literal["seccam.probe"] = "seccam.probe"
+COMMAND: Literal["seccam.command"] = "seccam.command"
 
 CameraEventType = Literal[
     "seccam.camera.offline",
@@ -41,7 +52,14 @@ CameraEventType = Literal[
     "seccam.camera.frozen",
     "seccam.camera.cleared",
 ]
-EventType = Literal["seccam.face", "seccam.face.present", "seccam.face.gone", CameraEventType, "seccam.probe"]
+EventType = Literal["seccam.face", "seccam.face.present", "seccam.face.gone", CameraEventType, "seccam.probe", "seccam.command"]
+
+#: Which events are told: all; not the faces of cameras that are silent at home; of faces, none.
+Mode = Literal["armed", "home", "disarmed"]
+#: Where a command comes from.
+Origin = Literal["page", "bot", "mqtt", "schedule", "api"]
+#: Cameras that one command may snooze.
+MOST_SNOOZED = 64
 
 #: Header of an event from a delay queue: how many calls were made for it.
 ATTEMPT_HEADER = "x-seccam-attempt"
@@ -66,6 +84,13 @@ def _on_every_calendar(time: datetime) -> datetime:
     return time.astimezone(UTC)
 
 
+def _in_milliseconds(time: datetime) -> datetime:
+    """ValueError where it is too late to be written as Milliseconds."""
+    if time.timestamp() * 1000 >= TIMES.stop:
+        raise ValueError("must be before 2100")
+    return time
+
+
 def _no_number(value: Any) -> Any:
     """Pydantic would take a number for seconds since 1970."""
     if isinstance(value, int | float):
@@ -73,8 +98,11 @@ def _no_number(value: Any) -> Any:
     return value
 
 
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_on_every_calendar)]
 #: When a picture was taken, UTC.
-CaptureTime = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_on_every_calendar)]
+CaptureTime = Instant
+#: When a mode or a snooze ends, UTC.
+End = Annotated[Instant, AfterValidator(_in_milliseconds)]
 CameraName = Annotated[str, Field(pattern=topology.CAMERA_PATTERN)]
 #: x, y, width, height in pixels of the picture as stored, before EXIF rotation.
 Box = tuple[int, int, int, int]
@@ -196,6 +224,40 @@ class ProbeData(JsonMessage):
     worker: str
 
 
+class Snooze(JsonMessage):
+    """Cameras of which nothing is told until a time; a time in the past ends it."""
+
+    #: None: all, in place of what was said of single ones.
+    cameras: Annotated[list[CameraName], Field(max_length=MOST_SNOOZED)] = []
+    until: End
+
+
+class CommandData(JsonMessage):
+    """Data of a command: either a mode or a snooze."""
+
+    mode: Mode | None = None
+    #: When the mode before it holds again; None: this one stays.
+    until: End | None = None
+    snooze: Snooze | None = None
+    #: Who wants it, for people to read.
+    who: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+    origin: Origin
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        check_one_of(self.mode, self.snooze, until=self.until)
+        return self
+
+
+def check_one_of(mode: object, snooze: object, **of_the_mode: object) -> None:
+    """Raise ValueError unless there is either a mode or a snooze, and what belongs to a mode only with one."""
+    if (mode is None) == (snooze is None):
+        raise ValueError("must have either mode or snooze")
+    for name, value in of_the_mode.items():
+        if mode is None and value is not None:
+            raise ValueError(f"{name} beside snooze: write it into snooze")
+
+
 class Event(JsonMessage):
     """A CloudEvent 1.0 in JSON (cloudevents.io)."""
 
@@ -265,7 +327,14 @@ class ProbeEvent(Event):
     data: ProbeData
 
 
-AnyEvent = FaceEvent | PresenceEvent | CameraEvent | ProbeEvent
+class CommandEvent(Event):
+    """Somebody wants other events to be told from now on. `time` is when."""
+
+    type: Literal["seccam.command"] = "seccam.command"
+    data: CommandData
+
+
+AnyEvent = FaceEvent | PresenceEvent | CameraEvent | ProbeEvent | CommandEvent
 _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 
 
@@ -313,6 +382,11 @@ def probe_event(worker: str) -> ProbeEvent:
     return ProbeEvent(id=f"probe-{uuid.uuid4().hex}", source="/seccam/probe", time=datetime.now(UTC), data=ProbeData(worker=worker))
 
 
+def command_event(data: CommandData, time: datetime) -> CommandEvent:
+    """The command that somebody gives at this time."""
+    return CommandEvent(id=f"command-{uuid.uuid4().hex}", source=f"/seccam/command/{data.origin}", time=time, data=data)
+
+
 class TopicStatus(JsonMessage):
     """One of a camera's topics: whether its time slot is open, until when, and its frame rate."""
 
@@ -336,14 +410,39 @@ class Status(JsonMessage):
     ts_ms: Milliseconds
 
 
+class SnoozedCamera(JsonMessage):
+    """A camera of which nothing is told until a time."""
+
+    #: None: all cameras.
+    camera: CameraName | None = None
+    #: UTC milliseconds.
+    until: Milliseconds
+
+
+class ModeReport(JsonMessage):
+    """Which events are told; sent by the notifier on each change and every few seconds."""
+
+    mode: Mode
+    #: When this mode ends by itself, UTC milliseconds; None: not.
+    until: Milliseconds | None = None
+    snoozes: list[SnoozedCamera] = []
+    #: The last command: from whom, from where, and when it was carried out (UTC milliseconds). None: there was none.
+    who: str | None = None
+    origin: Origin | None = None
+    changed: Milliseconds | None = None
+    ts_ms: Milliseconds
+
+
 #: Name of the schema file → its message.
 SCHEMAS: dict[str, type[JsonMessage]] = {
     "event-face": FaceEvent,
     "event-presence": PresenceEvent,
     "event-camera": CameraEvent,
     "event-probe": ProbeEvent,
+    "event-command": CommandEvent,
     "detection": Detection,
     "status": Status,
+    "mode": ModeReport,
 }
 
 

@@ -32,6 +32,7 @@ EVENT_TYPES = {
     message.CAMERA_FROZEN: "camera_frozen",
     message.CAMERA_CLEARED: "camera_cleared",
     message.PROBE: "probe",
+    message.COMMAND: "command",
 }
 
 

@@ -22,6 +22,8 @@ EVENTS_EXCHANGE = "seccam.events"
 #: declare exchanges, so it could route anything to `amq.topic`; and `seccam.events` is the name of a queue, too, so who may write
 #: to it may bind the queue.
 MONITORS_EXCHANGE, COPIES_EXCHANGE = "seccam.events.monitors", "seccam.events.copies"
+#: The exchange of commands from services. It has no queue of its name, so who may publish to it may bind no queue.
+COMMANDS_EXCHANGE = "seccam.commands"
 #: AMQP's default exchange: the routing key is a queue's name.
 DEFAULT_EXCHANGE = ""
 
@@ -31,6 +33,10 @@ STATUS = "seccam.status"
 FACES = "seccam.faces"
 PRESENCE = "seccam.presence"
 EVENTS = "seccam.events"
+#: Commands: of MQTT clients under this key, of services under `seccam.command.<origin>`.
+COMMAND = "seccam.command"
+#: Which events are told, for everybody.
+MODE = "seccam.mode"
 
 SECURITY_QUEUE = "seccam.security"
 EVENTS_QUEUE = "seccam.events"
@@ -129,7 +135,7 @@ def queues() -> dict[str, dict[str, Any]]:
 
 def exchanges() -> dict[str, str]:
     """Durable exchanges beside RabbitMQ's own: name -> type."""
-    return dict.fromkeys((EVENTS_EXCHANGE, MONITORS_EXCHANGE, COPIES_EXCHANGE), "topic")
+    return dict.fromkeys((EVENTS_EXCHANGE, MONITORS_EXCHANGE, COPIES_EXCHANGE, COMMANDS_EXCHANGE), "topic")
 
 
 def bindings() -> list[tuple[str, str, str]]:
@@ -138,6 +144,8 @@ def bindings() -> list[tuple[str, str, str]]:
         (EXCHANGE, SECURITY_QUEUE, every(SECURITY)),
         (EVENTS_EXCHANGE, EVENTS_QUEUE, every(EVENTS)),
         (EXCHANGE, EVENTS_QUEUE, every(PRESENCE)),
+        (COMMANDS_EXCHANGE, EVENTS_QUEUE, every(COMMAND)),
+        (EXCHANGE, EVENTS_QUEUE, COMMAND),
         (EXCHANGE, EVENTS_LOG, every(EVENTS)),
     ]
 
@@ -209,9 +217,9 @@ def policies(cameras: int = 1) -> dict[str, tuple[str, dict[str, Any]]]:
     return table
 
 
-#: One user for each service and each camera, two for MQTT clients, one for the `seccam` command.
+#: One user for each service and each camera, three for MQTT clients, one for the `seccam` command.
 MONITOR_USER, SECURITY_USER, NOTIFIER_USER = "monitor", "security", "notifier"
-DEVICE_USER, VIEWER_USER, OPERATOR_USER = "device", "viewer", "operator"
+DEVICE_USER, VIEWER_USER, COMMANDER_USER, OPERATOR_USER = "device", "viewer", "commander", "operator"
 #: Users of earlier versions: all cameras shared one, and all MQTT clients.
 FORMER_USERS = ("camera", "mqtt")
 
@@ -220,6 +228,10 @@ _NOTHING = "^$"
 _OWN = rf"(amq\.gen-|{re.escape(ROUTERS)}\.).*"
 _EXCHANGE, _EVENTS_EXCHANGE, _COPIES_EXCHANGE = map(re.escape, (EXCHANGE, EVENTS_EXCHANGE, COPIES_EXCHANGE))
 _DEFAULT_EXCHANGE = r"amq\.default"
+
+
+def _exactly(*keys: str) -> str:
+    return f"^({'|'.join(re.escape(key) for key in keys)})$"
 
 
 def camera_user(camera: str) -> str:
@@ -273,10 +285,10 @@ class Rights(NamedTuple):
     connections: int = 1000
     channels: int = 10_000
 
-    def topics_to(self, exchange: str) -> str:
-        """The topics that may be written to an exchange: none where the exchange itself may not.
+    def topics_on(self, exchange: str) -> str:
+        """The topics that it may write on an exchange.
 
-        RabbitMQ 3.10 neither takes nor refuses an MQTT message that has a right to its topic and none to the exchange.
+        None where it may not write at all: RabbitMQ 3.10 would leave an MQTT client that tries without an answer.
         """
         return self.write_topics if re.search(self.write, exchange) else _NOTHING
 
@@ -296,26 +308,31 @@ def permissions(cameras: Iterable[str] = (), mqtt_cameras: Iterable[str] | None 
     return own | {
         MONITOR_USER: Rights(
             configure=f"^{_OWN}$",
-            write=f"^({_OWN}|{re.escape(MONITORS_EXCHANGE)}|{_COPIES_EXCHANGE})$",
+            write=f"^({_OWN}|{re.escape(MONITORS_EXCHANGE)}|{_COPIES_EXCHANGE}|{re.escape(COMMANDS_EXCHANGE)})$",
             read=f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
-            write_topics=_flows(EVENTS),
-            read_topics=_reading(VIEW, STATUS, FACES, PRESENCE),
+            write_topics=f"{_flows(EVENTS)}|{_exactly(key(COMMAND, 'page'), key(COMMAND, 'api'))}",
+            read_topics=f"{_reading(VIEW, STATUS, FACES, PRESENCE)}|{_exactly(MODE)}",
         ),
         SECURITY_USER: Rights(
             write=f"^({_EXCHANGE}|{_EVENTS_EXCHANGE}|{_COPIES_EXCHANGE})$",
             read=f"^{re.escape(SECURITY_QUEUE)}$",
             write_topics=_flows(FACES, PRESENCE, EVENTS),
         ),
-        NOTIFIER_USER: Rights(write=f"^{_DEFAULT_EXCHANGE}$", read=f"^({re.escape(EVENTS_QUEUE)}|{re.escape(JOURNAL)})$"),
+        NOTIFIER_USER: Rights(
+            write=f"^({_DEFAULT_EXCHANGE}|{_EXCHANGE})$",
+            read=_exactly(EVENTS_QUEUE, JOURNAL),
+            write_topics=_exactly(MODE),
+        ),
         DEVICE_USER: Rights(write=f"^{_EXCHANGE}$", write_topics=_of_devices(names, mqtt_cameras), connections=200, channels=500),
         VIEWER_USER: Rights(
             configure=f"^{_MQTT_QUEUES}$",
             write=f"^{_MQTT_QUEUES}$",  # to bind them
             read=f"^({_EXCHANGE}|{_MQTT_QUEUES})$",
-            read_topics=r"^seccam\.([a-z]+\.([a-z0-9-]+|\*|#)|#)$",
+            read_topics=r"^seccam\.([a-z]+\.([a-z0-9-]+|\*|#)|mode|#)$",
             connections=200,
             channels=500,
         ),
+        COMMANDER_USER: Rights(write=f"^{_EXCHANGE}$", write_topics=_exactly(COMMAND), connections=200, channels=500),
         OPERATOR_USER: Rights(
             r"^seccam\.", rf"^({_EXCHANGE}|{_DEFAULT_EXCHANGE}|seccam\..*)$", rf"^({_EXCHANGE}|seccam\..*)$", ".*", ".*"
         ),
@@ -369,7 +386,7 @@ def definitions(
             for user, may in granted.items()
         ],
         "topic_permissions": [
-            {"user": user, "vhost": vhost, "exchange": exchange, "write": may.topics_to(exchange), "read": may.read_topics}
+            {"user": user, "vhost": vhost, "exchange": exchange, "write": may.topics_on(exchange), "read": may.read_topics}
             for user, may in granted.items()
             for exchange in (EXCHANGE, *exchanges())
         ],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from seccam.metrics import AGE, WORK
-from seccam_camera.schedule import Slot
+from seccam.schedule import Slot
 
 TOPICS = ("view", "security")
 DROPS = ("replaced", "disconnected", "blocked", "oversize", "corrupt")

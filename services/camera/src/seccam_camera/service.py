@@ -12,11 +12,11 @@ from seccam import broker, jpeg, logs, message, topology
 from seccam.errors import BadFrame
 from seccam.frame import CONTENT_TYPE, Frame
 from seccam.probes import Heartbeat
+from seccam.schedule import Schedule, Slot
 from seccam_camera import huffman
 from seccam_camera.metrics import TOPICS, CameraMetrics
 from seccam_camera.pacing import Pacer, phase
 from seccam_camera.reader import OpenSource
-from seccam_camera.schedule import Schedule, Slot
 from seccam_camera.settings import CameraSettings
 from seccam_camera.sources.address import Kind
 from seccam_camera.sources.base import Capture

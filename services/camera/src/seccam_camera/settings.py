@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
 import ssl
-from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from seccam import topology
+from seccam.schedule import Schedule, check_hours
 from seccam.settings import OpsSettings
-from seccam_camera.schedule import Schedule
+from seccam.zone import system_zone, zone_of
 from seccam_camera.sources import address
 
 Rate = Annotated[float, Field(ge=0.001, le=60)]
-
-#: What the schedule parser reports: where parsing failed, and which parts of its grammar it expected there.
-_PLACE, _EXPECTED = re.compile(r"--> (\d+):(\d+)"), re.compile(r"= expected (.*)")
-#: Plain words for parts of that grammar.
-_PARTS = {"wday": "a weekday", "hour": "an hour", "minute": "a minute", "extended_time": "a time", "EOI": "the end"}
 
 
 class CameraSettings(OpsSettings):
@@ -101,10 +94,7 @@ class CameraSettings(OpsSettings):
     @classmethod
     def _known_hours(cls, value: str, info: ValidationInfo) -> str:
         country = info.data.get("holidays", "DE")  # any country, if the one given is itself wrong
-        try:
-            Schedule(value, ZoneInfo("UTC"), country)
-        except ValueError as e:
-            raise ValueError(_in_one_line(str(e), value)) from None
+        check_hours(value, country)
         return value
 
     @property
@@ -129,35 +119,3 @@ class CameraSettings(OpsSettings):
     def rates(self) -> dict[str, float]:
         """The frames per second of each topic."""
         return {"view": self.view_fps, "security": self.security_fps}
-
-
-def _in_one_line(fault: str, hours: str) -> str:
-    """A schedule's fault in one line: the parser points at it with a drawing over several lines."""
-    place, expected = _PLACE.search(fault), _EXPECTED.search(fault)
-    if not place or not expected:
-        return " ".join(fault.split())
-    line, column = (int(number) - 1 for number in place.groups())
-    rest = "".join(hours.splitlines(keepends=True)[line:])[column:].split()
-    at = repr(rest[0]) if rest else "its end"
-    only = re.fullmatch(r"\w+", expected[1])
-    what = f"expected {_PARTS.get(only[0], only[0].replace('_', ' '))} at {at}" if only else f"can't be parsed from {at} on"
-    return f"{what}; examples of opening_hours syntax: 24/7 or Mo-Fr 20:00-06:00; PH off"
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """The time zone of this IANA name; raises ValueError if there is none."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {name!r}; use an IANA name such as Europe/Berlin") from None
-
-
-def system_zone(localtime: Path = Path("/etc/localtime")) -> ZoneInfo:
-    """The time zone of TZ, or else of the system; UTC if neither names one."""
-    _, _, linked = str(localtime.resolve()).partition("zoneinfo/")
-    for name in (os.environ.get("TZ", "").removeprefix(":"), linked):
-        try:
-            return zone_of(name)
-        except ValueError:
-            continue  # not set, or a POSIX rule, which has no name
-    return ZoneInfo("UTC")

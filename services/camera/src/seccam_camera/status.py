@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from seccam.message import Status, TopicStatus
-from seccam_camera.schedule import Slot
+from seccam.schedule import Slot
 from seccam_camera.settings import CameraSettings
 
 #: Seconds between statuses without a change, for clients that have just connected.

@@ -13,7 +13,7 @@ from seccam.metrics import AGE, MAX_CAMERAS, WORK, CameraLabels
 TRANSPORTS = ("websocket", "mjpeg")
 ENDS = ("client", "slow", "limit", "account_limit", "shutdown", "login", "forgotten")
 DROPS = ("stale", "corrupt", "oversize", "unknown_camera")
-FLOWS = (topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS)
+FLOWS = (topology.STATUS, topology.FACES, topology.PRESENCE, topology.EVENTS, topology.MODE)
 #: Why a connection, or a request of a client behind a proxy, was refused or ended.
 REFUSALS = ("limit", "address_limit", "handshake", "head_timeout", "head_too_large", "malformed", "write_timeout")
 LOGINS = ("ok", "refused", "limited")

@@ -24,6 +24,7 @@ from seccam_monitor.auth.login import Login
 from seccam_monitor.auth.logouts import LogoutsFile
 from seccam_monitor.auth.sessions import MIN_KEY, Sessions
 from seccam_monitor.auth.users import UsersFile
+from seccam_monitor.commands import Commands
 from seccam_monitor.http import app
 from seccam_monitor.http.certificate import Certificate
 from seccam_monitor.http.connections import Connections, most_connections
@@ -69,9 +70,10 @@ async def _serve(
     outages = Outages()
     incoming = intake.Intake(cameras, visits, metrics, hub, secrets.token_hex(8), outages=outages)
     broker_metrics = BrokerMetrics(context.registry, ("publish", "consume"))
-    consumer = Consumer(broker, "monitor", broker_metrics, incoming.subscriptions())
-    incoming.attach(consumer)
     publisher = Publisher(broker, "monitor", broker_metrics, events=EventMetrics(context.registry))
+    commands = Commands(publisher, metrics)
+    consumer = Consumer(broker, "monitor", broker_metrics, [*incoming.subscriptions(), commands.subscription()])
+    incoming.attach(consumer)
     reports = OutageReports(outages, cameras, metrics, publisher, away=settings.away_seconds, watched=settings.watched_cameras)
     users = UsersFile(settings.users_file) if settings.users_file else None
     sessions = _sessions(settings, users) if users else None
@@ -84,7 +86,7 @@ async def _serve(
         metrics.connections_refused,
     )
     certificate = settings.certificate
-    application = app.create(hub, metrics, settings.host_names, login, most_per_client=most_per_client)
+    application = app.create(hub, metrics, settings.host_names, login, commands=commands, most_per_client=most_per_client)
     server = Server(application, connections, settings.trusted_proxies, certificate.context if certificate else None)
     heartbeat = Heartbeat()
     context.probes.watch(

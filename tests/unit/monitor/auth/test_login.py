@@ -22,13 +22,14 @@ from seccam_monitor.auth.login import Login
 from seccam_monitor.auth.sessions import Sessions
 from seccam_monitor.auth.users import UsersFile
 from seccam_monitor.http import app as monitor_app
+from seccam_monitor.http import body as body_module
 from seccam_monitor.http.request_guard import CONTENT_SECURITY_POLICY
 from seccam_monitor.ingest.cameras import Cameras
 from seccam_monitor.ingest.visits import VisitList
 from seccam_monitor.metrics import Metrics
 from seccam_monitor.viewers.hub import Hub
 from tests.unit.monitor.auth.users import entry
-from tests.unit.monitor.routes import inner, templates
+from tests.unit.monitor.routes import inner, templates, unconnected
 
 KEY = b"k" * 32
 HTML = {"accept": "text/html,*/*;q=0.8"}
@@ -54,7 +55,7 @@ class House:
             Credentials(self.users, metrics.logins),
             monitor_app.WEB / "login.html",
         )
-        self.app = monitor_app.create(hub, metrics, frozenset({"cam.example"}), login)
+        self.app = monitor_app.create(hub, metrics, frozenset({"cam.example"}), login, commands=unconnected(metrics))
 
     def client(self, base: str = HTTP, *, address: str = "10.0.0.1", **more: Any) -> httpx.AsyncClient:
         """A browser or program at this address."""
@@ -377,7 +378,7 @@ def test_a_form_that_is_too_large_is_not_read(within: Callable[[Body], None]) ->
 
 
 def test_a_form_that_never_arrives_times_out(within: Callable[[Body], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(body_module, "_PATIENCE", 0.05)
 
     async def dribble() -> AsyncIterator[bytes]:
         yield b"name=ann&"

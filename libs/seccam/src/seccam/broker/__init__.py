@@ -6,7 +6,7 @@ publish, and must not stop those that consume). Both kinds reconnect until they 
 
 from seccam.broker.connection import connect, parameters, translated
 from seccam.broker.consumer import CatchAllRouter, Consumer, Delivery, Subscription
-from seccam.broker.outgoing import DEATH_HEADERS, Message, event_message, probe_message, sendable_headers
+from seccam.broker.outgoing import DEATH_HEADERS, Message, command_message, event_message, probe_message, sendable_headers
 from seccam.broker.publisher import OnDropped, OnSent, Publisher, Receipt
 from seccam.broker.spool import Spool
 from seccam.broker.stream import StreamReader
@@ -24,6 +24,7 @@ __all__ = [
     "Spool",
     "StreamReader",
     "Subscription",
+    "command_message",
     "connect",
     "event_message",
     "parameters",

@@ -12,7 +12,7 @@ import pika
 import pika.data
 
 from seccam import logs, topology
-from seccam.message import CONTENT_TYPE, AnyEvent, ProbeEvent
+from seccam.message import CONTENT_TYPE, AnyEvent, CommandEvent, ProbeEvent
 
 log = logs.get(__name__)
 
@@ -64,6 +64,12 @@ def probe_message(probe: ProbeEvent) -> Message:
     """A probe, for the notifier alone."""
     key = topology.key(topology.EVENTS, "probe")
     return Message(key, probe.encode(), CONTENT_TYPE, {}, probe.id, probe.type, exchange=topology.EVENTS_EXCHANGE)
+
+
+def command_message(command: CommandEvent) -> Message:
+    """A command, for the notifier alone; its key says where it comes from, for which its sender has the right."""
+    key = topology.key(topology.COMMAND, command.data.origin)
+    return Message(key, command.encode(), CONTENT_TYPE, {}, command.id, command.type, exchange=topology.COMMANDS_EXCHANGE)
 
 
 def properties_of(message: Message, *, durable: bool) -> pika.BasicProperties:

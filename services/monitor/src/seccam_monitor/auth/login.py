@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import html
@@ -16,7 +15,7 @@ from urllib.parse import parse_qsl, quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seccam import audit, logs
@@ -25,6 +24,7 @@ from seccam_monitor.auth.credentials import Credentials, LoginAttempt, LoginResu
 from seccam_monitor.auth.lockout import network_of, retry_after
 from seccam_monitor.auth.sessions import Session, Sessions
 from seccam_monitor.auth.users import UsersFile
+from seccam_monitor.http.body import body_of
 
 #: Paths that need no login: the login page and its files.
 OPEN = frozenset({"/login", "/static/style.css", "/static/login.css", "/static/icon.svg"})
@@ -33,8 +33,6 @@ _COOKIE = "seccam"
 #: With this prefix, browsers accept the cookie only over TLS, for all paths, and for no other host.
 _SECURE_COOKIE = "__Host-seccam"
 _USER = "seccam.user"
-#: Largest login form in bytes, and the seconds within which it must arrive.
-_MAX_BYTES, _PATIENCE = 4096, 10.0
 _CHALLENGE = 'Basic realm="seccam", charset="UTF-8"'
 _WRONG = "Wrong name or password."
 
@@ -204,16 +202,8 @@ def _basic(caller: HTTPConnection) -> LoginAttempt | None:
 
 async def _fields(request: Request) -> dict[str, str] | None:
     """The form's fields; None if it is too large or doesn't arrive in time."""
-    body = b""
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > _MAX_BYTES:
-                    return None
-    except (TimeoutError, ClientDisconnect):
-        return None
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    body = await body_of(request)
+    return None if body is None else dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def address_of(scope: Mapping[str, Any]) -> str:

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp
 
 from seccam import __version__
 from seccam_monitor.auth.login import Login, user_of
+from seccam_monitor.commands import Commands
+from seccam_monitor.http import mode
 from seccam_monitor.http.request_guard import RequestGuard
 from seccam_monitor.ingest.cameras import Camera
 from seccam_monitor.ingest.status import why
@@ -64,7 +66,15 @@ class EventInfo(BaseModel):
     picture: str | None = Field(description="Path of the annotated picture; null if there is none.")
 
 
-def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | None = None, *, most_per_client: int = 64) -> ASGIApp:
+def create(
+    hub: Hub,
+    metrics: Metrics,
+    names: frozenset[str],
+    login: Login | None = None,
+    *,
+    commands: Commands,
+    most_per_client: int = 64,
+) -> ASGIApp:
     """The application. `names` are its host names besides loopback. Without a login, anyone may use it."""
     app = FastAPI(title="seccam monitor", version=__version__, docs_url=None, redoc_url=None)
     downloads = Downloads()
@@ -123,6 +133,8 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
             raise HTTPException(404, f"There is no picture of this visit: the last {KEPT} visits are kept.")
         downloads.note(request.scope, camera=row.camera, visit=event_id)
         return Response(row.snapshot.picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+    mode.add_to(app, commands)
 
     @app.websocket("/ws")
     async def socket(websocket: WebSocket) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam_camera.schedule import Schedule
+from seccam.schedule import Schedule
 
 BERLIN = "Europe/Berlin"
 

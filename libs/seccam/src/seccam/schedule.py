@@ -17,6 +17,10 @@ _HORIZON = timedelta(days=366)
 _DAY = timedelta(days=1)
 _COMMENT = re.compile(r'"[^"]*"')
 _SUN = re.compile("sunrise|sunset|dawn|dusk", re.IGNORECASE)
+#: What the parser reports: where parsing failed, and which parts of its grammar it expected there.
+_PLACE, _EXPECTED = re.compile(r"--> (\d+):(\d+)"), re.compile(r"= expected (.*)")
+#: Plain words for parts of that grammar.
+_PARTS = {"wday": "a weekday", "hour": "an hour", "minute": "a minute", "extended_time": "a time", "EOI": "the end"}
 
 
 @dataclass(frozen=True)
@@ -99,4 +103,25 @@ def _check_supported(hours: str, country: str) -> None:
     if "SH" in hours:
         raise ValueError("school holidays (SH) are not supported; use their dates, such as Jul 20-Aug 31 08:00-20:00")
     if "PH" in hours and not country:
-        raise ValueError("public holidays (PH) need a country: set SECCAM_CAMERA_HOLIDAYS")
+        raise ValueError("public holidays (PH) need a country, in the setting HOLIDAYS next to this one")
+
+
+def check_hours(hours: str, country: str = "") -> None:
+    """Raise ValueError, which says on one line what is wrong, unless a Schedule can have these hours."""
+    try:
+        Schedule(hours, UTC, country)
+    except ValueError as e:
+        raise ValueError(_in_one_line(str(e), hours)) from None
+
+
+def _in_one_line(fault: str, hours: str) -> str:
+    """A schedule's fault in one line: the parser points at it with a drawing over several lines."""
+    place, expected = _PLACE.search(fault), _EXPECTED.search(fault)
+    if not place or not expected:
+        return " ".join(fault.split())
+    line, column = (int(number) - 1 for number in place.groups())
+    rest = "".join(hours.splitlines(keepends=True)[line:])[column:].split()
+    at = repr(rest[0]) if rest else "its end"
+    only = re.fullmatch(r"\w+", expected[1])
+    what = f"expected {_PARTS.get(only[0], only[0].replace('_', ' '))} at {at}" if only else f"can't be parsed from {at} on"
+    return f"{what}; examples of opening_hours syntax: 24/7 or Mo-Fr 20:00-06:00; PH off"
