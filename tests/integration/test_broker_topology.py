@@ -70,6 +70,7 @@ JOBS: dict[str, dict[str, Act]] = {
         "hear of status": own_queue("seccam.status.*"),
         "hear of faces": own_queue("seccam.faces.*"),
         "read the log of events": consume(topology.EVENTS_LOG),
+        "read the notifier's journal": consume(topology.JOURNAL),
     },
     "security": {
         "take frames": consume(topology.SECURITY_QUEUE),

@@ -21,9 +21,10 @@ from seccam.message import (
     CameraName,
     CaptureTime,
     Count,
-    EventType,
+    EventOutcome,
     FaceEvent,
     JsonMessage,
+    Recorded,
 )
 
 #: An event older than this is no news: it is parked.
@@ -32,8 +33,6 @@ MAX_AGE = timedelta(hours=24)
 IDS = 50_000
 
 Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "probed", "forged"]
-#: Outcomes that are recorded in the journal.
-Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed"]
 Verdict = Literal["notify", "duplicate", "suppress", "too_old"]
 
 _FACES = (FACE, FACE_PRESENT, FACE_GONE)
@@ -48,20 +47,14 @@ class Notified(JsonMessage):
     time: CaptureTime
 
 
-class JournalEntry(JsonMessage):
+class JournalEntry(EventOutcome):
     """What became of an event, with all that a notifier has to know of it after a restart."""
 
-    id: str
-    type: EventType
-    #: Whose outcome it is; None: that of all channels.
-    channel: str | None = None
     #: None: a probe.
     camera: CameraName | None = None
     faces: Count = 0
-    time: CaptureTime
     #: When the visit began, as far as the event says; missing: at `time`.
     visit_began: CaptureTime | None = None
-    outcome: Recorded
     #: What the visit's notifications have reported so far: it may have lasted for longer than the journal goes back.
     notified: Notified | None = None
 

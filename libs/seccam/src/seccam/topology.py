@@ -281,7 +281,7 @@ def permissions(cameras: Iterable[str] = (), mqtt_cameras: Iterable[str] | None 
         MONITOR_USER: Rights(
             configure=f"^{_OWN}$",
             write=f"^{_OWN}$",
-            read=f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
+            read=f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)}|{re.escape(JOURNAL)})$",
             read_topics=_reading(VIEW, STATUS, FACES, PRESENCE),
         ),
         SECURITY_USER: Rights(
