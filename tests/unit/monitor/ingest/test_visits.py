@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seccam.message import FaceData, FaceEvent, FrameIdentity, PresenceData, PresenceEvent
 from seccam.visit import Visit, Visits
-from seccam_monitor.ingest.visits import KEPT, SHOWN, Change, Row, VisitList
+from seccam_monitor.ingest.visits import EVENTS, KEPT, SHOWN, Change, Row, VisitList
 
 #: Capture times of the tests are counted from here, seconds since 1970 UTC.
 START = datetime(2026, 3, 24, 13, 3, 12, tzinfo=UTC).timestamp()
@@ -202,6 +202,29 @@ def test_a_row_keeps_its_id_and_shows_the_picture_with_the_most_faces() -> None:
     change = add(visits, news(4, 5))  # more faces, but nothing to show
     assert change is not None
     assert (change.row.id, change.row.faces, change.row.snapshot.picture) == ("first", 5, pictures[3])
+
+
+def test_a_row_is_found_by_the_id_of_any_of_its_events() -> None:
+    visits = VisitList(GAP)
+    add(visits, news(100, name="later"))
+    add(visits, news(0, 2, name="first"))
+    assert add(visits, news(0, 2, name="same")) is None
+    add(visits, presence(30, 50))
+
+    for name in ("first", "same", "later"):
+        row = visits.get(name)
+        assert row is not None
+        assert (row.id, row.faces) == ("first", 2)
+    assert visits.get("front-b1-50-p") is None
+
+
+def test_a_row_knows_a_bounded_number_of_events_and_always_its_first() -> None:
+    visits = VisitList(GAP)
+    for number in range(EVENTS + 20):
+        add(visits, news(number, name=f"{number}"))
+
+    known = [number for number in range(EVENTS + 20) if visits.get(f"{number}")]
+    assert known == [0, *range(20, EVENTS + 20)]
 
 
 def test_of_two_rows_that_are_joined_the_earlier_one_stays() -> None:

@@ -31,6 +31,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, 
 _NOTHING_TO_SHOW: dict[int | str, dict[str, Any]] = {409: {"description": "The camera has no picture now"}}
 
 CameraName = Annotated[str, PathParameter(description="The camera's name.")]
+EventId = Annotated[str, PathParameter(description="Id of any event of the visit.")]
 
 
 class CameraInfo(BaseModel):
@@ -115,13 +116,22 @@ def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | Non
         now = time.monotonic()
         return [EventInfo(**row.fields(now)) for row in reversed(hub.visits.last())]
 
+    @app.get("/events/{event_id}", responses={404: {"description": "The visit is not kept"}})
+    async def event(event_id: EventId, response: Response) -> EventInfo:
+        """The visit that an event is of."""
+        row = hub.visits.get(event_id)
+        if row is None:
+            raise HTTPException(404, f"Only the last {KEPT} visits are kept, and this one is not among them.")
+        response.headers["cache-control"] = "no-store"
+        return EventInfo(**row.fields(time.monotonic()))
+
     @app.get("/events/{event_id}/picture.jpg", response_class=Response, responses=_JPEG)
-    async def picture(event_id: str, request: Request) -> Response:
+    async def picture(event_id: EventId, request: Request) -> Response:
         """The annotated picture of a visit, the one with the most faces."""
         row = hub.visits.get(event_id)
         if row is None or row.snapshot.picture is None:
             raise HTTPException(404, f"There is no picture of this visit: the last {KEPT} visits are kept.")
-        downloads.note(request.scope, camera=row.camera, visit=event_id)
+        downloads.note(request.scope, camera=row.camera, visit=row.id)
         return Response(row.snapshot.picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     @app.websocket("/ws")

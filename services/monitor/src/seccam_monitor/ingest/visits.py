@@ -6,7 +6,7 @@ import base64
 import binascii
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,8 @@ from seccam.visit import Visit, Visits
 SHOWN = 50
 #: Rows, with their pictures, that are kept: as many as a page keeps.
 KEPT = 100
+#: Events by whose id a row is found: the latest of its visit.
+EVENTS = 100
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Row:
     shift: float
     #: Seconds without a face after which the visit is over.
     gap: float
+    #: Ids of the visit's events, in the order in which they came. No page shows them, so they make no change.
+    events: tuple[str, ...] = field(compare=False)
 
     @property
     def ends(self) -> float:
@@ -124,11 +128,12 @@ class VisitList:
             if not rows and not new:
                 return None
             row = _joined([*rows, *new], visit, captured - seen)
-            if len(rows) == 1 and rows[0] == replace(row, shift=rows[0].shift):
-                return None
+            changed = len(rows) != 1 or rows[0] != replace(row, shift=rows[0].shift)
+            if not changed:
+                row = replace(rows[0], events=row.events)
             kept = [other for other in self._rows if other not in rows]
             self._rows = _latest([*kept, row], KEPT)
-        return Change(row, tuple(other.id for other in rows[1:])) if row in self._rows else None
+        return Change(row, tuple(other.id for other in rows[1:])) if changed and row in self._rows else None
 
     def ended(self, now: float) -> list[Row]:
         """The rows whose visits have ended since the last call; `now` is monotonic seconds."""
@@ -140,8 +145,8 @@ class VisitList:
         return _latest(self._rows, count)
 
     def get(self, event_id: str) -> Row | None:
-        """The row of this id, if it is still kept."""
-        return next((row for row in self._rows if row.id == event_id), None)
+        """The row of the visit that this event is of, if it is still kept."""
+        return next((row for row in self._rows if row.id == event_id or event_id in row.events), None)
 
 
 def _latest(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
@@ -158,15 +163,21 @@ def _believed(event: FaceEvent, *, first: bool) -> int:
 
 def _joined(rows: Sequence[Row], visit: Visit, shift: float) -> Row:
     """The row of a visit whose parts these are; the first one keeps its id."""
-    snapshot = max((row.snapshot for row in rows), key=lambda snapshot: snapshot.rank)
-    return replace(rows[0], visit=visit, faces=max(row.faces for row in rows), snapshot=snapshot, shift=shift)
+    return replace(
+        rows[0],
+        visit=visit,
+        faces=max(row.faces for row in rows),
+        snapshot=max((row.snapshot for row in rows), key=lambda snapshot: snapshot.rank),
+        shift=shift,
+        events=tuple(dict.fromkeys(event for row in rows for event in row.events))[-EVENTS:],
+    )
 
 
 def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float, *, faces: int) -> Row:
     data, time = event.data, event.time.timestamp()
     snapshot = Snapshot(time, faces, tuple(data.boxes), tuple(data.scores), data.size, _picture(data.snapshot))
     late_s = max(0, int(published - time)) if published is not None else 0
-    return Row(event.id, data.camera, visit, faces, snapshot, late_s, shift=0.0, gap=gap)
+    return Row(event.id, data.camera, visit, faces, snapshot, late_s, shift=0.0, gap=gap, events=(event.id,))
 
 
 def _picture(snapshot: str | None) -> bytes | None:
