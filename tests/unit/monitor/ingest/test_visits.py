@@ -10,7 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam.message import FaceData, FaceEvent, FrameIdentity, PresenceData, PresenceEvent
+from seccam.message import (
+    FACE,
+    FACE_GONE,
+    FACE_PRESENT,
+    PROBE,
+    EventOutcome,
+    EventType,
+    FaceData,
+    FaceEvent,
+    FrameIdentity,
+    PresenceData,
+    PresenceEvent,
+    Recorded,
+)
 from seccam.visit import Visit, Visits
 from seccam_monitor.ingest.visits import EVENTS, KEPT, SHOWN, Change, Row, VisitList
 
@@ -97,6 +110,7 @@ def test_a_row_says_who_came_when_and_where_the_picture_is() -> None:
         "scores": (0.5, 0.5),
         "size": (1280, 720),
         "picture": "/events/front-b1-7-2/picture.jpg?faces=2",
+        "outcomes": [],
     }
     assert change.absorbed == ()
     assert change.row.snapshot.picture == PICTURE
@@ -225,6 +239,55 @@ def test_a_row_knows_a_bounded_number_of_events_and_always_its_first() -> None:
 
     known = [number for number in range(EVENTS + 20) if visits.get(f"{number}")]
     assert known == [0, *range(20, EVENTS + 20)]
+
+
+def outcome(event: str, what: Recorded, channel: str | None = "ntfy", *, time: float = 0, kind: EventType = FACE) -> EventOutcome:
+    return EventOutcome(id=event, type=kind, channel=channel, time=at(time), outcome=what)
+
+
+def outcomes_of(row: Row | None) -> list[tuple[str | None, str]]:
+    assert row is not None
+    return [(one["channel"], one["outcome"]) for one in row.fields(AHEAD)["outcomes"]]
+
+
+def test_a_row_changes_with_what_became_of_its_events() -> None:
+    visits = VisitList(GAP)
+    add(visits, news(0, name="first"))
+    steps: tuple[Recorded, ...] = ("requeued", "notified")
+    for what in steps:
+        change = visits.learn(outcome("first", what))
+        assert change is not None
+        assert outcomes_of(change.row) == [("ntfy", what)]
+    assert visits.learn(outcome("first", "notified")) is None
+    assert visits.learn(outcome("first", "parked")) is None  # another copy of it, perhaps
+    assert outcomes_of(visits.get("first")) == [("ntfy", "notified")]
+
+
+def test_an_outcome_may_come_before_its_event() -> None:
+    visits = VisitList(GAP)
+    assert visits.learn(outcome("first", "requeued")) is None
+    assert visits.learn(outcome("first", "parked")) is None
+    change = add(visits, news(0, name="first"))
+    assert change is not None
+    assert outcomes_of(change.row) == [("ntfy", "parked")]
+
+
+def test_rows_that_are_joined_have_the_outcomes_of_both() -> None:
+    visits = VisitList(GAP)
+    for time, name in ((0, "earlier"), (100, "later")):
+        add(visits, news(time, name=name))
+        visits.learn(outcome(name, "notified", "webhook" if time else "telegram:1", time=time))
+        visits.learn(outcome(name, "parked" if time else "notified", time=time))
+    add(visits, presence(30, 50))
+
+    assert outcomes_of(visits.get("earlier")) == [("ntfy", "parked"), ("telegram:1", "notified"), ("webhook", "notified")]
+
+
+@pytest.mark.parametrize("kind", [FACE_PRESENT, FACE_GONE, PROBE])
+def test_only_news_of_a_visit_have_an_outcome_that_matters(kind: EventType) -> None:
+    visits = VisitList(GAP)
+    add(visits, news(0, name="first"))
+    assert visits.learn(outcome("first", "suppressed", kind=kind)) is None
 
 
 def test_of_two_rows_that_are_joined_the_earlier_one_stays() -> None:

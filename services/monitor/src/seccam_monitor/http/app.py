@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
 from seccam import __version__
+from seccam.message import Recorded
 from seccam_monitor.auth.login import Login, user_of
 from seccam_monitor.http.request_guard import RequestGuard
 from seccam_monitor.ingest.cameras import Camera
@@ -49,6 +50,13 @@ class CameraInfo(BaseModel):
     snapshot: str = Field(description="Path of its newest picture.")
 
 
+class OutcomeInfo(BaseModel):
+    """What became of a visit's newest event on a channel."""
+
+    channel: str | None = Field(description="The channel's name; null: all channels.")
+    outcome: Recorded = Field(description="notified | requeued (it will be tried again) | parked | suppressed (it was no news).")
+
+
 class EventInfo(BaseModel):
     """A visit: faces in front of one camera."""
 
@@ -63,6 +71,7 @@ class EventInfo(BaseModel):
     scores: list[float]
     size: tuple[int, int]
     picture: str | None = Field(description="Path of the annotated picture; null if there is none.")
+    outcomes: list[OutcomeInfo] = Field(description="By channel; empty as long as nothing is known.")
 
 
 def create(hub: Hub, metrics: Metrics, names: frozenset[str], login: Login | None = None, *, most_per_client: int = 64) -> ASGIApp:

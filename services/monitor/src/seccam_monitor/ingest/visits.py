@@ -7,11 +7,13 @@ import binascii
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 from urllib.parse import quote
 
-from seccam.message import MAX_SNAPSHOT, FaceEvent, PresenceEvent
+from seccam.message import FACE, MAX_SNAPSHOT, EventOutcome, FaceEvent, PresenceEvent
 from seccam.visit import Visit, Visits
+from seccam_monitor.ingest.outcomes import EarlyOutcomes, Outcomes
 
 #: Rows that a page gets when it connects.
 SHOWN = 50
@@ -59,6 +61,7 @@ class Row:
     gap: float
     #: Ids of the visit's events, in the order in which they came. No page shows them, so they make no change.
     events: tuple[str, ...] = field(compare=False)
+    outcomes: Outcomes
 
     @property
     def ends(self) -> float:
@@ -82,6 +85,7 @@ class Row:
             "scores": shown.scores,
             "size": shown.size,
             "picture": path if shown.picture else None,
+            "outcomes": [{"channel": one.channel, "outcome": one.outcome} for one in self.outcomes.shown()],
         }
 
     def message(self, now: float) -> dict[str, Any]:
@@ -106,6 +110,7 @@ class VisitList:
         self._gap = gap
         self._changing = threading.Lock()
         self._visits = Visits(gap)
+        self._early = EarlyOutcomes()
         #: By the visits' beginning, oldest first.
         self._rows: tuple[Row, ...] = ()
         self._asked = float("-inf")
@@ -124,7 +129,8 @@ class VisitList:
             rows = [row for row in self._rows if row.camera == camera and row.visit in absorbed]
             new = []
             if isinstance(event, FaceEvent):
-                new = [_new_row(event, visit, published, self._gap, faces=_believed(event, first=not rows))]
+                faces = _believed(event, first=not rows)
+                new = [_new_row(event, visit, published, self._gap, faces=faces, outcomes=self._early.take(event.id))]
             if not rows and not new:
                 return None
             row = _joined([*rows, *new], visit, captured - seen)
@@ -134,6 +140,21 @@ class VisitList:
             kept = [other for other in self._rows if other not in rows]
             self._rows = _latest([*kept, row], KEPT)
         return Change(row, tuple(other.id for other in rows[1:])) if changed and row in self._rows else None
+
+    def learn(self, outcome: EventOutcome) -> Change | None:
+        """Take in what became of an event on a channel; what it changes, if anything."""
+        if outcome.type != FACE:
+            return None
+        with self._changing:
+            row = self.get(outcome.id)
+            if row is None:
+                self._early.add(outcome)
+                return None
+            changed = replace(row, outcomes=row.outcomes.with_outcome(outcome))
+            if changed == row:
+                return None
+            self._rows = tuple(changed if other is row else other for other in self._rows)
+        return Change(changed)
 
     def ended(self, now: float) -> list[Row]:
         """The rows whose visits have ended since the last call; `now` is monotonic seconds."""
@@ -170,14 +191,15 @@ def _joined(rows: Sequence[Row], visit: Visit, shift: float) -> Row:
         snapshot=max((row.snapshot for row in rows), key=lambda snapshot: snapshot.rank),
         shift=shift,
         events=tuple(dict.fromkeys(event for row in rows for event in row.events))[-EVENTS:],
+        outcomes=reduce(Outcomes.joined, (row.outcomes for row in rows)),
     )
 
 
-def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float, *, faces: int) -> Row:
+def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float, *, faces: int, outcomes: Outcomes) -> Row:
     data, time = event.data, event.time.timestamp()
     snapshot = Snapshot(time, faces, tuple(data.boxes), tuple(data.scores), data.size, _picture(data.snapshot))
     late_s = max(0, int(published - time)) if published is not None else 0
-    return Row(event.id, data.camera, visit, faces, snapshot, late_s, shift=0.0, gap=gap, events=(event.id,))
+    return Row(event.id, data.camera, visit, faces, snapshot, late_s, shift=0.0, gap=gap, events=(event.id,), outcomes=outcomes)
 
 
 def _picture(snapshot: str | None) -> bytes | None:
