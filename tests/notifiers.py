@@ -9,10 +9,15 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pika
+
 from seccam import topology
+from seccam.message import EventOutcome, Recorded
 from tests.brokers import RunningBroker, free_port
 
 KEY = "c4naryKEY-4711_do-not-tell"
@@ -70,3 +75,14 @@ class NotifierProcess:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(15)
+
+
+def record(broker: RunningBroker, event: str, outcomes: Mapping[str, Recorded], *, before: Sequence[bytes] = ()) -> None:
+    """Write to the journal as a notifier does: what became of a face event on each channel, after other bodies."""
+    now = datetime.now(UTC)
+    entries = [EventOutcome(id=event, type="seccam.face", channel=name, time=now, outcome=one) for name, one in outcomes.items()]
+    with broker.connection(topology.NOTIFIER_USER) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for body in [*before, *(entry.encode() for entry in entries)]:
+            channel.basic_publish(topology.DEFAULT_EXCHANGE, topology.JOURNAL, body, pika.BasicProperties(delivery_mode=2))

@@ -35,7 +35,7 @@ READ_QUEUES = {
     topology.SECURITY_QUEUE: {SECURITY},
     topology.EVENTS_QUEUE: {NOTIFIER},
     topology.EVENTS_LOG: {MONITOR},
-    topology.JOURNAL: {NOTIFIER},
+    topology.JOURNAL: {NOTIFIER, MONITOR},
     topology.PARKED_QUEUE: set(),
     **{queue: set() for queue in topology.RETRY_QUEUES},
 }

@@ -195,7 +195,8 @@ class ScriptedMonitor:
             "time": round((time.time() - age) * 1000) + len(self.events),
             "began": began, "seen": began, "captured": began, "seconds": 0, "over": age > GAP, "late_s": late_s,
             "faces": faces, "boxes": [pictures.FACE] * faces, "scores": [0.97] * faces, "size": [1280, 720],
-            "picture": f"/events/{event_id}/picture.jpg?faces={faces}", "absorbed": [], **more,
+            "picture": f"/events/{event_id}/picture.jpg?faces={faces}", "outcomes": [],
+            "absorbed": [], **more,
         }  # fmt: skip
         with self._greeting:
             listed = [other for other in self.events if other["id"] not in (event_id, *event["absorbed"])]

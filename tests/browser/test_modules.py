@@ -294,6 +294,36 @@ def test_scores_are_formatted(call: Call, scores: list[float], said: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("outcomes", "said", "mark"),
+    [
+        ({}, [], ""),
+        ({"telegram:4711": "notified"}, ["Telegram: told"], ""),
+        (
+            {"telegram:-10012345": "notified", "telegram:67890": "requeued"},
+            ["Telegram …2345: told", "Telegram …7890: waiting, will be tried again"],
+            "Notification waiting",
+        ),
+        (
+            {"ntfy": "requeued", "webhook": "parked", "log": "notified"},
+            ["ntfy: waiting, will be tried again", "Webhook: not told, parked", "Log: told"],
+            "Notification parked",
+        ),
+        (
+            {"apprise:mailto": "notified", "apprise:signal-2": "notified", "ifttt": "suppressed", "smoke": "notified"},
+            ["Apprise (mailto): told", "Apprise (signal-2): told", "IFTTT: no news to tell", "smoke: told"],
+            "",
+        ),
+        ({None: "suppressed"}, ["All channels: no news to tell"], ""),
+    ],
+    ids=["nothing is known", "one chat", "two chats", "parked counts most", "other channels", "all channels"],
+)
+def test_outcomes_are_said_in_words(call: Call, outcomes: dict[str | None, str], said: list[str], mark: str) -> None:
+    known = [{"channel": channel, "outcome": outcome} for channel, outcome in outcomes.items()]
+    assert [call("format.outcome", one, known) for one in known] == said
+    assert call("format.undelivered", known) == mark
+
+
+@pytest.mark.parametrize(
     ("seen", "said"),
     [
         ([("front", 2)], "front 2 faces"),

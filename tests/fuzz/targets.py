@@ -89,6 +89,8 @@ def event(data: bytes) -> None:
     with contextlib.suppress(BadMessage):
         _carry_out(Order.read(data))
     with contextlib.suppress(BadMessage):
+        VisitList(60.0).learn(message.EventOutcome.decode(data))
+    with contextlib.suppress(BadMessage):
         found = message.decode_event(data)
         visits = VisitList(60.0)
         if isinstance(found, message.FaceEvent | message.PresenceEvent):

@@ -72,6 +72,7 @@ JOBS: dict[str, dict[str, Act]] = {
         "read the log of events": consume(topology.EVENTS_LOG),
         "tell of cameras": publish("seccam.events.front", topology.MONITORS_EXCHANGE),
         "copy events": publish("seccam.events.front", topology.COPIES_EXCHANGE),
+        "read the notifier's journal": consume(topology.JOURNAL),
     },
     "security": {
         "take frames": consume(topology.SECURITY_QUEUE),

@@ -473,6 +473,7 @@ def test_openapi_describes_the_paths(monitor: RunningMonitor) -> None:
         "/cameras/{name}/snapshot.jpg",
         "/cameras/{name}/stream.mjpeg",
         "/events",
+        "/events/{event_id}",
         "/events/{event_id}/picture.jpg",
     }
 

@@ -108,3 +108,5 @@ def test_each_visit_makes_one_message_and_one_row_and_a_second_face_another_mess
     assert (first["faces"], first["over"]) == (2, True)
     assert first["seconds"] >= 2 * GAP
     assert (second["faces"], second["over"]) == (1, False)
+    told = [{"channel": "ifttt", "outcome": "notified"}]
+    eventually(lambda: [row["outcomes"] for row in chain.rows()] == [told, told], within=PATIENCE)

@@ -93,3 +93,10 @@ def test_the_text_is_a_setting() -> None:
 def test_a_notification_leads_to_the_event_on_the_page() -> None:
     written = Writer(page="https://cameras.example/").write(face(id_="front-b-1"), [], NOON)
     assert written.link == "https://cameras.example/#event/front-b-1"
+    odd = Writer(page="https://cameras.example").write(face(id_="a%/#b"), [], NOON)
+    assert odd.link == "https://cameras.example/#event/a%25%2F%23b"
+
+
+def test_a_notification_of_a_camera_itself_leads_to_the_camera_on_the_page() -> None:
+    written = Writer(page="https://cameras.example/").write(camera_event(kind="offline"), [], NOON)
+    assert written.link == "https://cameras.example/#front"

@@ -22,9 +22,10 @@ from seccam.message import (
     CameraName,
     CaptureTime,
     Count,
-    EventType,
+    EventOutcome,
     FaceEvent,
     JsonMessage,
+    Recorded,
 )
 from seccam_notifier.camera_states import CameraStates
 from seccam_notifier.mode import Silence, State
@@ -35,8 +36,6 @@ MAX_AGE = timedelta(hours=24)
 IDS = 50_000
 
 Outcome = Literal["notified", "duplicate", "suppressed", "requeued", "parked", "probed", "forged", "applied", "refused"]
-#: Outcomes that are recorded in the journal.
-Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed", "applied"]
 #: `suppress`: its visit, or its camera's state, was notified; `silence`: the mode or a snooze.
 Verdict = Literal["notify", "duplicate", "suppress", "silence", "too_old"]
 #: Why an event was suppressed.
@@ -57,20 +56,14 @@ class Notified(JsonMessage):
     time: CaptureTime
 
 
-class JournalEntry(JsonMessage):
+class JournalEntry(EventOutcome):
     """What became of an event, with all that a notifier has to know of it after a restart."""
 
-    id: str
-    type: EventType
-    #: Whose outcome it is; None: that of all channels.
-    channel: str | None = None
     #: None: a probe, or a command.
     camera: CameraName | None = None
     faces: Count = 0
-    time: CaptureTime
     #: When the visit began, as far as the event says; missing: at `time`.
     visit_began: CaptureTime | None = None
-    outcome: Recorded
     why: Why | None = None
     #: What the commands until now have led to; only in the entry of a command.
     state: State | None = None

@@ -6,6 +6,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from seccam.message import (
@@ -103,8 +104,13 @@ class Writer:
             event_id=event.id,
             event=body,
             picture=event.data.picture if isinstance(event, FaceEvent) else None,
-            link=f"{self._page}/#event/{event.id}" if self._page else "",
+            link=f"{self._page}/#{_place(event)}" if self._page else "",
         )
+
+
+def _place(event: FaceEvent | CameraEvent) -> str:
+    """What the page's address names: the event, which it shows with its visit, or the camera."""
+    return f"event/{quote(event.id, safe='')}" if isinstance(event, FaceEvent) else event.camera
 
 
 def check_text(text: str) -> None:

@@ -387,6 +387,22 @@ def command_event(data: CommandData, time: datetime) -> CommandEvent:
     return CommandEvent(id=f"command-{uuid.uuid4().hex}", source=f"/seccam/command/{data.origin}", time=time, data=data)
 
 
+#: Outcomes that the notifier records in its journal.
+Recorded = Literal["notified", "suppressed", "requeued", "parked", "probed", "applied"]
+
+
+class EventOutcome(JsonMessage):
+    """What became of an event on a channel: the part of an entry of the notifier's journal that others read."""
+
+    id: str
+    type: EventType
+    #: Whose outcome it is; None: that of all channels.
+    channel: str | None = None
+    #: When the event's picture was taken, UTC.
+    time: CaptureTime
+    outcome: Recorded
+
+
 class TopicStatus(JsonMessage):
     """One of a camera's topics: whether its time slot is open, until when, and its frame rate."""
 

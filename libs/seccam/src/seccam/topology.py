@@ -309,7 +309,7 @@ def permissions(cameras: Iterable[str] = (), mqtt_cameras: Iterable[str] | None 
         MONITOR_USER: Rights(
             configure=f"^{_OWN}$",
             write=f"^({_OWN}|{re.escape(MONITORS_EXCHANGE)}|{_COPIES_EXCHANGE}|{re.escape(COMMANDS_EXCHANGE)})$",
-            read=f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)})$",
+            read=f"^({_EXCHANGE}|{_OWN}|{re.escape(EVENTS_LOG)}|{re.escape(JOURNAL)})$",
             write_topics=f"{_flows(EVENTS)}|{_exactly(key(COMMAND, 'page'), key(COMMAND, 'api'))}",
             read_topics=f"{_reading(VIEW, STATUS, FACES, PRESENCE)}|{_exactly(MODE)}",
         ),

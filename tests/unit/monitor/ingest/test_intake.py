@@ -15,9 +15,9 @@ from prometheus_client import CollectorRegistry
 
 from seccam import topology
 from seccam.broker import Consumer, Delivery, Subscription
-from seccam.message import CameraData, CameraEventType, Detection, camera_event
+from seccam.message import CameraData, CameraEventType, Detection, EventOutcome, camera_event
 from seccam_monitor.ingest.cameras import FORGET_SECONDS, Camera, Cameras
-from seccam_monitor.ingest.intake import Intake
+from seccam_monitor.ingest.intake import MAX_OUTCOME_BYTES, Intake
 from seccam_monitor.ingest.outages import Outages
 from seccam_monitor.ingest.visits import Change, VisitList
 from seccam_monitor.metrics import Metrics
@@ -117,6 +117,16 @@ def test_refused_frames_are_read_at_a_bounded_rate_and_a_few_without_a_pause(con
     assert refuse(60, 10.0) == [0.0] * 60
     assert refuse(41, 10.25) == [0.0] * 39 + [0.75, 0.75]
     assert refuse(60, 11.25) == [0.0] * 60
+
+
+def test_an_entry_of_the_journal_is_remembered_only_if_it_is_small(intake: Intake) -> None:
+    def learn(event: str, channel: str) -> None:
+        entry = EventOutcome(id=event, type="seccam.face", channel=channel, time=datetime.now(UTC), outcome="parked")
+        intake._on_outcome(cast("Delivery", SimpleNamespace(body=entry.encode())))
+
+    learn("small", "ntfy")
+    learn("large", "x" * MAX_OUTCOME_BYTES)
+    assert [len(intake._visits._early.take(event).shown()) for event in ("small", "large")] == [1, 0]
 
 
 def test_without_a_connection_no_camera_is_forgotten(cameras: Cameras, connection: Connection, intake: Intake) -> None:

@@ -10,9 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seccam.message import FaceData, FaceEvent, FrameIdentity, PresenceData, PresenceEvent
+from seccam.message import (
+    FACE,
+    FACE_GONE,
+    FACE_PRESENT,
+    PROBE,
+    EventOutcome,
+    EventType,
+    FaceData,
+    FaceEvent,
+    FrameIdentity,
+    PresenceData,
+    PresenceEvent,
+    Recorded,
+)
 from seccam.visit import Visit, Visits
-from seccam_monitor.ingest.visits import KEPT, SHOWN, Change, Row, VisitList
+from seccam_monitor.ingest.visits import EVENTS, KEPT, SHOWN, Change, Row, VisitList
 
 #: Capture times of the tests are counted from here, seconds since 1970 UTC.
 START = datetime(2026, 3, 24, 13, 3, 12, tzinfo=UTC).timestamp()
@@ -97,6 +110,7 @@ def test_a_row_says_who_came_when_and_where_the_picture_is() -> None:
         "scores": (0.5, 0.5),
         "size": (1280, 720),
         "picture": "/events/front-b1-7-2/picture.jpg?faces=2",
+        "outcomes": [],
     }
     assert change.absorbed == ()
     assert change.row.snapshot.picture == PICTURE
@@ -202,6 +216,78 @@ def test_a_row_keeps_its_id_and_shows_the_picture_with_the_most_faces() -> None:
     change = add(visits, news(4, 5))  # more faces, but nothing to show
     assert change is not None
     assert (change.row.id, change.row.faces, change.row.snapshot.picture) == ("first", 5, pictures[3])
+
+
+def test_a_row_is_found_by_the_id_of_any_of_its_events() -> None:
+    visits = VisitList(GAP)
+    add(visits, news(100, name="later"))
+    add(visits, news(0, 2, name="first"))
+    assert add(visits, news(0, 2, name="same")) is None
+    add(visits, presence(30, 50))
+
+    for name in ("first", "same", "later"):
+        row = visits.get(name)
+        assert row is not None
+        assert (row.id, row.faces) == ("first", 2)
+    assert visits.get("front-b1-50-p") is None
+
+
+def test_a_row_knows_a_bounded_number_of_events_and_always_its_first() -> None:
+    visits = VisitList(GAP)
+    for number in range(EVENTS + 20):
+        add(visits, news(number, name=f"{number}"))
+
+    known = [number for number in range(EVENTS + 20) if visits.get(f"{number}")]
+    assert known == [0, *range(20, EVENTS + 20)]
+
+
+def outcome(event: str, what: Recorded, channel: str | None = "ntfy", *, time: float = 0, kind: EventType = FACE) -> EventOutcome:
+    return EventOutcome(id=event, type=kind, channel=channel, time=at(time), outcome=what)
+
+
+def outcomes_of(row: Row | None) -> list[tuple[str | None, str]]:
+    assert row is not None
+    return [(one["channel"], one["outcome"]) for one in row.fields(AHEAD)["outcomes"]]
+
+
+def test_a_row_changes_with_what_became_of_its_events() -> None:
+    visits = VisitList(GAP)
+    add(visits, news(0, name="first"))
+    steps: tuple[Recorded, ...] = ("requeued", "notified")
+    for what in steps:
+        change = visits.learn(outcome("first", what))
+        assert change is not None
+        assert outcomes_of(change.row) == [("ntfy", what)]
+    assert visits.learn(outcome("first", "notified")) is None
+    assert visits.learn(outcome("first", "parked")) is None  # another copy of it, perhaps
+    assert outcomes_of(visits.get("first")) == [("ntfy", "notified")]
+
+
+def test_an_outcome_may_come_before_its_event() -> None:
+    visits = VisitList(GAP)
+    assert visits.learn(outcome("first", "requeued")) is None
+    assert visits.learn(outcome("first", "parked")) is None
+    change = add(visits, news(0, name="first"))
+    assert change is not None
+    assert outcomes_of(change.row) == [("ntfy", "parked")]
+
+
+def test_rows_that_are_joined_have_the_outcomes_of_both() -> None:
+    visits = VisitList(GAP)
+    for time, name in ((0, "earlier"), (100, "later")):
+        add(visits, news(time, name=name))
+        visits.learn(outcome(name, "notified", "webhook" if time else "telegram:1", time=time))
+        visits.learn(outcome(name, "parked" if time else "notified", time=time))
+    add(visits, presence(30, 50))
+
+    assert outcomes_of(visits.get("earlier")) == [("ntfy", "parked"), ("telegram:1", "notified"), ("webhook", "notified")]
+
+
+@pytest.mark.parametrize("kind", [FACE_PRESENT, FACE_GONE, PROBE])
+def test_only_news_of_a_visit_have_an_outcome_that_matters(kind: EventType) -> None:
+    visits = VisitList(GAP)
+    add(visits, news(0, name="first"))
+    assert visits.learn(outcome("first", "suppressed", kind=kind)) is None
 
 
 def test_of_two_rows_that_are_joined_the_earlier_one_stays() -> None:

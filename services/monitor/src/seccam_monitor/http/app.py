@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
 from seccam import __version__
+from seccam.message import Recorded
 from seccam_monitor.auth.login import Login, user_of
 from seccam_monitor.commands import Commands
 from seccam_monitor.http import mode
@@ -33,6 +34,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, 
 _NOTHING_TO_SHOW: dict[int | str, dict[str, Any]] = {409: {"description": "The camera has no picture now"}}
 
 CameraName = Annotated[str, PathParameter(description="The camera's name.")]
+EventId = Annotated[str, PathParameter(description="Id of any event of the visit.")]
 
 
 class CameraInfo(BaseModel):
@@ -50,6 +52,13 @@ class CameraInfo(BaseModel):
     snapshot: str = Field(description="Path of its newest picture.")
 
 
+class OutcomeInfo(BaseModel):
+    """What became of a visit's newest event on a channel."""
+
+    channel: str | None = Field(description="The channel's name; null: all channels.")
+    outcome: Recorded = Field(description="notified | requeued (it will be tried again) | parked | suppressed (it was no news).")
+
+
 class EventInfo(BaseModel):
     """A visit: faces in front of one camera."""
 
@@ -64,6 +73,7 @@ class EventInfo(BaseModel):
     scores: list[float]
     size: tuple[int, int]
     picture: str | None = Field(description="Path of the annotated picture; null if there is none.")
+    outcomes: list[OutcomeInfo] = Field(description="By channel; empty as long as nothing is known.")
 
 
 def create(
@@ -125,13 +135,22 @@ def create(
         now = time.monotonic()
         return [EventInfo(**row.fields(now)) for row in reversed(hub.visits.last())]
 
+    @app.get("/events/{event_id}", responses={404: {"description": "The visit is not kept"}})
+    async def event(event_id: EventId, response: Response) -> EventInfo:
+        """The visit that an event is of."""
+        row = hub.visits.get(event_id)
+        if row is None:
+            raise HTTPException(404, f"Only the last {KEPT} visits are kept, and this one is not among them.")
+        response.headers["cache-control"] = "no-store"
+        return EventInfo(**row.fields(time.monotonic()))
+
     @app.get("/events/{event_id}/picture.jpg", response_class=Response, responses=_JPEG)
-    async def picture(event_id: str, request: Request) -> Response:
+    async def picture(event_id: EventId, request: Request) -> Response:
         """The annotated picture of a visit, the one with the most faces."""
         row = hub.visits.get(event_id)
         if row is None or row.snapshot.picture is None:
             raise HTTPException(404, f"There is no picture of this visit: the last {KEPT} visits are kept.")
-        downloads.note(request.scope, camera=row.camera, visit=event_id)
+        downloads.note(request.scope, camera=row.camera, visit=row.id)
         return Response(row.snapshot.picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     mode.add_to(app, commands)

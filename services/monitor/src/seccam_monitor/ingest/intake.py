@@ -1,4 +1,4 @@
-"""Subscribes to everything that the page shows: view frames, statuses, detections and events.
+"""Subscribes to everything that the page shows: view frames, statuses, detections, events and what became of these.
 
 Everything here runs in the connection's thread and must be quick. A Listener hands the news to the event loop.
 """
@@ -12,7 +12,18 @@ from seccam import logs, topology
 from seccam.broker import CatchAllRouter, Consumer, Delivery, StreamReader, Subscription
 from seccam.errors import BadFrame, BadMessage
 from seccam.frame import Frame, FrameDecoder
-from seccam.message import AnyEvent, CameraEvent, Detection, FaceEvent, Found, PresenceData, PresenceEvent, Status, decode_event
+from seccam.message import (
+    AnyEvent,
+    CameraEvent,
+    Detection,
+    EventOutcome,
+    FaceEvent,
+    Found,
+    PresenceData,
+    PresenceEvent,
+    Status,
+    decode_event,
+)
 from seccam.metrics import MAX_CAMERAS
 from seccam_monitor.ingest.cameras import Camera, Cameras
 from seccam_monitor.ingest.outages import Outages
@@ -29,6 +40,11 @@ M = TypeVar("M", Status, Detection, PresenceEvent, AnyEvent)
 _UNWATCHED = {**topology.NEWEST_ONLY, "x-max-length": 2 * MAX_CAMERAS}
 #: Messages of the stream of events that are read at the start. Each worker publishes several for each visit.
 EVENTS_AT_START = 400
+#: Entries of the notifier's journal that are read at the start. An event has one for each channel, and each report that a visit
+#: goes on has one.
+OUTCOMES_AT_START = 5000
+#: Largest entry of the journal that is read, bytes: it has an id, a channel's name and a few times.
+MAX_OUTCOME_BYTES = 4096
 #: Frames per second that are read although they are refused: their camera has no valid name, or too many are known. The
 #: broker drops the rest, so a client that keeps sending them doesn't keep the monitor busy.
 _REFUSED_PER_SECOND = 100
@@ -62,6 +78,7 @@ class Intake:
         self._consumer: Consumer | None = None
         self._views: dict[str, Subscription] = {}
         self._events = StreamReader(topology.EVENTS_LOG, self._on_event, last=EVENTS_AT_START, required=False)
+        self._outcomes = StreamReader(topology.JOURNAL, self._on_outcome, last=OUTCOMES_AT_START, prefetch=200, required=False)
         self.workload = Workload()
         self._refusals = logs.Throttle()
         #: Number of frames refused in the current second, and when it began.
@@ -75,6 +92,7 @@ class Intake:
             Subscription(self._on_presence, keys=(topology.every(topology.PRESENCE),), arguments=topology.SHORT_NEWS, prefetch=20),
             Subscription(self._on_unwatched, router=self._router, arguments=_UNWATCHED),
             self._events.subscription,
+            self._outcomes.subscription,
             *(self._view(camera) for camera in self._cameras),
         ]
 
@@ -82,6 +100,7 @@ class Intake:
         """Use this consumer, which has the subscriptions already; those of new cameras are added to it."""
         self._consumer = consumer
         self._events.attach(consumer)
+        self._outcomes.attach(consumer)
 
     @property
     def has_events(self) -> bool:
@@ -196,6 +215,17 @@ class Intake:
             self._add(event, delivery)
         elif isinstance(event, CameraEvent):
             self._outages.hear(event)
+
+    def _on_outcome(self, delivery: Delivery) -> None:
+        if len(delivery.body) > MAX_OUTCOME_BYTES:
+            return
+        try:
+            outcome = EventOutcome.decode(delivery.body)
+        except BadMessage:  # one of the notifier's marks, or an entry of an old version
+            return
+        change = self._visits.learn(outcome)
+        if change:
+            self._listener.on_visit(change)
 
     def _on_presence(self, delivery: Delivery) -> None:
         delivery.ack()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 from urllib.parse import quote
 
-from seccam.message import FaceEvent, PresenceEvent
+from seccam.message import FACE, EventOutcome, FaceEvent, PresenceEvent
 from seccam.visit import Visit, Visits
+from seccam_monitor.ingest.outcomes import EarlyOutcomes, Outcomes
 
 #: Rows that a page gets when it connects.
 SHOWN = 50
 #: Rows, with their pictures, that are kept: as many as a page keeps.
 KEPT = 100
+#: Events by whose id a row is found: the latest of its visit.
+EVENTS = 100
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class Row:
     shift: float
     #: Seconds without a face after which the visit is over.
     gap: float
+    #: Ids of the visit's events, in the order in which they came. No page shows them, so they make no change.
+    events: tuple[str, ...] = field(compare=False)
+    outcomes: Outcomes
 
     @property
     def ends(self) -> float:
@@ -76,6 +83,7 @@ class Row:
             "scores": shown.scores,
             "size": shown.size,
             "picture": path if shown.picture else None,
+            "outcomes": [{"channel": one.channel, "outcome": one.outcome} for one in self.outcomes.shown()],
         }
 
     def message(self, now: float) -> dict[str, Any]:
@@ -100,6 +108,7 @@ class VisitList:
         self._gap = gap
         self._changing = threading.Lock()
         self._visits = Visits(gap)
+        self._early = EarlyOutcomes()
         #: By the visits' beginning, oldest first.
         self._rows: tuple[Row, ...] = ()
         self._asked = float("-inf")
@@ -118,15 +127,32 @@ class VisitList:
             rows = [row for row in self._rows if row.camera == camera and row.visit in absorbed]
             new = []
             if isinstance(event, FaceEvent):
-                new = [_new_row(event, visit, published, self._gap, faces=_believed(event, first=not rows))]
+                faces = _believed(event, first=not rows)
+                new = [_new_row(event, visit, published, self._gap, faces=faces, outcomes=self._early.take(event.id))]
             if not rows and not new:
                 return None
             row = _joined([*rows, *new], visit, captured - seen)
-            if len(rows) == 1 and rows[0] == replace(row, shift=rows[0].shift):
-                return None
+            changed = len(rows) != 1 or rows[0] != replace(row, shift=rows[0].shift)
+            if not changed:
+                row = replace(rows[0], events=row.events)
             kept = [other for other in self._rows if other not in rows]
             self._rows = _latest([*kept, row], KEPT)
-        return Change(row, tuple(other.id for other in rows[1:])) if row in self._rows else None
+        return Change(row, tuple(other.id for other in rows[1:])) if changed and row in self._rows else None
+
+    def learn(self, outcome: EventOutcome) -> Change | None:
+        """Take in what became of an event on a channel; what it changes, if anything."""
+        if outcome.type != FACE:
+            return None
+        with self._changing:
+            row = self.get(outcome.id)
+            if row is None:
+                self._early.add(outcome)
+                return None
+            changed = replace(row, outcomes=row.outcomes.with_outcome(outcome))
+            if changed == row:
+                return None
+            self._rows = tuple(changed if other is row else other for other in self._rows)
+        return Change(changed)
 
     def ended(self, now: float) -> list[Row]:
         """The rows whose visits have ended since the last call; `now` is monotonic seconds."""
@@ -138,8 +164,8 @@ class VisitList:
         return _latest(self._rows, count)
 
     def get(self, event_id: str) -> Row | None:
-        """The row of this id, if it is still kept."""
-        return next((row for row in self._rows if row.id == event_id), None)
+        """The row of the visit that this event is of, if it is still kept."""
+        return next((row for row in self._rows if row.id == event_id or event_id in row.events), None)
 
 
 def _latest(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
@@ -156,12 +182,19 @@ def _believed(event: FaceEvent, *, first: bool) -> int:
 
 def _joined(rows: Sequence[Row], visit: Visit, shift: float) -> Row:
     """The row of a visit whose parts these are; the first one keeps its id."""
-    snapshot = max((row.snapshot for row in rows), key=lambda snapshot: snapshot.rank)
-    return replace(rows[0], visit=visit, faces=max(row.faces for row in rows), snapshot=snapshot, shift=shift)
+    return replace(
+        rows[0],
+        visit=visit,
+        faces=max(row.faces for row in rows),
+        snapshot=max((row.snapshot for row in rows), key=lambda snapshot: snapshot.rank),
+        shift=shift,
+        events=tuple(dict.fromkeys(event for row in rows for event in row.events))[-EVENTS:],
+        outcomes=reduce(Outcomes.joined, (row.outcomes for row in rows)),
+    )
 
 
-def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float, *, faces: int) -> Row:
+def _new_row(event: FaceEvent, visit: Visit, published: int | None, gap: float, *, faces: int, outcomes: Outcomes) -> Row:
     data, time = event.data, event.time.timestamp()
     snapshot = Snapshot(time, faces, tuple(data.boxes), tuple(data.scores), data.size, data.picture)
     late_s = max(0, int(published - time)) if published is not None else 0
-    return Row(event.id, data.camera, visit, faces, snapshot, late_s, shift=0.0, gap=gap)
+    return Row(event.id, data.camera, visit, faces, snapshot, late_s, shift=0.0, gap=gap, events=(event.id,), outcomes=outcomes)

@@ -11,6 +11,15 @@ export const STATES = {
   off: "Off",
 };
 
+/** What became of a notification, by the journal's word for it. */
+const OUTCOMES = {
+  notified: "told",
+  requeued: "waiting, will be tried again",
+  parked: "not told, parked",
+  suppressed: "no news to tell",
+};
+const CHANNELS = { telegram: "Telegram", webhook: "Webhook", apprise: "Apprise", ifttt: "IFTTT", log: "Log" };
+
 const NO_PICTURE_YET = 30_000;
 const DELAYED = 10_000;
 const MINUTE = 60_000;
@@ -198,6 +207,34 @@ export function visit({ time: began, seconds, over, late_s: late }, now) {
   const delay = late * 1000 > DELAYED ? ` · delayed ${span(late * 1000)}` : "";
   if (!over) return `Since ${at}${delay}`;
   return `${at}${seconds ? ` · for ${span(seconds * 1000)}` : ""}${delay}`;
+}
+
+/** What became of a visit's notification on a channel, one of a list: `Telegram: told`. */
+export function outcome(one, list) {
+  return `${channelName(one.channel, list)}: ${OUTCOMES[one.outcome]}`;
+}
+
+/** A visit's mark in the list if one of its notifications has not arrived; otherwise empty. */
+export function undelivered(list) {
+  const has = (word) => list.some((one) => one.outcome === word);
+  if (has("parked")) return "Notification parked";
+  return has("requeued") ? "Notification waiting" : "";
+}
+
+/** `Telegram`, or `Telegram …4711` beside another chat; `Apprise (mailto)`; null names all channels. */
+function channelName(channel, list) {
+  if (channel === null) return "All channels";
+  const [kind, detail] = parted(channel);
+  const name = CHANNELS[kind] ?? kind;
+  if (kind === "apprise") return `${name} (${detail})`;
+  const others = list.filter((one) => one.channel !== null && parted(one.channel)[0] === kind);
+  return others.length > 1 ? `${name} …${detail.slice(-4)}` : name;
+}
+
+/** `telegram:4711` as `telegram` and `4711`. */
+function parted(channel) {
+  const colon = channel.indexOf(":");
+  return colon < 0 ? [channel, ""] : [channel.slice(0, colon), channel.slice(colon + 1)];
 }
 
 /** The bar while there is no connection to the monitor; `next` is the time to the next attempt, null during one. */

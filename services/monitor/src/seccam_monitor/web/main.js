@@ -24,6 +24,8 @@ const MARGIN = "200px";
 const LOGIN_CHECK = 30_000;
 /** The address of the list of visits on a phone; no camera can have this name. */
 const LIST = "/visits";
+/** What the address of an event begins with; notifications link to it. */
+const EVENT = "event/";
 
 const $ = (id) => document.getElementById(id);
 const grid = $("grid");
@@ -70,7 +72,7 @@ const announcer = new Announcer($("status"), $("alert"));
 const visits = new VisitList(
   $("visit-template").content,
   { list: $("visit-list"), empty: $("visits-empty"), strip: $("strip"), dialog: $("visit-dialog") },
-  (camera) => go(camera),
+  { open: lay, closed: lift, watch: (camera) => go(camera) },
 );
 const cameraView = new CameraView($("camera-view"), grid, leave);
 const observer = new IntersectionObserver(
@@ -93,10 +95,10 @@ const handlers = {
     $("bar-update").hidden = message.version === version;
     $("logout").hidden = !message.user;
     $("logout").firstElementChild.title = message.user ? `Logged in as ${message.user}` : "";
-    handlers.cams(message);
     for (const event of message.events) visits.put(event, message.now - now, { isNew: false });
     visits.endOthers(message.events);
     visits.update();
+    handlers.cams(message); // last: it shows what the address names, perhaps a visit
   },
 
   cams({ cams }) {
@@ -213,6 +215,26 @@ function leave() {
   else location.hash = "";
 }
 
+/** Lay a visit on top of what is shown: at an address that can be shared, but without a step of its own in the history. */
+function lay(event) {
+  const under = { place: address(), state: history.state };
+  history.replaceState({ under }, "", `#${EVENT}${encodeURIComponent(event)}`);
+  route();
+}
+
+/** Go from a visit to what it lies on: the grid, if a link led to it. */
+function lift() {
+  if (eventIn(address()) === null) return;
+  const { place, state } = history.state?.under ?? { place: "", state: null };
+  history.replaceState(state, "", place ? `#${place}` : location.pathname);
+  route();
+}
+
+/** The id of the event that a place is; null for another place. */
+function eventIn(place) {
+  return place.startsWith(EVENT) ? place.slice(EVENT.length) : null;
+}
+
 /** The decoded hash of the address; empty if it can't be decoded: people edit addresses, and messengers cut them off. */
 function address() {
   try {
@@ -225,7 +247,8 @@ function address() {
 
 /** Show what the address names. */
 function route() {
-  const place = address();
+  const event = eventIn(address());
+  const place = event === null ? address() : (history.state?.under?.place ?? "");
   const list = place === LIST;
   const listed = $("visits").classList.contains("open");
   $("visits").classList.toggle("open", list);
@@ -249,6 +272,7 @@ function route() {
     main.scrollTop = scrolledTo;
     tiles.get(left)?.button.focus();
   }
+  if (clock !== null) visits.show(event); // before that there is no list to find it in
 }
 
 /** Show the next camera, in the view of one camera. */

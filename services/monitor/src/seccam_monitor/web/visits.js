@@ -8,34 +8,43 @@ const KEPT = 100;
 const FRESH = 1500;
 
 export class VisitList {
-  /** {visit, seen, node, what, when, picture} in the list's order, newest first; `seen` by the page's clock. */
+  /** {visit, seen, node, what, when, undelivered, picture} in the list's order, newest first; `seen` by the page's clock. */
   #rows = [];
   #template;
   #list;
   #empty;
   #strip;
   #dialog;
+  #on;
+  /** The visit in the dialog, which need not be in the list. */
   #shown = null;
+  /** The event whose visit the dialog is for. */
+  #event = null;
 
   /**
    * @param {DocumentFragment} template of a row
    * @param {object} nodes {list, empty, strip, dialog}
-   * @param {(camera: string) => void} watch
+   * @param {object} on
+   * @param {(event: string) => void} on.open
+   * @param {() => void} on.closed
+   * @param {(camera: string) => void} on.watch
    */
-  constructor(template, { list, empty, strip, dialog }, watch) {
+  constructor(template, { list, empty, strip, dialog }, on) {
     this.#template = template;
     this.#list = list;
     this.#empty = empty;
     this.#strip = parts(strip);
     this.#dialog = { node: dialog, ...parts(dialog) };
-    dialog.addEventListener("close", () => this.#close());
+    this.#on = on;
+    dialog.addEventListener("close", () => this.#closed());
     dialog.addEventListener("click", ({ target }) => {
       if (target === dialog) dialog.close();
     });
     this.#dialog.watch.addEventListener("click", () => {
-      const camera = this.#shown.visit.cam;
+      const camera = this.#shown.cam;
       dialog.close();
-      watch(camera);
+      this.#closed();
+      on.watch(camera);
     });
   }
 
@@ -48,16 +57,19 @@ export class VisitList {
    * @param {boolean} how.isNew whether this has just happened
    */
   put(visit, ahead, { isNew }) {
+    visit.outcomes ??= []; // a monitor of an earlier version doesn't send them
     const known = this.#rows.filter((other) => isPart(other.visit, visit));
     const row = known.find((other) => other.visit.id === visit.id) ?? this.#create();
     const moreFaces = visit.faces > Math.max(0, ...known.map((other) => other.visit.faces));
-    for (const other of known) if (other !== row) this.#absorb(other, row);
+    for (const other of known) if (other !== row) this.#absorb(other);
     row.visit = visit;
     row.seen = visit.seen - ahead;
     write(row.what, title(visit));
     show(row.picture, visit);
     this.#place(row);
-    if (row === this.#shown) this.#fill();
+    write(row.undelivered, format.undelivered(visit.outcomes));
+    if (this.#shown && isPart(this.#shown, visit)) this.#fill(visit);
+    else if (visit.id === this.#event) this.#open(visit); // it comes after somebody has followed its link
     if (isNew && moreFaces) {
       row.node.classList.add("fresh");
       setTimeout(() => row.node.classList.remove("fresh"), FRESH);
@@ -67,9 +79,9 @@ export class VisitList {
 
   /** End the visits that the monitor no longer lists: it sends all that last with each connection. */
   endOthers(listed) {
-    for (const row of this.#rows) {
-      if (!listed.some((visit) => visit.id === row.visit.id)) row.visit = { ...row.visit, over: true };
-    }
+    const ended = (visit) => (listed.some(({ id }) => id === visit.id) ? visit : { ...visit, over: true });
+    for (const row of this.#rows) row.visit = ended(row.visit);
+    if (this.#shown) this.#shown = ended(this.#shown);
   }
 
   /** Update all times. */
@@ -77,11 +89,10 @@ export class VisitList {
     const now = performance.now();
     const wall = Date.now();
     for (const row of this.#rows) {
-      const text = format.visit(row.visit, wall);
-      write(row.when, text);
+      write(row.when, format.visit(row.visit, wall));
       row.node.classList.toggle("lasting", !row.visit.over);
-      if (row === this.#shown) write(this.#dialog.when, text);
     }
+    if (this.#shown) write(this.#dialog.when, format.visit(this.#shown, wall));
     const newest = this.#rows[0];
     if (!newest) return;
     write(this.#strip.text, `${title(newest.visit)} · ${newest.visit.over ? format.ago(now - newest.seen) : "now"}`);
@@ -91,16 +102,15 @@ export class VisitList {
 
   #create() {
     const node = this.#template.cloneNode(true).firstElementChild;
-    const { open, what, when, picture } = parts(node);
-    const row = { visit: null, node, what, when, picture };
-    open.addEventListener("click", () => this.#open(row));
+    const { open, ...shown } = parts(node);
+    const row = { visit: null, node, ...shown };
+    open.addEventListener("click", () => this.#on.open(row.visit.id));
     return row;
   }
 
-  #absorb(other, row) {
+  #absorb(other) {
     this.#rows.splice(this.#rows.indexOf(other), 1);
     other.node.remove();
-    if (other === this.#shown) this.#shown = row;
   }
 
   /** Sort the row in by the visit's beginning. One that is in its place isn't moved, so it keeps the focus. */
@@ -119,30 +129,87 @@ export class VisitList {
     this.#empty.hidden = true;
   }
 
-  #open(row) {
-    this.#shown = row;
-    this.#fill();
-    this.update();
-    this.#dialog.node.showModal();
+  /** Show the visit of this event in the dialog, or say why it can't be shown; null closes the dialog. */
+  show(event) {
+    if (event === this.#event) return;
+    this.#event = event;
+    const row = this.#rows.find(({ visit }) => visit.id === event);
+    if (event === null) this.#dialog.node.close();
+    else if (row) this.#open(row.visit);
+    else this.#ask(event);
   }
 
-  #fill() {
-    const { what, picture, scores } = this.#dialog;
-    const { visit } = this.#shown;
-    what.textContent = title(visit);
+  /** Ask the monitor for a visit that isn't in the list, or is there under the id of its first event. */
+  async #ask(event) {
+    const { visit, problem } = await requested(event);
+    if (event !== this.#event) return; // the dialog is for another one by now
+    if (visit) this.#open(visit);
+    else this.#explain(problem);
+  }
+
+  #open(visit) {
+    this.#fill(visit);
+    this.update();
+    this.#reveal();
+  }
+
+  #fill(visit) {
+    const { what, picture, scores, outcomes, watch } = this.#dialog;
+    this.#shown = visit;
+    write(what, title(visit));
     picture.alt = `${format.faces(visit.faces)} at ${visit.cam}`;
     show(picture, visit);
-    scores.textContent = format.scores(visit.scores);
+    write(scores, format.scores(visit.scores));
+    outcomes.replaceChildren(...visit.outcomes.map((one) => outcomeItem(one, visit.outcomes)));
+    outcomes.hidden = watch.hidden = false;
   }
 
-  #close() {
+  #explain(problem) {
+    const { what, when, picture, scores, outcomes, watch } = this.#dialog;
     this.#shown = null;
+    write(what, "This visit can't be shown");
+    write(when, problem);
+    write(scores, "");
+    show(picture, { picture: null });
+    outcomes.hidden = watch.hidden = true;
+    this.#reveal();
+  }
+
+  #reveal() {
+    if (!this.#dialog.node.open) this.#dialog.node.showModal();
+  }
+
+  #closed() {
+    if (this.#dialog.node.open) return; // it was opened again meanwhile
+    this.#shown = this.#event = null;
     this.#dialog.picture.removeAttribute("src");
+    this.#on.closed();
+  }
+}
+
+/** Request the visit of an event: {visit}, or {problem} in words. */
+async function requested(event) {
+  try {
+    const answer = await fetch(`/events/${encodeURIComponent(event)}`, { cache: "no-store" });
+    const said = await answer.json();
+    if (answer.ok && said.id) return { visit: said };
+    return { problem: said.detail ?? "Its address is incomplete." };
+  } catch (error) {
+    if (error instanceof SyntaxError) return { problem: "Its address is incomplete." }; // `..`, and the answer is the page
+    if (!(error instanceof TypeError)) throw error;
+    return { problem: "The monitor can't be reached." };
   }
 }
 
 function title(visit) {
   return `${format.faces(visit.faces)} · ${visit.cam}`;
+}
+
+function outcomeItem(one, list) {
+  const node = document.createElement("li");
+  node.textContent = format.outcome(one, list);
+  node.classList.toggle("undelivered", format.undelivered([one]) !== "");
+  return node;
 }
 
 /** Whether a row is the same visit or part of it. The monitor names such parts, but the page may have missed that. */
@@ -153,6 +220,7 @@ function isPart(row, visit) {
 
 /** Show the visit's picture, if it has one and the monitor still keeps it. */
 function show(picture, visit) {
+  picture.hidden ||= visit.picture === null;
   if (picture.getAttribute("src") === visit.picture) return;
   picture.hidden = visit.picture === null;
   picture.onerror = () => {
