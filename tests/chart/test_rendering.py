@@ -465,8 +465,13 @@ def test_the_ifttt_key_comes_from_a_secret() -> None:
 
 
 CHANNELS: dict[str, Any] = {
-    "telegram": {"existingSecret": "telegram", "chats": [-1001234567890, "@door"], "url": "http://bots.lan:8081"},
-    "ntfy": {"existingSecret": "ntfy", "url": "https://ntfy.lan/"},
+    "telegram": {
+        "existingSecret": "telegram",
+        "chats": [-1001234567890, "@door"],
+        "url": "http://bots.lan:8081",
+        "quietHours": "22:00-06:00",
+    },
+    "ntfy": {"existingSecret": "ntfy", "url": "https://ntfy.lan/", "quietHours": "Mo-Fr 22:00-06:00"},
     "webhook": {"existingSecret": "hook", "existingSecretKeys": {"url": "address"}},
     "apprise": {"existingSecret": "apprise"},
     "channels": ["telegram", "log"],

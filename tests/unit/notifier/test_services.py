@@ -153,14 +153,23 @@ def test_a_long_text_is_cut_to_what_telegram_takes(bot_api: Telegram) -> None:
     assert len(bot_api.calls[0].text) == 1024
 
 
-def test_a_silent_notification_is_silent_in_telegram_and_low_in_ntfy(bot_api: Telegram, ntfy_server: Ntfy) -> None:
-    silent = Notification("front", "1", "noon", TEXT, silent=True)
+@pytest.mark.parametrize(("hours", "is_quiet"), [("24/7", True), ("24/7 off", False)])
+def test_in_its_quiet_hours_a_channel_makes_no_sound(bot_api: Telegram, ntfy_server: Ntfy, hours: str, is_quiet: bool) -> None:
+    environ = {
+        "SECCAM_TELEGRAM_TOKEN": TOKEN,
+        "SECCAM_TELEGRAM_CHATS": "42",
+        "SECCAM_TELEGRAM_URL": bot_api.url,
+        "SECCAM_TELEGRAM_QUIET_HOURS": hours,
+        "SECCAM_NTFY_TOPIC": "c4nary-topic",
+        "SECCAM_NTFY_URL": ntfy_server.url,
+        "SECCAM_NTFY_QUIET_HOURS": hours,
+    }
 
-    to_telegram(bot_api.url).send(silent)
-    to_ntfy(ntfy_server.url).send(silent)
+    for channel in channels.chosen(Settings._make(seccam_settings.load(*GROUPS, environ=environ))):
+        channel.send(SENT)
 
-    assert bot_api.calls[0].fields["disable_notification"] == "true"
-    assert ntfy_server.calls[0].query["priority"] == "2"
+    assert ("disable_notification" in bot_api.calls[0].fields) == is_quiet
+    assert ntfy_server.calls[0].query["priority"] == ("2" if is_quiet else "4")
 
 
 def test_nobody_who_listens_at_telegrams_address_is_told_without_the_token() -> None:
@@ -346,6 +355,10 @@ def test_the_channels_that_are_named_are_chosen() -> None:
         (
             {"SECCAM_WEBHOOK_SECRET": "whsec_c4nary"},
             "SECCAM_WEBHOOK_SECRET: must be whsec_ and the base64 of at least 24 random bytes",
+        ),
+        (
+            {"SECCAM_NTFY_TOPIC": "c4nary", "SECCAM_NTFY_QUIET_HOURS": "22:00-06:00; PH off"},
+            "SECCAM_NTFY_QUIET_HOURS: public holidays (PH) need a country, in the service's setting HOLIDAYS",
         ),
         ({"SECCAM_APPRISE_URLS": "c4nary://x"}, "SECCAM_APPRISE_URLS: apprise:c4nary: no address that Apprise knows"),
         (

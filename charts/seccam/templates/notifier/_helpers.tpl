@@ -35,6 +35,9 @@
 {{- with $own.telegram.url }}
 - {name: SECCAM_TELEGRAM_URL, value: {{ . | quote }}}
 {{- end }}
+{{- with $own.telegram.quietHours }}
+- {name: SECCAM_TELEGRAM_QUIET_HOURS, value: {{ . | quote }}}
+{{- end }}
 {{- if $own.telegram.existingSecret }}
 {{- $chats := list }}
 {{- range $own.telegram.chats }}
@@ -45,6 +48,9 @@
 {{- end }}
 {{- with $own.ntfy.url }}
 - {name: SECCAM_NTFY_URL, value: {{ . | quote }}}
+{{- end }}
+{{- with $own.ntfy.quietHours }}
+- {name: SECCAM_NTFY_QUIET_HOURS, value: {{ . | quote }}}
 {{- end }}
 {{- include "seccam.notifier.secret" (list "SECCAM_NTFY_TOPIC" $own.ntfy $own.ntfy.existingSecretKeys.topic false) }}
 {{- include "seccam.notifier.secret" (list "SECCAM_NTFY_TOKEN" $own.ntfy $own.ntfy.existingSecretKeys.token true) }}

@@ -58,8 +58,6 @@ class Notification:
     picture: bytes | None = None
     #: Address of the event on the page; empty if the page's address isn't known.
     link: str = ""
-    #: Whether it is to arrive without a sound.
-    silent: bool = False
 
 
 class Writer:

@@ -32,6 +32,12 @@ def _address(value: str) -> str:
     return value.removesuffix("/")
 
 
+def _hours(value: str) -> str:
+    if value:
+        check_hours(value, "DE")  # any country: the right one is in another group
+    return value
+
+
 class IftttSettings(Group):
     """IFTTT Webhooks."""
 
@@ -69,6 +75,9 @@ class TelegramSettings(Group):
         "", description="Chats that the bot writes to, separated by commas: their numbers, or @names of public channels."
     )
     url: str = Field("https://api.telegram.org", description="Address of the Bot API: Telegram's, or a server of your own.")
+    quiet_hours: str = Field(
+        "", description="When messages make no sound, in opening_hours syntax, in SECCAM_NOTIFIER_ZONE; empty: never."
+    )
 
     @field_validator("token")
     @classmethod
@@ -86,6 +95,8 @@ class TelegramSettings(Group):
         return ",".join(dict.fromkeys(_listed(value)))
 
     _url = field_validator("url")(_address)
+
+    _quiet_hours = field_validator("quiet_hours")(_hours)
 
     @model_validator(mode="after")
     def _token_and_chats(self) -> TelegramSettings:
@@ -109,6 +120,9 @@ class NtfySettings(Group):
     )
     token: SecretStr = Field(SecretStr(""), description="Access token, where the server wants one.")
     url: str = Field("https://ntfy.sh", description="Address of the server.")
+    quiet_hours: str = Field(
+        "", description="When messages make no sound, in opening_hours syntax, in SECCAM_NOTIFIER_ZONE; empty: never."
+    )
 
     @field_validator("topic")
     @classmethod
@@ -118,6 +132,7 @@ class NtfySettings(Group):
         return value
 
     _url = field_validator("url")(_address)
+    _quiet_hours = field_validator("quiet_hours")(_hours)
 
 
 class WebhookSettings(Group):
@@ -199,11 +214,11 @@ class NotifierSettings(OpsSettings):
     )
     zone: str = Field(
         "",
-        description="IANA time zone of the armed hours, and of the time in a notification where the event names none; empty: this "
-        "machine's.",
+        description="IANA time zone of the armed and the quiet hours, and of the time in a notification where the event names "
+        "none; empty: this machine's.",
     )
     holidays: str = Field(
-        "", description="ISO code of the country whose public holidays `PH` means in the armed hours, such as DE; empty: none."
+        "", description="ISO code of the country whose public holidays `PH` means in these hours, such as DE; empty: none."
     )
     armed_hours: str = Field(
         "",
@@ -257,9 +272,11 @@ class NotifierSettings(OpsSettings):
     @property
     def schedule(self) -> Schedule | None:
         """When to be armed; None: always."""
-        if not self.armed_hours:
-            return None
-        return Schedule(self.armed_hours, zone_of(self.zone) if self.zone else system_zone(), self.holidays)
+        return self.schedule_of(self.armed_hours)
+
+    def schedule_of(self, hours: str) -> Schedule | None:
+        """Hours in the zone and with the holidays of these settings; None if there are none. Raises ValueError."""
+        return Schedule(hours, zone_of(self.zone) if self.zone else system_zone(), self.holidays) if hours else None
 
     @property
     def channel_names(self) -> list[str]:

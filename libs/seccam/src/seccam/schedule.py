@@ -103,7 +103,7 @@ def _check_supported(hours: str, country: str) -> None:
     if "SH" in hours:
         raise ValueError("school holidays (SH) are not supported; use their dates, such as Jul 20-Aug 31 08:00-20:00")
     if "PH" in hours and not country:
-        raise ValueError("public holidays (PH) need a country, in the setting HOLIDAYS next to this one")
+        raise ValueError("public holidays (PH) need a country, in the service's setting HOLIDAYS")
 
 
 def check_hours(hours: str, country: str = "") -> None:

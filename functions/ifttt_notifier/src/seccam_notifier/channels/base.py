@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from seccam.schedule import Schedule
 from seccam_notifier.notification import Notification
 
 Result = Literal["2xx", "401", "4xx", "429", "5xx", "timeout", "network", "tls"]
@@ -52,3 +54,8 @@ class Channel(Protocol):
 
     def send(self, notification: Notification) -> Answer:
         """Send it, once. Raises nothing that holds a secret."""
+
+
+def is_quiet(hours: Schedule | None) -> bool:
+    """Whether a message that is sent now should make no sound; None: never."""
+    return hours is not None and hours.is_open(datetime.now(UTC))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from seccam import logs
 from seccam.errors import SettingFault, SettingsError
+from seccam.schedule import Schedule
 from seccam_notifier.channels import apprise
 from seccam_notifier.channels.base import Channel
 from seccam_notifier.channels.ifttt import IftttChannel
@@ -51,15 +52,24 @@ def _fault(name: str) -> str:
 def _made(name: str, settings: Settings) -> Iterator[Channel]:
     timeout = settings.own.timeout_seconds
     if name == "telegram":
-        yield from (TelegramChannel(settings.telegram, chat, timeout) for chat in settings.telegram.chat_ids)
+        quiet = _quiet(settings, "SECCAM_TELEGRAM_QUIET_HOURS", settings.telegram.quiet_hours)
+        yield from (TelegramChannel(settings.telegram, chat, timeout, quiet) for chat in settings.telegram.chat_ids)
     elif name == "ntfy" and settings.ntfy.topic.get_secret_value():
-        yield NtfyChannel(settings.ntfy, timeout)
+        yield NtfyChannel(settings.ntfy, timeout, _quiet(settings, "SECCAM_NTFY_QUIET_HOURS", settings.ntfy.quiet_hours))
     elif name == "webhook" and settings.webhook.url.get_secret_value():
         yield WebhookChannel(settings.webhook, timeout)
     elif name == "apprise":
         yield from _by_apprise(settings.apprise.urls.get_secret_value())
     elif name == "ifttt" and settings.ifttt.key.get_secret_value():
         yield IftttChannel(settings.ifttt, timeout)
+
+
+def _quiet(settings: Settings, name: str, hours: str) -> Schedule | None:
+    """The quiet hours of a channel. Raises SettingsError: only here the country of their holidays is known."""
+    try:
+        return settings.own.schedule_of(hours)
+    except ValueError as e:
+        raise SettingsError(SettingFault(name, str(e))) from None
 
 
 def _by_apprise(text: str) -> Iterator[Channel]:

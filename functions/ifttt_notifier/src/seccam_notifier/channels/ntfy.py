@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote
 
-from seccam_notifier.channels.base import Answer
+from seccam.schedule import Schedule
+from seccam_notifier.channels.base import Answer, is_quiet
 from seccam_notifier.channels.http import Caller, Response, classify, error_in
 from seccam_notifier.notification import Notification
 from seccam_notifier.settings import NtfySettings
@@ -22,8 +23,9 @@ class NtfyChannel:
     name = "ntfy"
     is_read_by_people = True
 
-    def __init__(self, settings: NtfySettings, timeout: float) -> None:
-        """`timeout`: seconds that the server may take to answer."""
+    def __init__(self, settings: NtfySettings, timeout: float, quiet: Schedule | None = None) -> None:
+        """`timeout`: seconds that the server may take to answer; `quiet`: when messages make no sound."""
+        self._quiet = quiet
         topic, token = settings.topic.get_secret_value(), settings.token.get_secret_value()
         self._caller = Caller(timeout, topic, token)
         self._url = f"{settings.url}/{quote(topic, safe='')}"
@@ -43,7 +45,7 @@ class NtfyChannel:
         parameters = {
             "title": notification.camera,
             "message": notification.text,
-            "priority": str(SILENT if notification.silent else LOUD),
+            "priority": str(SILENT if is_quiet(self._quiet) else LOUD),
             **({"click": notification.link} if notification.link else {}),
             **({"filename": "picture.jpg"} if picture else {}),
         }

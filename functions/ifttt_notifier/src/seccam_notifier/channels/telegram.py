@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from seccam_notifier.channels.base import Answer
+from seccam.schedule import Schedule
+from seccam_notifier.channels.base import Answer, is_quiet
 from seccam_notifier.channels.http import Caller, Response, classify, error_in
 from seccam_notifier.notification import Notification
 from seccam_notifier.settings import TelegramSettings
@@ -21,11 +22,11 @@ class TelegramChannel:
 
     is_read_by_people = True
 
-    def __init__(self, settings: TelegramSettings, chat: str, timeout: float) -> None:
-        """`chat`: its number, or @name; `timeout`: seconds that Telegram may take to answer."""
+    def __init__(self, settings: TelegramSettings, chat: str, timeout: float, quiet: Schedule | None = None) -> None:
+        """`chat`: its number, or @name; `timeout`: seconds that Telegram may take to answer; `quiet`: when it makes no sound."""
         self.name = f"telegram:{chat}"
         token = settings.token.get_secret_value()
-        self._chat, self._caller = chat, Caller(timeout, token)
+        self._chat, self._quiet, self._caller = chat, quiet, Caller(timeout, token)
         self._url = f"{settings.url}/bot{token}"
         # a refused picture makes a second call
         self.seconds = 2 * self._caller.seconds
@@ -33,7 +34,7 @@ class TelegramChannel:
     def send(self, notification: Notification) -> Answer:
         """One message; where Telegram refuses its picture, once more without it."""
         text = "\n".join(filter(None, (notification.text, notification.link)))
-        common = {"chat_id": self._chat, **({"disable_notification": "true"} if notification.silent else {})}
+        common = {"chat_id": self._chat, **({"disable_notification": "true"} if is_quiet(self._quiet) else {})}
         if notification.picture:
             photo = {"photo": ("picture.jpg", notification.picture, "image/jpeg")}
             answer = self._call("sendPhoto", data={**common, "caption": text[:CAPTION]}, files=photo)
