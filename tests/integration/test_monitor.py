@@ -475,6 +475,7 @@ def test_openapi_describes_the_paths(monitor: RunningMonitor) -> None:
         "/events",
         "/events/{event_id}",
         "/events/{event_id}/picture.jpg",
+        "/mode",
     }
 
 
