@@ -296,6 +296,7 @@ def test_a_secret_is_in_no_file_but_its_own_which_only_its_owner_reads(chain: Ch
         "broker/passwords.json": broker,
         "broker/mqtt/mosquitto_sub": {"password of viewer"},
         "broker/mqtt/mosquitto_pub": {"password of device"},
+        "broker/mqtt/commander/mosquitto_pub": {"password of commander"},
     }
     state = chain.run.folder / "state"
 
