@@ -84,7 +84,8 @@ def test_a_stream_is_noted_from_its_beginning_to_its_end(house: House, broker: R
     with Camera(broker, "front", [picture(10)], fps=2):
         eventually(lambda: house.monitor.http.get("/cameras/front/snapshot.jpg", headers=BASIC).status_code == 200)
         with house.monitor.http.stream("GET", "/cameras/front/stream.mjpeg", headers={**BASIC, **PROXIED}) as stream:
-            next(stream.iter_bytes())
+            pictures = stream.iter_bytes()  # an iterator that is dropped closes the stream
+            next(pictures)
             assert not noted(house, "watch_end")
         eventually(lambda: noted(house, "watch_end"))
 
