@@ -121,12 +121,15 @@ class Lane:
 
     def _is_busy(self, now: float) -> bool:
         late = self._late
-        if late is not None and now >= late.ends and not late.answer.done():
+        if late is None:
+            return False
+        has_ended = late.answer.done()
+        if not has_ended and now < late.ends:
+            return True
+        if not has_ended:
             self.count(late, Answer("timeout"))
-            self._late = None
-        elif late is not None and late.answer.done():
-            self._late = None
-        return self._late is not None
+        self._late = None
+        return False
 
 
 def in_a_thread(name: str, call: Callable[[], Answer]) -> Future[Answer]:
