@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from seccam.message import (
     CAMERA_CLEARED,
@@ -18,6 +17,7 @@ from seccam.message import (
     CameraEvent,
     FaceEvent,
 )
+from seccam.zone import zone_of
 from seccam_notifier.memory import JournalEntry
 
 #: From this age on, a notification says how late it is.
@@ -132,8 +132,8 @@ def _count(number: int, noun: str) -> str:
 
 def _zone(name: str | None) -> tzinfo | None:
     try:
-        return ZoneInfo(name) if name else None
-    except (ValueError, OSError, LookupError):  # there is no such zone, or this can't be a name
+        return zone_of(name) if name else None
+    except ValueError:
         return None
 
 
