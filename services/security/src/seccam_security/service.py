@@ -55,7 +55,7 @@ class Worker:
     ) -> None:
         self._settings, self._visits, self._analyst, self._decoder = settings, visits, analyst, decoder
         self._publisher, self._metrics = publisher, metrics
-        self._name = settings.worker_name
+        self._name, self._slow = settings.worker_name, frozenset(settings.slow_camera_names)
         self._inbox = Inbox(self._replaced)
         self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._began: float | None = None
@@ -241,7 +241,7 @@ class Worker:
     def _report_sight(self, frame: Frame, watched: Watched, analysis: Analysis, times: Times) -> None:
         """Publish whether the camera can see, if that is news; where there is no room for the event, the next frame tries again."""
         covered, frozen = self._settings.covered_seconds, self._settings.frozen_seconds
-        slow = frame.camera in self._settings.slow_camera_names
+        slow = frame.camera in self._slow
         if not (covered or frozen) or (self._decoder.has_numbered(frame) and not slow):
             return
         look = Look(times.taken, frame.boot_id, frame.seq, analysis.detail, hash(frame.jpeg))
