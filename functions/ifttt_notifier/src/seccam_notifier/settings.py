@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from seccam.schedule import Schedule, check_hours
-from seccam.settings import BrokerSettings, Group, OpsSettings, VisitSettings
+from seccam.settings import BrokerSettings, Group, OpsSettings, VisitSettings, listed
 from seccam.topology import is_camera
 from seccam.zone import system_zone, zone_of
 from seccam_notifier.notification import TEXT, check_text
@@ -89,10 +89,10 @@ class TelegramSettings(Group):
     @field_validator("chats")
     @classmethod
     def _chats(cls, value: str) -> str:
-        for chat in _listed(value):
+        for chat in listed(value):
             if not _CHAT.fullmatch(chat):
                 raise ValueError(f"{chat!r} is no chat: a number such as 123456789 or -1001234567890, or @name")
-        return ",".join(dict.fromkeys(_listed(value)))
+        return ",".join(dict.fromkeys(listed(value)))
 
     _url = field_validator("url")(_address)
 
@@ -107,7 +107,7 @@ class TelegramSettings(Group):
     @property
     def chat_ids(self) -> list[str]:
         """The chats one by one."""
-        return _listed(self.chats)
+        return listed(self.chats)
 
 
 class NtfySettings(Group):
@@ -239,7 +239,7 @@ class NotifierSettings(OpsSettings):
     @field_validator("silent_at_home")
     @classmethod
     def _cameras(cls, value: str) -> str:
-        for name in _listed(value):
+        for name in listed(value):
             if not is_camera(name):
                 raise ValueError(f"{name!r} is not a valid camera name")
         return value
@@ -281,16 +281,12 @@ class NotifierSettings(OpsSettings):
     @property
     def channel_names(self) -> list[str]:
         """The channels that are named."""
-        return _listed(self.channels)
+        return listed(self.channels)
 
     @property
     def cameras_silent_at_home(self) -> list[str]:
         """The cameras that are silent at home."""
-        return _listed(self.silent_at_home)
-
-
-def _listed(value: str) -> list[str]:
-    return [one.strip() for one in value.split(",") if one.strip()]
+        return listed(self.silent_at_home)
 
 
 class Settings(NamedTuple):

@@ -183,6 +183,11 @@ def given(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name, "").strip()
 
 
+def listed(text: str) -> list[str]:
+    """The parts of a comma-separated list, without empty ones."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def is_given(environ: Mapping[str, str], secret: str) -> bool:
     """Whether the secret is set, by its variable or by a file."""
     return bool(given(environ, secret) or given(environ, f"{secret}_FILE"))

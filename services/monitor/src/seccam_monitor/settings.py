@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from seccam import settings, topology
+from seccam.settings import listed
 from seccam_monitor.auth import users
 from seccam_monitor.auth.passwords import BadUsers
 from seccam_monitor.auth.sessions import MIN_KEY
@@ -202,11 +203,6 @@ def _key_in(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as e:
         raise ValueError(f"can't be read: {e.strerror}") from None
-
-
-def listed(text: str) -> list[str]:
-    """The parts of a comma-separated list."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def is_loopback(host: str) -> bool:

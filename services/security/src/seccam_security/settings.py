@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from seccam import topology
-from seccam.settings import OpsSettings
+from seccam.settings import OpsSettings, listed
 
 #: Seconds after which the queue drops a frame.
 FRAME_SECONDS = topology.FRAME_TTL_MS / 1000
@@ -84,7 +84,7 @@ class SecuritySettings(OpsSettings):
     @field_validator("slow_cameras")
     @classmethod
     def _named(cls, value: str) -> str:
-        for name in _listed(value):
+        for name in listed(value):
             if not topology.is_camera(name):
                 raise ValueError(f"{name} is not a valid camera name")
         return value
@@ -92,13 +92,9 @@ class SecuritySettings(OpsSettings):
     @property
     def slow_camera_names(self) -> list[str]:
         """The cameras of `slow_cameras`."""
-        return _listed(self.slow_cameras)
+        return listed(self.slow_cameras)
 
     @property
     def worker_name(self) -> str:
         """The worker's name."""
         return self.worker or f"{socket.gethostname()}-{os.getpid()}"[-64:]
-
-
-def _listed(value: str) -> list[str]:
-    return [name.strip() for name in value.split(",") if name.strip()]

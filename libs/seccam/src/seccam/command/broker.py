@@ -11,9 +11,10 @@ from typing import Any
 
 from seccam import topology
 from seccam.broker.admin import BrokerAdmin
-from seccam.command.options import PROGRAM, Commands, names
+from seccam.command.options import PROGRAM, Commands
 from seccam.errors import BrokerError, SettingFault, SettingsError
 from seccam.files import write_private
+from seccam.settings import listed
 
 _POLICIES_TOO = """\
 The queues and bindings exist now. AMQP can't set policies (lengths, delays, expiry), users and permissions, and without the
@@ -38,7 +39,7 @@ def add_to(commands: Commands) -> None:
     made.add_argument("--vhost", default="/", help="vhost (default: /)")
     made.add_argument(
         "--cameras",
-        type=names,
+        type=listed,
         required=True,
         metavar="NAMES",
         help="names of all cameras, separated by commas: front,yard; each needs a password of user camera-NAME; '' for none",
@@ -46,7 +47,7 @@ def add_to(commands: Commands) -> None:
     devices = made.add_mutually_exclusive_group()
     devices.add_argument(
         "--mqtt-cameras",
-        type=names,
+        type=listed,
         default=[],
         metavar="NAMES",
         help="names under which the user for devices may publish frames over MQTT (default: none)",
